@@ -1,0 +1,79 @@
+"""Everything a developer runs: `python3 dev.py demo|test|bench|serve`, from a bare checkout.
+
+Needs Python 3.10 or newer and its standard library. What else is needed is built once under the
+user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a ComfyUI
+source tree of your own in place of the pinned release.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent
+sys.path.insert(0, str(REPOSITORY / "tests"))
+
+from harness import checks, commands  # noqa: E402  (found through the line above)
+from harness.cache import CacheError  # noqa: E402
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parses the command line, runs the command, and returns its exit code."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "test":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return options.run(options, rest)
+    except CacheError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line as `--help` shows it."""
+    parser = argparse.ArgumentParser(description="Develop, test and try InstantID Compose.")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    demo_options(subparsers.add_parser("demo", help="make a picture from a face photo"))
+    test_options(subparsers.add_parser("test", help="lint, types, tests; pytest gets the rest"))
+    bench_options(subparsers.add_parser("bench", help="print the benchmark table"))
+    serve_options(subparsers.add_parser("serve", help="run ComfyUI with the pack until Ctrl-C"))
+    return parser
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    """`demo`: one face photo through a real ComfyUI."""
+    parser.add_argument("--photo", type=Path, help="face photo (default: a drawn face)")
+    parser.add_argument("--comfyui", type=Path, help="your own ComfyUI, with its real models")
+    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
+    parser.add_argument("--workflow", default="instantid_composed", help="file in workflows/")
+    parser.add_argument("--checkpoint", help="checkpoint to use instead of the workflow's")
+    parser.add_argument("--prompt", help="text instead of the workflow's")
+    parser.add_argument("--seed", type=int, help="seed instead of the workflow's")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "output", help="folder")
+    parser.set_defaults(run=lambda options, _: commands.demo(options))
+
+
+def test_options(parser: argparse.ArgumentParser) -> None:
+    """`test`: lint, types, and every test suite."""
+    parser.add_argument("--suite", action="append", choices=checks.SUITES, help="only this one")
+    parser.set_defaults(run=lambda options, rest: commands.test(options.suite, rest))
+
+
+def bench_options(parser: argparse.ArgumentParser) -> None:
+    """`bench`: the benchmark table."""
+    parser.add_argument("--full", action="store_true", help="published sizes, not small ones")
+    parser.set_defaults(run=lambda options, _: commands.bench(options.full))
+
+
+def serve_options(parser: argparse.ArgumentParser) -> None:
+    """`serve`: a ComfyUI to open in a browser."""
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.set_defaults(run=lambda options, _: commands.serve(options.port))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""Between float image batches and uint8 frames. The only place where range and channels change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .errors import ImageError
+from .types import Extent
+
+
+def frames_of(images: torch.Tensor) -> tuple[np.ndarray, ...]:
+    """Split an image batch into RGB frames.
+
+    images: [B, H, W, C] (or one [H, W, C]) float, 0..1, any device; C is 1 (grey), 3 or 4
+    (alpha is dropped). Returns B arrays [H, W, 3] uint8. Values are rounded, so an 8-bit photo
+    comes back bit for bit. Raises ImageError for other shapes, empty pictures and NaN.
+    """
+    batch = images.unsqueeze(0) if images.ndim == 3 else images
+    _require_picture(batch)
+    pixels = batch.detach().float().cpu()
+    for number, picture in enumerate(pixels, start=1):
+        if not torch.isfinite(picture).all():
+            raise ImageError(
+                f"Image {number} of {len(pixels)} holds NaN or infinite pixels. A VAE running in "
+                "too low a precision usually makes them: decode again in fp32 or use another VAE."
+            )
+    colour = pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels[..., :3]
+    levels = (colour * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    return tuple(np.ascontiguousarray(frame) for frame in levels)
+
+
+def batch_of(frames: Sequence[np.ndarray]) -> torch.Tensor:
+    """Stack equal-sized RGB frames ([H, W, 3] uint8) into [B, H, W, 3] float32, 0..1, CPU."""
+    return torch.from_numpy(np.stack(frames)).float() / 255
+
+
+def extent_of(frame: np.ndarray) -> Extent:
+    """Size of a frame [H, W, ...]."""
+    return Extent(width=frame.shape[1], height=frame.shape[0])
+
+
+def _require_picture(batch: torch.Tensor) -> None:
+    shape = list(batch.shape)
+    if batch.ndim != 4 or shape[-1] not in (1, 3, 4):
+        raise ImageError(
+            "Expected images as [batch, height, width, channels] with 1, 3 or 4 channels, "
+            f"found a tensor of shape {shape}. Connect an IMAGE output."
+        )
+    if 0 in shape:
+        raise ImageError(
+            f"Expected at least one image with at least one pixel, found shape {shape}. "
+            "Check the crop or batch node in front of this one."
+        )

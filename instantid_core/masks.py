@@ -1,0 +1,83 @@
+"""Regions that limit where an identity acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from .errors import ImageError
+from .schedule import BatchRows, Row
+
+
+def region_mask(mask: torch.Tensor) -> torch.Tensor:
+    """Check a mask and bring it to [M, H, W] float32, 0..1, CPU.
+
+    mask: [H, W], [M, H, W] or [M, 1, H, W]. Raises ImageError for other shapes and for NaN.
+    """
+    if mask.ndim == 4 and mask.shape[1] == 1:
+        mask = mask[:, 0]
+    if mask.ndim == 2:
+        mask = mask.unsqueeze(0)
+    if mask.ndim != 3 or 0 in mask.shape:
+        raise ImageError(
+            "Expected a mask as [batch, height, width] with at least one pixel, found shape "
+            f"{list(mask.shape)}. Connect a MASK output."
+        )
+    values = mask.detach().float().cpu()
+    if not torch.isfinite(values).all():
+        raise ImageError("The mask holds NaN or infinite values. Expected numbers from 0 to 1.")
+    return values.clamp(0, 1)
+
+
+def resize_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """[M, H, W] -> [M, height, width], nearest neighbour.
+
+    Nearest is what the reference uses for both the adapter and the residuals
+    (`pipeline_stable_diffusion_xl_instantid_full.py`, region control).
+    """
+    return torch.nn.functional.interpolate(mask[:, None], size=(height, width), mode="nearest")[
+        :, 0
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionMask:
+    """A mask and its resized copies. Each size is made once, on first use."""
+
+    mask: torch.Tensor
+    """[M, H, W] float32, 0..1, CPU; M is 1 or the latent batch."""
+    _sizes: dict[tuple[Any, ...], torch.Tensor] = field(default_factory=dict)
+
+    def for_rows(self, rows: BatchRows, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+        """[B, h, w] (or [1, h, w], the same for all): the mask over what each row covers.
+
+        grid: h and w of the layer. like: gives dtype and device. A row that covers part of the
+        latent gets that part of the mask. Raises ImageError unless M is 1 or the latent batch.
+        """
+        count = self.mask.shape[0]
+        if count not in (1, rows.batch):
+            raise ImageError(
+                f"The mask is a batch of {count}, the latent is a batch of {rows.batch}. Expected "
+                "one mask for all pictures or exactly one per picture."
+            )
+        if count == 1 and all(row.area is None for row in rows.rows):
+            return self._at(grid, like)
+        return torch.stack([self._for_row(row, grid, like) for row in rows.rows])
+
+    def _for_row(self, row: Row, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+        picture = row.batch_index % self.mask.shape[0]
+        if row.area is None or row.latent is None:
+            return self._at(grid, like)[picture]
+        top, left, height, width = row.area
+        whole = self._at(row.latent, like)[picture : picture + 1]
+        part = whole[:, top : top + height, left : left + width]
+        return resize_mask(part, *grid)[0]
+
+    def _at(self, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+        """[M, h, w] in the dtype and on the device of `like`."""
+        key = (grid, like.dtype, like.device)
+        if key not in self._sizes:
+            self._sizes[key] = resize_mask(self.mask, *grid).to(like)
+        return self._sizes[key]

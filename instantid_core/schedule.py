@@ -1,0 +1,115 @@
+"""When an identity acts: spans of the denoising process, and the rows of one UNet call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+
+from .errors import SettingError
+from .types import Polarity
+
+
+class Span(NamedTuple):
+    """Part of the denoising process, as fractions: 0 is pure noise, 1 the finished picture."""
+
+    start: float
+    end: float
+
+    @property
+    def is_everything(self) -> bool:
+        return self.start <= 0 and self.end >= 1
+
+
+def span(start_at: float, end_at: float) -> Span:
+    """Check a start and an end. Raises SettingError when the span is empty or out of range."""
+    if not (0 <= start_at <= 1 and 0 <= end_at <= 1):
+        raise SettingError(
+            f"start_at and end_at are fractions from 0 to 1, found {start_at} and {end_at}."
+        )
+    if start_at > end_at:
+        raise SettingError(
+            f"start_at ({start_at}) lies after end_at ({end_at}), so the identity would never act. "
+            "Swap the two, or set the weight to 0 to switch it off."
+        )
+    return Span(start_at, end_at)
+
+
+def finite(name: str, value: float) -> float:
+    """Check that a widget's number is a number. Raises SettingError for NaN and infinity."""
+    if not math.isfinite(value):
+        raise SettingError(f"{name} must be a finite number, found {value}.")
+    return value
+
+
+class Area(NamedTuple):
+    """Part of the latent that a row covers, in latent cells."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Row(NamedTuple):
+    """One row of a UNet batch."""
+
+    polarity: Polarity
+    batch_index: int
+    """Position of the row's picture in the latent batch."""
+    area: Area | None
+    """None when the row covers the whole latent."""
+    latent: tuple[int, int] | None
+    """Height and width of the whole latent; None when not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRows:
+    """The rows of one UNet or ControlNet call."""
+
+    rows: tuple[Row, ...]
+    _indices: dict[tuple[int, torch.device], torch.Tensor] = field(
+        default_factory=dict, kw_only=True
+    )
+
+    @property
+    def batch(self) -> int:
+        """Pictures in the latent batch."""
+        return 1 + max(row.batch_index for row in self.rows)
+
+    def gather_index(self, identities: int, device: torch.device) -> torch.Tensor:
+        """[B] int64: which entry of a flattened [2 * identities, ...] tensor each row uses.
+
+        A batch of N identities goes over the latent batch picture by picture, and round again.
+        """
+        key = (identities, device)
+        if key not in self._indices:
+            index = [row.polarity * identities + row.batch_index % identities for row in self.rows]
+            self._indices[key] = torch.tensor(index, device=device)
+        return self._indices[key]
+
+
+@dataclass(frozen=True, eq=False)
+class SamplingRows(BatchRows):
+    """What the attention sites must know of one UNet call; made once per call.
+
+    Answers are kept for the length of that call, so that 70 sites cost one look at sigma.
+    """
+
+    sigma: torch.Tensor
+    """Noise level of this call, one element, any device."""
+    percent_to_sigma: Callable[[float], float]
+    _spans: dict[Span, bool] = field(default_factory=dict, kw_only=True)
+
+    def active(self, window: Span) -> bool:
+        """Whether this call lies inside the window. Reads sigma only for a partial window."""
+        if window.is_everything:
+            return True
+        if window not in self._spans:
+            sigma = float(self.sigma)
+            start, end = self.percent_to_sigma(window.start), self.percent_to_sigma(window.end)
+            self._spans[window] = start >= sigma >= end
+        return self._spans[window]

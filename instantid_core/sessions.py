@@ -1,0 +1,117 @@
+"""Open ONNX Runtime sessions on hardware that really works.
+
+ONNX Runtime reports providers that cannot start, prints native errors instead of raising on Linux,
+and raises on Windows. So every wanted provider is tried, the session is asked what it runs on, and
+the CPU comes last.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import FaceModelError, SettingError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+CPU = "CPUExecutionProvider"
+PROVIDERS = {
+    "cpu": CPU,
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+}
+AUTO = "auto"
+AUTO_ORDER = (PROVIDERS["cuda"], PROVIDERS["migraphx"], PROVIDERS["directml"])
+"""CoreML is left out: it accepts the detector and then fails while running it."""
+CHOICES = (AUTO, *PROVIDERS)
+CUDA_OPTIONS = {
+    "cudnn_conv_algo_search": "HEURISTIC",
+    "arena_extend_strategy": "kSameAsRequested",
+    "cudnn_conv_use_max_workspace": "0",
+}
+"""Keeps the first run short and leaves the host's GPU memory alone."""
+SILENT, WARNINGS = 4, 2
+
+
+def open_session(path: Path, choice: str = AUTO) -> onnxruntime.InferenceSession:
+    """Open a model on the chosen provider, or on the CPU with one plain warning.
+
+    choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read the file.
+    """
+    runtime = import_runtime()
+    for provider in candidates(choice, runtime.get_available_providers()):
+        session, reason = _try_provider(runtime, path, provider)
+        if session is not None:
+            return session
+        log.warning("Face analysis cannot use %s (%s). Trying the next one.", provider, reason)
+    raise FaceModelError(
+        f"ONNX Runtime cannot open {path}: {reason}. The file is probably cut short or not an ONNX "
+        "model: delete it and download it again."
+    )
+
+
+def candidates(choice: str, available: list[str]) -> list[str]:
+    """Providers to try, the CPU last. Warns when the chosen one is not in this ONNX Runtime."""
+    if choice == AUTO:
+        return [name for name in AUTO_ORDER if name in available] + [CPU]
+    if choice not in PROVIDERS:
+        raise SettingError(f"provider must be one of {', '.join(CHOICES)}; found '{choice}'.")
+    wanted = PROVIDERS[choice]
+    if wanted not in available:
+        log.warning(
+            "Face analysis was asked to use %s, which this ONNX Runtime does not offer (it has "
+            "%s). Using the CPU.",
+            choice,
+            ", ".join(available),
+        )
+        return [CPU]
+    return [CPU] if wanted == CPU else [wanted, CPU]
+
+
+def import_runtime() -> onnxruntime:  # pyright: ignore[reportGeneralTypeIssues]
+    """Import ONNX Runtime, with a sentence when it is missing or broken."""
+    try:
+        # torch maps the CUDA libraries that ONNX Runtime's CUDA provider needs, so it goes first.
+        import onnxruntime
+        import torch  # noqa: F401
+
+        onnxruntime.InferenceSession  # noqa: B018  absent when two builds overwrote each other
+    except (ImportError, AttributeError, OSError) as error:
+        raise FaceModelError(
+            f"ONNX Runtime cannot be imported ({error}). Face analysis needs it: run "
+            "'python -m pip uninstall -y onnxruntime onnxruntime-gpu', then "
+            "'python -m pip install onnxruntime-gpu' (or onnxruntime without an NVIDIA GPU) with "
+            "ComfyUI's Python."
+        ) from error
+    return onnxruntime
+
+
+def _try_provider(
+    runtime: onnxruntime,  # pyright: ignore[reportGeneralTypeIssues]
+    path: Path,
+    provider: str,
+) -> tuple[onnxruntime.InferenceSession | None, str]:
+    options = runtime.SessionOptions()
+    options.log_severity_level = SILENT
+    # Two sessions that spin while idle slow each other down.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    wanted = (provider, CUDA_OPTIONS) if provider == PROVIDERS["cuda"] else provider
+    providers = [CPU] if provider == CPU else [wanted, CPU]
+    runtime.set_default_logger_severity(SILENT)
+    try:
+        session = runtime.InferenceSession(
+            str(path), options, providers=providers, enable_fallback=0
+        )
+    except Exception as error:  # noqa: BLE001  the runtime's errors share no narrower base class
+        return None, str(error).splitlines()[0][:200]
+    finally:
+        runtime.set_default_logger_severity(WARNINGS)
+    if session.get_providers()[0] != provider:
+        return None, "its libraries do not load; often their CUDA version differs from torch's"
+    return session, ""

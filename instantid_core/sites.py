@@ -1,0 +1,68 @@
+"""The cross-attention sites of a UNet, in the order in which adapter files number them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torch import nn
+
+
+class AttentionSite(NamedTuple):
+    """One text cross-attention layer (`attn2`) of the UNet."""
+
+    block: str
+    """`input`, `middle` or `output`."""
+    number: int
+    """Index of the block within its stage; 0 for the middle."""
+    index: int
+    """Index of the transformer layer within the block."""
+    width: int
+    """Channels of the keys and values at this site."""
+    context_dim: int
+    """Channels of the context that the keys and values are projected from."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """The address under which the host looks up attention replacements."""
+        return self.block, self.number, self.index
+
+
+def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
+    """Walk a UNet of the LDM layout and list its cross-attention sites.
+
+    unet: has `input_blocks`, `middle_block` and `output_blocks`. The order is input, output,
+    middle: that of diffusers' `attn_processors`, by which IP-Adapter files are numbered. Empty
+    for a network of another shape. SDXL gives 24 + 36 + 10 = 70.
+    """
+    if not all(hasattr(unet, name) for name in ("input_blocks", "middle_block", "output_blocks")):
+        return ()
+    stages = (
+        ("input", enumerate(unet.input_blocks)),  # pyright: ignore[reportArgumentType]
+        ("output", enumerate(unet.output_blocks)),  # pyright: ignore[reportArgumentType]
+        ("middle", [(0, unet.middle_block)]),
+    )
+    return tuple(
+        site
+        for stage, blocks in stages
+        for number, block in blocks
+        for site in _sites_of_block(stage, number, block)
+    )
+
+
+def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[AttentionSite]:
+    transformers = [m for m in block.children() if hasattr(m, "transformer_blocks")]
+    for transformer in transformers:
+        for index, layer in enumerate(transformer.transformer_blocks):  # pyright: ignore
+            attention = getattr(layer, "attn2", None)
+            if attention is not None:
+                width, context_dim = attention.to_k.weight.shape
+                yield AttentionSite(stage, number, index, width, context_dim)
+
+
+def checkpoint_index(position: int) -> int:
+    """Number of the site at `position` in adapter files: 1, 3, 5 and so on.
+
+    The even numbers are diffusers' self-attention layers, which the adapter leaves alone.
+    """
+    return 2 * position + 1

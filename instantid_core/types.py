@@ -1,0 +1,126 @@
+"""The values that travel between the stages. All are immutable, their tensors never written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+EMBEDDING_WIDTH = 512
+"""Numbers in an ArcFace embedding."""
+
+
+class Polarity(IntEnum):
+    """Which side of classifier-free guidance a row of the batch belongs to."""
+
+    POSITIVE = 0
+    NEGATIVE = 1
+
+
+class Extent(NamedTuple):
+    """Size of a picture in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height}"
+
+
+class Box(NamedTuple):
+    """Axis-aligned rectangle in pixels; may reach outside the picture, as detectors report it."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face as the detector sees it."""
+
+    box: Box
+    score: float
+    """Detector confidence, 0..1."""
+    keypoints: np.ndarray
+    """[5, 2] float32, pixels: image-left eye, image-right eye, nose, mouth left, mouth right."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face(Detection):
+    """A detected face and who it is."""
+
+    embedding: np.ndarray
+    """[512] float32, raw (not normalised) ArcFace output; its norm is about 20."""
+
+
+@dataclass(frozen=True)
+class FrameFaces:
+    """The selected faces of one picture, in selection order; empty when none was found."""
+
+    extent: Extent
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The selected faces of a batch: one entry per picture, so frames keep their places."""
+
+    frames: tuple[FrameFaces, ...]
+    recogniser: str
+    """SHA-256 of the recogniser file; embeddings of different recognisers must not be mixed."""
+
+    @property
+    def count(self) -> int:
+        return sum(len(frame.faces) for frame in self.frames)
+
+    @property
+    def all(self) -> tuple[Face, ...]:
+        return tuple(face for frame in self.frames for face in frame.faces)
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityEmbedding:
+    """Who to depict. N identities, each a sequence of S reference embeddings."""
+
+    references: torch.Tensor
+    """[N, S, 512] float32, CPU, raw ArcFace. N = 0 means nobody: applying it changes nothing."""
+    recogniser: str
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.references.shape[0] == 0
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityTokens:
+    """What the image adapter makes of an identity: the tokens that attention layers see."""
+
+    positive: torch.Tensor
+    """[N, T, C] float32, CPU: T = 16 tokens of the UNet's context width C (2048 in SDXL)."""
+    negative: torch.Tensor
+    """[N, T, C] float32, CPU: the same for the negative identity."""
+
+    def stacked(self) -> torch.Tensor:
+        """[2, N, T, C], indexed first by `Polarity`."""
+        return torch.stack((self.positive, self.negative))

@@ -1,0 +1,169 @@
+"""Nodes from a photo to an identity and to a keypoint picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from comfy_api.latest import io, ui
+
+from ..instantid_core import keypoints, preview
+from ..instantid_core.analysis import Analysis, analyse
+from ..instantid_core.embedding import COMBINE, combine
+from ..instantid_core.face_models import FaceAnalyzer
+from ..instantid_core.images import frames_of
+from ..instantid_core.selection import ON_NO_FACE, SELECT, Selection
+from ..instantid_core.types import Extent, Faces
+from . import sockets
+from .host.progress import progress
+from .inputs import CATEGORY, fit
+
+MIN_SCORE = 0.5
+"""Detections below are not faces: the threshold of the reference."""
+OUTPUT_SIDE = 1016
+"""Default size of drawn pictures: published pictures of exactly 1024 pixels tend to watermarks."""
+
+
+def analyse_images(
+    analyzer: FaceAnalyzer, image: torch.Tensor, selection: Selection, min_score: float = MIN_SCORE
+) -> Analysis:
+    """Analyse an image batch, with progress on the running node."""
+    frames = frames_of(image)
+    return analyse(frames, analyzer, selection, min_score, progress(len(frames)))
+
+
+class AnalyzeFaces(io.ComfyNode):
+    """Finds and embeds faces."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDAnalyzeFaces",
+            display_name="InstantID Analyze Faces",
+            category=CATEGORY,
+            description="Finds faces in pictures, picks the ones meant, and reads who they are. "
+            "The preview shows every face with its number and score.",
+            search_aliases=["face", "detect face", "faceid", "portrait", "identity", "InstantID"],
+            inputs=[
+                sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer."),
+                io.Image.Input(
+                    "image", tooltip="One or more photos; a batch is analysed picture by picture."
+                ),
+                io.Combo.Input(
+                    "select",
+                    options=list(SELECT),
+                    default=SELECT[0],
+                    tooltip="Which faces of each picture are meant: the largest, all by size, all "
+                    "from left to right, the one nearest the middle, or one by index.",
+                ),
+                io.Int.Input(
+                    "index",
+                    default=0,
+                    min=-64,
+                    max=64,
+                    tooltip="For select = index: 0 is the leftmost face, -1 the rightmost.",
+                ),
+                io.Float.Input(
+                    "min_score",
+                    default=MIN_SCORE,
+                    min=0.05,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Detector confidence from which a find counts as a face; 0.5 as "
+                    "published.",
+                ),
+                io.Combo.Input(
+                    "on_no_face",
+                    options=list(ON_NO_FACE),
+                    default=ON_NO_FACE[0],
+                    tooltip="Without a face: stop with an error, or skip that picture and go on.",
+                ),
+            ],
+            outputs=[
+                sockets.Faces.Output(display_name="faces"),
+                io.Image.Output(display_name="preview"),
+                io.Mask.Output(display_name="mask"),
+                io.Int.Output(display_name="count"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        analyzer: FaceAnalyzer,
+        image: torch.Tensor,
+        select: str,
+        index: int,
+        min_score: float,
+        on_no_face: Literal["error", "skip"],
+    ) -> io.NodeOutput:
+        selection = Selection(select, index, on_no_face)
+        analysis = analyse_images(analyzer, image, selection, min_score)
+        picture = preview.annotated(frames_of(image), analysis)
+        mask = preview.box_masks(analysis)
+        faces = analysis.faces
+        shown = ui.PreviewImage(picture, cls=cls)
+        return io.NodeOutput(faces, picture, mask, faces.count, ui=shown)
+
+
+class DrawKeypoints(io.ComfyNode):
+    """Draws the picture that IdentityNet takes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        side = {"default": OUTPUT_SIDE, "min": 64, "max": 8192, "step": 8}
+        return io.Schema(
+            node_id="InstantIDDrawKeypoints",
+            display_name="InstantID Draw Keypoints",
+            category=CATEGORY,
+            description="Draws five keypoints per face at the size of the output, one picture per "
+            "analysed photo.",
+            search_aliases=["face keypoints", "landmarks", "kps", "face pose", "InstantID"],
+            inputs=[
+                sockets.Faces.Input("faces", tooltip="From InstantID Analyze Faces."),
+                io.Int.Input("width", **side, tooltip="Width of the picture to be generated."),
+                io.Int.Input("height", **side, tooltip="Height of the picture to be generated."),
+                fit(),
+            ],
+            outputs=[io.Image.Output(display_name="image")],
+        )
+
+    @classmethod
+    def execute(cls, faces: Faces, width: int, height: int, fit: str) -> io.NodeOutput:
+        return io.NodeOutput(keypoints.draw(faces, Extent(width, height), fit))
+
+
+class EmbedIdentity(io.ComfyNode):
+    """Makes one identity of the analysed faces."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDEmbedIdentity",
+            display_name="InstantID Embed Identity",
+            category=CATEGORY,
+            description="Makes one identity of all faces that come in: several photos of one "
+            "person give a steadier likeness.",
+            search_aliases=["identity", "face embedding", "faceid", "likeness", "InstantID"],
+            inputs=[
+                sockets.Faces.Input(
+                    "faces", tooltip="Faces of one person, from one or more photos."
+                ),
+                io.Combo.Input(
+                    "combine",
+                    options=list(COMBINE),
+                    default=COMBINE[0],
+                    tooltip="average: the mean, as InstantID's authors advise. normalized_average: "
+                    "every photo counts alike. sequence: the adapter sees all of them together.",
+                ),
+            ],
+            outputs=[sockets.Identity.Output(display_name="identity")],
+        )
+
+    @classmethod
+    def execute(cls, faces: Faces, combine: str) -> io.NodeOutput:
+        return io.NodeOutput(make_identity(faces, combine))
+
+
+make_identity = combine
+"""The core function, under a name that no widget shadows."""

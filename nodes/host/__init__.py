@@ -1,0 +1,1 @@
+"""The only place that knows ComfyUI's Python modules."""

@@ -1,0 +1,97 @@
+"""Apply an identity: the two operations that the nodes offer, each on copies of what came in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from ...instantid_core.adapter import require_matching_sites
+from ...instantid_core.attention import site_identities
+from ...instantid_core.embedding import NegativeIdentity
+from ...instantid_core.masks import RegionMask
+from ...instantid_core.profiles import site_weights
+from ...instantid_core.schedule import Span
+from ...instantid_core.sites import cross_attention_sites
+from ...instantid_core.types import Faces, IdentityEmbedding
+from .attention_patch import install
+from .conditioning import Conditioning, attach
+from .identity_net import IdentityCondition, IdentityNet, require_identity_net
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+
+    from .models import LoadedAdapter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """How much, when and where an identity acts."""
+
+    amount: float
+    window: Span
+    region: RegionMask | None
+    negative: NegativeIdentity
+
+
+def apply_adapter(
+    model: ModelPatcher,
+    adapter: LoadedAdapter,
+    identity: IdentityEmbedding,
+    influence: Influence,
+    profile: str,
+) -> ModelPatcher:
+    """A clone of the model whose cross-attention also attends to the identity.
+
+    The model itself comes back when the weight is 0 or the identity is nobody. Raises
+    IncompatibleModelError for a base model that the adapter was not trained for.
+    """
+    if _changes_nothing(identity, influence, "The model"):
+        return model
+    sites = cross_attention_sites(model.get_model_object("diffusion_model"))
+    require_matching_sites(adapter.config, sites)
+    tokens = adapter.tokens(identity, influence.negative)
+    # As the UNet computes, also where its weights are stored in fp8.
+    keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference())
+    weights = site_weights(profile, influence.amount, sites)
+    identities = site_identities(keys_values, weights, influence.window, influence.region)
+    return install(model, sites, identities)
+
+
+def apply_identity_net(
+    conditioning: tuple[Conditioning, Conditioning],
+    control_net: object,
+    adapter: LoadedAdapter,
+    identity: IdentityEmbedding,
+    influence: Influence,
+    pose: Faces | torch.Tensor,
+    fit: str,
+) -> tuple[Conditioning, Conditioning]:
+    """Copies of (positive, negative) with IdentityNet behind the ControlNets they have.
+
+    Both come back as they are when the strength is 0 or the identity is nobody. Raises
+    IncompatibleModelError for a ControlNet that is not IdentityNet.
+    """
+    if _changes_nothing(identity, influence, "The conditioning"):
+        return conditioning
+    net = require_identity_net(control_net, adapter.config.resampler.context_dim)
+    condition = IdentityCondition(
+        tokens=adapter.tokens(identity, influence.negative),
+        strength=influence.amount,
+        window=influence.window,
+        pose=pose,
+        fit=fit,
+        region=influence.region,
+    )
+    return attach(*conditioning, IdentityNet.wrapping(net, condition))
+
+
+def _changes_nothing(identity: IdentityEmbedding, influence: Influence, what: str) -> bool:
+    if identity.is_nobody:
+        log.warning("%s passes through unchanged: no face was found for the identity.", what)
+        return True
+    return influence.amount == 0

@@ -1,0 +1,181 @@
+"""Put identity attention into a model's cross-attention sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from comfy.ldm.modules import attention as host_attention
+from comfy.patcher_extension import CallbacksMP, WrappersMP
+
+from ...instantid_core.attention import SiteIdentity
+from ...instantid_core.schedule import SamplingRows
+from ...instantid_core.sites import AttentionSite
+from .row_tags import ROWS, TAG, RowTag, polarity_of, sampling_rows
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+
+KEY = "instantid"
+"""Names this pack's wrappers and callbacks on a model."""
+Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
+
+
+class IdentityAttention:
+    """Replacement for one site's text attention: what was there before, plus an identity.
+
+    Objects of this class are never changed once a model holds them. Other packs do call `add` on
+    what they find at a site, so every clone of a model gets objects of its own (`_renew`).
+    """
+
+    def __init__(
+        self,
+        previous: Patch | None,
+        identity: SiteIdentity,
+        added: tuple[tuple[Callable[..., torch.Tensor], dict[str, Any]], ...] = (),
+    ) -> None:
+        self.previous = previous
+        self.identity = identity
+        self.added = added
+
+    def __call__(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: dict[str, Any]
+    ) -> torch.Tensor:
+        attend = partial(_attend, extra_options)
+        out = self.previous(q, k, v, extra_options) if self.previous else attend(q, k, v)
+        rows: SamplingRows | None = extra_options.get(ROWS)
+        if rows is not None:
+            delta = self.identity.delta(q, rows, _grid(extra_options, q), attend)
+            out = out if delta is None else out + delta
+        for callback, settings in self.added:
+            if _foreign_window(settings, extra_options):
+                out = out + callback(out, q, k, v, extra_options, **settings)
+        return out.to(q.dtype)
+
+    def add(self, callback: Callable[..., torch.Tensor], **settings: Any) -> None:
+        """What other identity packs call to add their own attention at this site.
+
+        callback(out, q, k, v, extra_options, **settings) returns what to add to `out`; settings
+        hold `sigma_start` and `sigma_end`.
+        """
+        self.added = (*self.added, (callback, settings))
+
+    def to(self, target: Any) -> IdentityAttention:
+        """Called by the host with a device, then with a dtype; only the device matters here.
+
+        Returns a new object, as several threads may ask for several devices at once.
+        """
+        if not isinstance(target, torch.device):
+            return self
+        identity = self.identity.to(target)
+        move = getattr(self.previous, "to", None)
+        previous = move(target) if move else self.previous
+        if identity is self.identity and previous is self.previous:
+            return self
+        return IdentityAttention(previous, identity, self.added)
+
+    def models(self) -> list[ModelPatcher]:
+        """Models that the previous patch needs loaded; this one needs none."""
+        ask = getattr(self.previous, "models", None)
+        return ask() if ask else []
+
+    def renewed(self) -> IdentityAttention:
+        """A separate object of the same effect, all the way down the chain."""
+        previous = self.previous
+        if isinstance(previous, IdentityAttention):
+            previous = previous.renewed()
+        return IdentityAttention(previous, self.identity, self.added)
+
+
+def install(
+    model: ModelPatcher, sites: tuple[AttentionSite, ...], identities: tuple[SiteIdentity, ...]
+) -> ModelPatcher:
+    """A clone of the model with one identity more at every site. The given model is not changed."""
+    patched = model.clone()
+    options = patched.model_options["transformer_options"]
+    present = options.get("patches_replace", {}).get("attn2", {})
+    for site, identity in zip(sites, identities, strict=True):
+        # A patch for a whole block would be shadowed by one for a layer of it.
+        previous = present.get(site.key) or present.get(site.key[:2])
+        patched.set_model_attn2_replace(IdentityAttention(previous, identity), *site.key)
+    _hook(patched)
+    return patched
+
+
+def _hook(model: ModelPatcher) -> None:
+    """Register wrappers and the clone callback, once however many identities are chained."""
+    for kind, wrapper in (
+        (WrappersMP.OUTER_SAMPLE, _tag_conds),
+        (WrappersMP.APPLY_MODEL, _announce_rows),
+    ):
+        model.remove_wrappers_with_key(kind, KEY)
+        model.add_wrapper_with_key(kind, KEY, wrapper)
+    model.remove_callbacks_with_key(CallbacksMP.ON_CLONE, KEY)
+    model.add_callback_with_key(CallbacksMP.ON_CLONE, KEY, _renew)
+
+
+def _renew(_: ModelPatcher, clone: ModelPatcher) -> None:
+    sites = clone.model_options["transformer_options"].get("patches_replace", {}).get("attn2", {})
+    for key, patch in sites.items():
+        if isinstance(patch, IdentityAttention):
+            sites[key] = patch.renewed()
+
+
+def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Give every cond of the guider a tag, so that all can still share a batch."""
+    conds = executor.class_obj.conds
+    latent = (noise.shape[-2], noise.shape[-1])
+    for name, entries in conds.items():
+        for entry in entries or ():
+            known = entry.get("model_conds", {})
+            entry["model_conds"] = {**known, TAG: RowTag(polarity_of(known, name), latent)}
+    return executor(noise, *args, **kwargs)
+
+
+def _announce_rows(
+    executor: Any,
+    x: torch.Tensor,
+    t: torch.Tensor,
+    c_concat: Any = None,
+    c_crossattn: Any = None,
+    control: Any = None,
+    transformer_options: dict[str, Any] | None = None,
+    **conds: Any,
+) -> torch.Tensor:
+    """Take the tag out of the UNet's arguments and leave the rows in its options."""
+    options = dict(transformer_options or {})
+    branches = options.get("cond_or_uncond", ())
+    to_sigma = executor.class_obj.model_sampling.percent_to_sigma
+    options[ROWS] = sampling_rows(conds.pop(TAG, None), x.shape[0], branches, t[:1], to_sigma)
+    return executor(x, t, c_concat, c_crossattn, control, options, **conds)
+
+
+def _attend(
+    options: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
+) -> torch.Tensor:
+    return host_attention.optimized_attention(
+        q,
+        k,
+        v,
+        options["n_heads"],
+        attn_precision=options["attn_precision"],
+        transformer_options=options,
+    )
+
+
+def _grid(options: dict[str, Any], q: torch.Tensor) -> tuple[int, int]:
+    """Height and width of the site's tokens."""
+    shape = options.get("activations_shape")
+    if shape is not None:
+        return int(shape[-2]), int(shape[-1])
+    height, width = options["original_shape"][-2:]
+    shrink = round((height * width / q.shape[1]) ** 0.5)
+    return -(-height // shrink), -(-width // shrink)
+
+
+def _foreign_window(settings: dict[str, Any], options: dict[str, Any]) -> bool:
+    sigma = options["sigmas"][0]
+    start, end = settings.get("sigma_start", float("inf")), settings.get("sigma_end", 0.0)
+    return bool(sigma <= start) and bool(sigma >= end)

@@ -1,0 +1,206 @@
+"""IdentityNet: a ControlNet that sees identity tokens in place of the text, and it alone does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import comfy.controlnet
+import torch
+
+from ...instantid_core import keypoints
+from ...instantid_core.errors import IncompatibleModelError
+from ...instantid_core.masks import RegionMask
+from ...instantid_core.schedule import BatchRows, Span
+from ...instantid_core.types import Extent, Faces, IdentityTokens
+from .row_tags import TAG, rows_of
+
+if TYPE_CHECKING:
+    from comfy.controlnet import ControlBase
+
+Residuals = dict[str, list[torch.Tensor | None]]
+FIRST_DRAWING = 1016
+"""Longer side of the hint before a sampler has asked for one; other packs may crop it for tiles."""
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityCondition:
+    """What one IdentityNet is conditioned on."""
+
+    tokens: IdentityTokens
+    strength: float
+    window: Span
+    pose: Faces | torch.Tensor
+    """Faces are drawn at the size the sampler asks for; an image [B, H, W, 3] is used as it is."""
+    fit: str
+    region: RegionMask | None
+
+
+class IdentityNet(comfy.controlnet.ControlNet):
+    """A ControlNet whose cross-attention context is the identity of each row.
+
+    Deliberate difference from the host's ControlNet: the previous net of the chain runs first and
+    with the untouched conditioning, since a shared context would hand it the identity tokens.
+    """
+
+    def __init__(self, condition: IdentityCondition, **settings: Any) -> None:
+        super().__init__(None, **settings)
+        self.condition = condition
+        self.drawing: torch.Tensor | None = None
+        self.context = condition.tokens.stacked().flatten(0, 1)
+
+    @classmethod
+    def wrapping(
+        cls, net: comfy.controlnet.ControlNet, condition: IdentityCondition
+    ) -> IdentityNet:
+        """An IdentityNet that shares the model of a loaded ControlNet."""
+        identity_net = cls(
+            condition,
+            global_average_pooling=net.global_average_pooling,
+            load_device=net.load_device,
+            manual_cast_dtype=net.manual_cast_dtype,
+        )
+        identity_net.control_model = net.control_model
+        identity_net.control_model_wrapped = net.control_model_wrapped
+        net.copy_to(identity_net)
+        identity_net.set_cond_hint(
+            identity_net._first_hint(), condition.strength, tuple(condition.window)
+        )
+        return identity_net
+
+    def copy(self) -> IdentityNet:
+        twin = IdentityNet(
+            self.condition,
+            global_average_pooling=self.global_average_pooling,
+            load_device=self.load_device,
+            manual_cast_dtype=self.manual_cast_dtype,
+        )
+        twin.control_model = self.control_model
+        twin.control_model_wrapped = self.control_model_wrapped
+        self.copy_to(twin)
+        twin.drawing = self.drawing
+        return twin
+
+    def get_control(
+        self,
+        x_noisy: torch.Tensor,
+        t: torch.Tensor,
+        cond: dict[str, Any],
+        batched_number: int,
+        transformer_options: dict[str, Any],
+    ) -> Residuals | None:
+        previous = None
+        if self.previous_controlnet is not None:
+            previous = self.previous_controlnet.get_control(
+                x_noisy, t, cond, batched_number, transformer_options
+            )
+        branches = transformer_options.get("cond_or_uncond", ())
+        rows = BatchRows(rows_of(cond.get(TAG), x_noisy.shape[0], branches))
+        self._draw_for(x_noisy)
+        with comfy.controlnet.ControlIsolation(self):
+            own = super().get_control(
+                x_noisy, t, self._identity_cond(cond, rows), batched_number, transformer_options
+            )
+        return _sum(previous, self._inside_region(own, rows))
+
+    def _identity_cond(self, cond: dict[str, Any], rows: BatchRows) -> dict[str, Any]:
+        identities = self.condition.tokens.positive.shape[0]
+        context = self.context[rows.gather_index(identities, self.context.device)]
+        return {**cond, "c_crossattn": context, "crossattn_controlnet": context}
+
+    def _inside_region(self, own: Residuals | None, rows: BatchRows) -> Residuals | None:
+        region = self.condition.region
+        if own is None or region is None:
+            return own
+        return {
+            stage: [
+                x if x is None else x * region.for_rows(rows, tuple(x.shape[-2:]), x).unsqueeze(1)
+                for x in residuals
+            ]
+            for stage, residuals in own.items()
+        }
+
+    def _first_hint(self) -> torch.Tensor:
+        pose = self.condition.pose
+        if isinstance(pose, torch.Tensor):
+            return pose[..., :3].movedim(-1, 1)
+        size = pose.frames[0].extent
+        scale = FIRST_DRAWING / max(size)
+        extent = Extent(*(max(8, round(side * scale / 8) * 8) for side in size))
+        return self._draw(pose, extent)
+
+    def _draw_for(self, x_noisy: torch.Tensor) -> None:
+        """Draw the faces at this sampler's size, unless another pack put in a hint of its own."""
+        pose = self.condition.pose
+        if isinstance(pose, torch.Tensor) or self.cond_hint_original is not self.drawing:
+            return
+        scale = self.compression_ratio
+        extent = Extent(x_noisy.shape[-1] * scale, x_noisy.shape[-2] * scale)
+        if self.cond_hint_original.shape[-2:] != (extent.height, extent.width):
+            self.cond_hint_original = self._draw(pose, extent)
+            self.cond_hint = None
+
+    def _draw(self, faces: Faces, extent: Extent) -> torch.Tensor:
+        self.drawing = keypoints.draw(faces, extent, self.condition.fit).movedim(-1, 1)
+        return self.drawing
+
+
+def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet.ControlNet:
+    """Check that a loaded ControlNet has IdentityNet's shape.
+
+    Raises IncompatibleModelError for control LoRAs, T2I adapters, Union nets, and nets for another
+    base model.
+    """
+    advice = (
+        "Load InstantID's ControlNetModel/diffusion_pytorch_model.safetensors with the node "
+        "Load ControlNet Model."
+    )
+    network = getattr(control_net, "control_model", None)
+    if not isinstance(control_net, comfy.controlnet.ControlNet) or network is None:
+        raise IncompatibleModelError(
+            f"Expected IdentityNet as a ControlNet, found {type(control_net).__name__}. {advice}"
+        )
+    found = _context_width(network)
+    if found != context_dim:
+        what = "no text cross-attention" if found is None else f"a context of width {found}"
+        raise IncompatibleModelError(
+            f"This ControlNet is not IdentityNet for the loaded adapter: it has {what}, the "
+            f"adapter's tokens have width {context_dim}. {advice}"
+        )
+    hint_channels = network.input_hint_block[0].weight.shape[1]
+    if hint_channels != 3 or getattr(network, "task_embedding", None) is not None:
+        raise IncompatibleModelError(
+            "This ControlNet is not IdentityNet: it takes more than one kind of control picture. "
+            + advice
+        )
+    return control_net
+
+
+def _context_width(network: torch.nn.Module) -> int | None:
+    keys = (p for name, p in network.named_parameters() if name.endswith("attn2.to_k.weight"))
+    first = next(keys, None)
+    return None if first is None else first.shape[1]
+
+
+def _sum(first: Residuals | None, second: Residuals | None) -> Residuals | None:
+    """Add two nets' residuals place by place; a missing one counts as zero."""
+    if first is None or second is None:
+        return second if first is None else first
+    return {stage: _sum_stage(first[stage], second[stage]) for stage in first}
+
+
+def _sum_stage(
+    first: list[torch.Tensor | None], second: list[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    longer = max(len(first), len(second))
+    pairs = zip(
+        first + [None] * (longer - len(first)),
+        second + [None] * (longer - len(second)),
+        strict=True,
+    )
+    return [b if a is None else a if b is None else a + b for a, b in pairs]
+
+
+def chain(net: IdentityNet, previous: ControlBase | None) -> IdentityNet:
+    """A copy of the net that runs after `previous`."""
+    return net.copy().set_previous_controlnet(previous)

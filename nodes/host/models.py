@@ -1,0 +1,86 @@
+"""The adapter as a model that ComfyUI loads, offloads and accounts for."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import torch
+
+from ...instantid_core.adapter import (
+    IdentityAdapter,
+    SiteKeysValues,
+    project_keys_values,
+    project_tokens,
+)
+from ...instantid_core.checkpoint import AdapterConfig, read_checkpoint
+from ...instantid_core.embedding import NegativeIdentity
+from ...instantid_core.errors import CheckpointError
+from ...instantid_core.types import IdentityEmbedding, IdentityTokens
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+
+UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+"""What the host's loader raises for files that are cut short or of another kind."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedAdapter:
+    """An image adapter under the host's memory management."""
+
+    patcher: ModelPatcher
+    """The host looks for this name to learn what a node's output holds in memory."""
+    config: AdapterConfig
+
+    def tokens(self, identity: IdentityEmbedding, negative: NegativeIdentity) -> IdentityTokens:
+        """Run the resampler, on the device that the host chose for the adapter."""
+        adapter = self._ready()
+        return project_tokens(adapter, identity, negative, self.patcher.load_device)
+
+    def keys_values(self, tokens: IdentityTokens, dtype: torch.dtype) -> tuple[SiteKeysValues, ...]:
+        """Project tokens at every site; the results lie where the host keeps idle UNet weights."""
+        adapter = self._ready()
+        projected = project_keys_values(adapter, tokens, self.patcher.load_device, dtype)
+        idle = comfy.model_management.unet_offload_device()
+        return tuple(site.to(device=idle) for site in projected)
+
+    def _ready(self) -> IdentityAdapter:
+        comfy.model_management.load_models_gpu([self.patcher])
+        return self.patcher.model
+
+
+def load_adapter(path: str, name: str) -> LoadedAdapter:
+    """Load an adapter file of either form. Raises CheckpointError for everything else."""
+    try:
+        raw = comfy.utils.load_torch_file(path, safe_load=True)
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"'{name}' cannot be read ({reason}). "
+            "It is probably cut short or an error page saved under the file's name: compare its "
+            "size (1.69 GB for ip-adapter.bin), delete it and download it again."
+        ) from error
+    checkpoint = read_checkpoint(raw, name)
+    adapter = IdentityAdapter.from_checkpoint(checkpoint, comfy.ops.manual_cast)
+    # By attribute: the host exchanges this class when it streams weights dynamically.
+    patcher = comfy.model_patcher.CoreModelPatcher(
+        adapter,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+    return LoadedAdapter(patcher, checkpoint.config)

@@ -1,0 +1,113 @@
+"""Inputs that several nodes share, so that ranges, defaults and wording are the same everywhere."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..instantid_core.embedding import NEGATIVE, NegativeIdentity
+from ..instantid_core.keypoints import FITS
+
+CATEGORY = "InstantID"
+
+
+def weight(default: float = 0.8) -> io.Float.Input:
+    return io.Float.Input(
+        "weight",
+        default=default,
+        min=-1.0,
+        max=5.0,
+        step=0.01,
+        tooltip="Strength of the identity in cross-attention. 0.8 is the usual value; lower it "
+        "first when colours burn or the prompt is ignored. 0 switches it off.",
+    )
+
+
+def strength(default: float = 0.8) -> io.Float.Input:
+    return io.Float.Input(
+        "strength",
+        default=default,
+        min=0.0,
+        max=10.0,
+        step=0.01,
+        tooltip="Strength of IdentityNet: how firmly place and shape of the face follow the "
+        "keypoints. 0 switches it off.",
+    )
+
+
+def window() -> list[io.Float.Input]:
+    return [
+        io.Float.Input(
+            "start_at",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.001,
+            tooltip="When the identity begins to act: 0 is the first step, 1 the last. A later "
+            "start leaves the composition to the prompt.",
+        ),
+        io.Float.Input(
+            "end_at",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.001,
+            tooltip="When the identity stops acting. Must not lie before start_at.",
+        ),
+    ]
+
+
+def mask(what: str) -> io.Mask.Input:
+    return io.Mask.Input(
+        "mask",
+        optional=True,
+        tooltip=f"Where {what} acts, white is full. Any size; one mask for all pictures or one per "
+        "picture. The prompt is not limited by it.",
+    )
+
+
+def fit(*, advanced: bool = False, optional: bool = False) -> io.Combo.Input:
+    return io.Combo.Input(
+        "fit",
+        options=list(FITS),
+        default=FITS[0],
+        optional=optional,
+        advanced=advanced,
+        tooltip="How the photo is laid on a picture of another shape: letterbox shows all of it, "
+        "crop fills the picture and may cut faces off, stretch changes proportions.",
+    )
+
+
+def negative_identity() -> list[io.Input]:
+    defaults = NegativeIdentity()
+    return [
+        io.Combo.Input(
+            "negative_identity",
+            options=list(NEGATIVE),
+            default=defaults.kind,
+            optional=True,
+            advanced=True,
+            tooltip="What the negative side sees in the identity's place: the adapter's answer to "
+            "zeros (as published) or to noise, which can calm burnt colours.",
+        ),
+        io.Float.Input(
+            "noise_strength",
+            default=defaults.strength,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+            tooltip="Amount of noise; only for negative_identity = noise.",
+        ),
+        io.Int.Input(
+            "noise_seed",
+            default=defaults.seed,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            optional=True,
+            advanced=True,
+            # Without this the host would add a widget that changes the seed after every run.
+            control_after_generate=False,
+            tooltip="Seed of that noise; only for negative_identity = noise.",
+        ),
+    ]

@@ -1,0 +1,74 @@
+"""Nodes that load models."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..instantid_core.face_models import MODEL_PACK, FaceAnalyzer, find_models
+from ..instantid_core.sessions import AUTO, CHOICES
+from . import sockets
+from .host import models, paths
+from .inputs import CATEGORY
+
+
+class LoadFaceAnalyzer(io.ComfyNode):
+    """Opens the face detector and the face recogniser."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDLoadFaceAnalyzer",
+            display_name="InstantID Load Face Analyzer",
+            category=CATEGORY,
+            description="Loads the two antelopev2 models that find faces and tell who they are.",
+            search_aliases=["insightface", "antelopev2", "face analysis", "InstantID", "faceid"],
+            inputs=[
+                io.Combo.Input(
+                    "model_pack",
+                    options=[MODEL_PACK],
+                    default=MODEL_PACK,
+                    tooltip="Face models in models/insightface/models. InstantID was trained on "
+                    "antelopev2; another recogniser would lose the likeness.",
+                ),
+                io.Combo.Input(
+                    "provider",
+                    options=list(CHOICES),
+                    default=AUTO,
+                    tooltip="What the face models run on. auto takes what works; the CPU needs "
+                    "about 0.2 seconds per picture and no GPU memory.",
+                ),
+            ],
+            outputs=[sockets.Analyzer.Output(display_name="analyzer")],
+        )
+
+    @classmethod
+    def execute(cls, model_pack: str, provider: str) -> io.NodeOutput:
+        files = find_models(paths.face_model_roots(), model_pack)
+        return io.NodeOutput(FaceAnalyzer(files, provider))
+
+
+class LoadAdapter(io.ComfyNode):
+    """Loads the image adapter."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDLoadAdapter",
+            display_name="InstantID Load Adapter",
+            category=CATEGORY,
+            description="Loads InstantID's image adapter (ip-adapter.bin) from models/instantid.",
+            search_aliases=["ip-adapter", "InstantID", "InstantID model", "identity", "faceid"],
+            inputs=[
+                io.Combo.Input(
+                    "adapter_name",
+                    options=paths.adapter_names(),
+                    tooltip="File in models/instantid: ip-adapter.bin as published, or the same as "
+                    "safetensors.",
+                )
+            ],
+            outputs=[sockets.Adapter.Output(display_name="adapter")],
+        )
+
+    @classmethod
+    def execute(cls, adapter_name: str) -> io.NodeOutput:
+        return io.NodeOutput(models.load_adapter(paths.adapter_path(adapter_name), adapter_name))

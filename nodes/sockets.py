@@ -1,0 +1,12 @@
+"""Socket types of this pack. One Python class travels on each."""
+
+from comfy_api.latest import io
+
+Analyzer = io.Custom("INSTANTID_ANALYZER")
+"""instantid_core.face_models.FaceAnalyzer"""
+Faces = io.Custom("INSTANTID_FACES")
+"""instantid_core.types.Faces"""
+Identity = io.Custom("INSTANTID_IDENTITY")
+"""instantid_core.types.IdentityEmbedding"""
+Adapter = io.Custom("INSTANTID_ADAPTER")
+"""nodes.host.models.LoadedAdapter"""

@@ -1,0 +1,1 @@
+"""What dev.py, the tests, the demo and the benchmark share."""

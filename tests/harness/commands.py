@@ -1,0 +1,75 @@
+"""The commands of `dev.py`: each gets the right Python ready and hands over to it.
+
+Standard library only. What needs packages runs in that other Python, as a module of this
+package.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from . import checks, environment, installation
+from .environment import REPOSITORY, child_environ
+
+TESTS = REPOSITORY / "tests"
+# Not `-m` with PYTHONPATH: the Python that comes with ComfyUI's portable build ignores both
+# that variable and the current folder.
+RUN_MODULE = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); name = sys.argv.pop(1); "
+    "runpy.run_module(name, run_name='__main__', alter_sys=True)"
+)
+
+
+def test(suites: Sequence[str] | None, pytest_args: Sequence[str]) -> int:
+    """Lint, types and tests."""
+    return checks.run_checks(environment.ready(), suites or checks.SUITES, pytest_args)
+
+
+def demo(options: argparse.Namespace) -> int:
+    """One picture, from the small models or from the user's own installation."""
+    arguments = ["--output", str(options.output.resolve()), "--workflow", options.workflow]
+    if options.photo:
+        arguments += ["--photo", str(options.photo.expanduser().resolve())]
+    for name in ("checkpoint", "prompt", "seed"):
+        value = getattr(options, name)
+        if value is not None:
+            arguments += [f"--{name}={value}"]
+    if options.comfyui:
+        found = installation.find(options.comfyui, options.python)
+        return run_module(found, "harness.demo", [*arguments, "--installed"])
+    return run_module(environment.ready(), "harness.demo", arguments)
+
+
+def serve(port: int) -> int:
+    """A ComfyUI that stays until Ctrl-C."""
+    return run_module(environment.ready(), "harness.serve", ["--port", str(port)])
+
+
+def bench(full: bool) -> int:
+    """The benchmark table."""
+    return run_module(environment.ready(), "harness.bench", ["--full"] if full else [])
+
+
+def run_module(where: environment.Environment, module: str, arguments: Sequence[str]) -> int:
+    """Runs a module of the harness in the Python of `where`, in front of the user."""
+    command = [str(where.python), "-c", RUN_MODULE, str(TESTS), module, *arguments]
+    environ = child_environ(COMFYUI_PATH=str(where.comfyui))
+    with subprocess.Popen(command, cwd=TESTS, env=environ) as process:
+        signal.signal(signal.SIGTERM, lambda number, frame: _pass_on(process, number, frame))
+        return _wait(process)
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    # Ctrl-C reaches the child as well, which then stops its server; waiting is all to do here.
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            print("\nstopping", file=sys.stderr, flush=True)
+
+
+def _pass_on(process: "subprocess.Popen[bytes]", _number: int, _frame: FrameType | None) -> None:
+    process.terminate()

@@ -1,0 +1,136 @@
+"""A real ComfyUI in this process, with the pack loaded by its own loader and small models."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from harness.scenes import Prompt, conditioning, photo
+
+REPOSITORY = Path(__file__).parents[2]
+COMFYUI = Path(os.environ["COMFYUI_PATH"])
+
+# The host reads its options from the command line, once.
+sys.argv = ["comfyui", "--cpu"]
+sys.path.insert(0, str(COMFYUI))
+import comfy.options  # noqa: E402
+
+comfy.options.enable_args_parsing()
+import folder_paths  # noqa: E402
+
+import nodes as host_nodes  # noqa: E402
+
+assert Path(host_nodes.__file__).parent.samefile(COMFYUI), "the pack's nodes/ shadows the host's"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from harness import small_models
+
+    models = tmp_path_factory.mktemp("models")
+    small_models.write_models(models)
+    folder_paths.models_dir = str(models)
+    folder_paths.add_model_folder_path("controlnet", str(models / "controlnet"))
+    folder_paths.set_temp_directory(str(tmp_path_factory.mktemp("temp")))
+    return models
+
+
+class Pack:
+    """The pack as the host loaded it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def module(self, path: str) -> ModuleType:
+        """A module of the pack, such as `nodes.apply` or `instantid_core.types`."""
+        return importlib.import_module(f"{self.name}.{path}")
+
+    def run(self, node_id: str, **inputs: Any) -> tuple[Any, ...]:
+        """Execute a node as the host does: defaults from the function, under inference mode."""
+        with torch.inference_mode():
+            return host_nodes.NODE_CLASS_MAPPINGS[node_id].execute(**inputs).result
+
+
+@pytest.fixture(scope="session")
+def pack(models_dir: Path) -> Pack:
+    before = set(sys.modules)
+    loaded = asyncio.run(host_nodes.load_custom_node(str(REPOSITORY)))
+    assert loaded, "the host's loader refused the pack"
+    name = next(n for n in set(sys.modules) - before if n.endswith(".instantid_core"))
+    return Pack(name.removesuffix(".instantid_core"))
+
+
+@pytest.fixture(scope="session")
+def small_sdxl() -> Any:
+    from harness.small_models_node import small_sdxl
+
+    return small_sdxl
+
+
+@pytest.fixture(autouse=True)
+def inference_mode() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="session")
+def unet(small_sdxl: Any) -> Any:
+    return small_sdxl.small_unet()
+
+
+@pytest.fixture
+def model(unet: Any) -> Any:
+    return unet.clone()
+
+
+@pytest.fixture(scope="session")
+def adapter(pack: Pack) -> Any:
+    return pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")[0]
+
+
+@pytest.fixture(scope="session")
+def analyzer(pack: Pack) -> Any:
+    return pack.run("InstantIDLoadFaceAnalyzer", model_pack="antelopev2", provider="cpu")[0]
+
+
+@pytest.fixture(scope="session")
+def control_net(models_dir: Path) -> Any:
+    return host_nodes.ControlNetLoader().load_controlnet("instantid_small.safetensors")[0]
+
+
+@pytest.fixture(scope="session")
+def depth_net(models_dir: Path) -> Any:
+    return host_nodes.ControlNetLoader().load_controlnet("depth_small.safetensors")[0]
+
+
+@pytest.fixture(scope="session")
+def faces_of(pack: Pack, analyzer: Any) -> Any:
+    def analyse(image: torch.Tensor, **settings: Any) -> Any:
+        inputs = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
+        return pack.run(
+            "InstantIDAnalyzeFaces", analyzer=analyzer, image=image, **inputs | settings
+        )[0]
+
+    return analyse
+
+
+@pytest.fixture(scope="session")
+def identity_of(pack: Pack, faces_of: Any) -> Any:
+    def embed(number: int = 0) -> Any:
+        faces = faces_of(photo(number))
+        return pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")[0]
+
+    return embed
+
+
+@pytest.fixture
+def prompt() -> Prompt:
+    return Prompt(conditioning("portrait of a person"), conditioning("blurry"))

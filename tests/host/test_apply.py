@@ -1,0 +1,84 @@
+"""The one-node form is the composition of the separate nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from harness.scenes import photo, sample
+
+WIDGETS = {"weight": 0.7, "strength": 0.9, "start_at": 0.1, "end_at": 0.9}
+
+
+def one_node(pack: Any, model: Any, prompt: Any, parts: dict[str, Any], **settings: Any) -> Any:
+    inputs = {"model": model, "positive": prompt.positive, "negative": prompt.negative}
+    return pack.run("InstantIDApply", **inputs, **parts, **WIDGETS, **settings)
+
+
+def separate_nodes(
+    pack: Any,
+    model: Any,
+    prompt: Any,
+    parts: dict[str, Any],
+    identity: Any,
+    pose: dict[str, Any],
+    **mask: Any,
+) -> Any:
+    window = {"start_at": WIDGETS["start_at"], "end_at": WIDGETS["end_at"]}
+    shared = {"adapter": parts["adapter"], "identity": identity, **window, **mask}
+    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=WIDGETS["weight"], **shared)
+    positive, negative = pack.run(
+        "InstantIDApplyIdentityNet",
+        positive=prompt.positive,
+        negative=prompt.negative,
+        control_net=parts["control_net"],
+        strength=WIDGETS["strength"],
+        **pose,
+        **shared,
+    )
+    return patched, positive, negative
+
+
+@pytest.fixture
+def parts(adapter: Any, analyzer: Any, control_net: Any) -> dict[str, Any]:
+    return {"adapter": adapter, "analyzer": analyzer, "control_net": control_net}
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("pose", ["own", "photo", "drawing"])
+def test_equal_bits(
+    pack: Any,
+    model: Any,
+    prompt: Any,
+    parts: dict[str, Any],
+    faces_of: Any,
+    pose: str,
+    masked: bool,
+) -> None:
+    reference, other = photo(5), photo(6, 600, 400, center=(200, 210), size=160)
+    faces = faces_of(reference)
+    (identity,) = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
+    mask = {"mask": torch.linspace(0, 1, 64).expand(1, 64, 64)} if masked else {}
+    (drawing,) = pack.run(
+        "InstantIDDrawKeypoints", faces=faces_of(other), width=128, height=128, fit="letterbox"
+    )
+    image_kps, pose_input = {
+        "own": ({}, {"faces": faces}),
+        "photo": ({"image_kps": other}, {"faces": faces_of(other)}),
+        "drawing": ({"image_kps": drawing}, {"image": drawing}),
+    }[pose]
+    ours = one_node(pack, model, prompt, parts, image=reference, **image_kps, **mask)
+    theirs = separate_nodes(pack, model, prompt, parts, identity, pose_input, **mask)
+    assert torch.equal(sample(*ours), sample(*theirs))
+
+
+def test_several_photos_are_averaged(
+    pack: Any, model: Any, prompt: Any, parts: dict[str, Any], faces_of: Any
+) -> None:
+    photos = torch.cat([photo(5), photo(6)])
+    faces = faces_of(photos)
+    (identity,) = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
+    ours = one_node(pack, model, prompt, parts, image=photos)
+    theirs = separate_nodes(pack, model, prompt, parts, identity, {"faces": faces})
+    assert torch.equal(sample(*ours), sample(*theirs))

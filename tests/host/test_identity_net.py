@@ -1,0 +1,197 @@
+"""IdentityNet's hint, mask, chain and copies."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import comfy.sampler_helpers
+import pytest
+import torch
+from harness.scenes import photo, sample
+
+from nodes import ControlNetApplyAdvanced
+
+SIZES = [(512, 512), (1016, 1016), (832, 1216)]
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+
+
+@pytest.fixture
+def apply_net(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
+    def apply(**settings: Any) -> Any:
+        inputs = {
+            "positive": prompt.positive,
+            "negative": prompt.negative,
+            "strength": 0.8,
+            **EVERYTHING,
+            "identity": identity_of(1),
+            **settings,
+        }
+        return pack.run(
+            "InstantIDApplyIdentityNet", control_net=control_net, adapter=adapter, **inputs
+        )
+
+    return apply
+
+
+def residuals(net: Any, model: Any, size: tuple[int, int], batch: int = 1) -> dict[str, Any]:
+    """What a net gives for one positive row per picture, at a size (width, height) in pixels."""
+    x = torch.randn(
+        batch, 4, size[1] // 8, size[0] // 8, generator=torch.Generator().manual_seed(3)
+    )
+    tags = net_tag(net, batch)
+    cond = {"c_crossattn": torch.zeros(batch, 77, 64), "y": torch.zeros(batch, 2816), **tags}
+    net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
+    try:
+        sigma = torch.full((batch,), 5.0)
+        return net.get_control(x, sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma[:1]})
+    finally:
+        net.cleanup()
+
+
+def net_tag(net: Any, batch: int) -> dict[str, torch.Tensor]:
+    rows = [[0, i, 0, 0, 0, 0, 0, 0] for i in range(batch)]
+    return {"instantid_row": torch.tensor(rows)}
+
+
+def flat(control: dict[str, Any]) -> list[torch.Tensor]:
+    return [x for stage in ("input", "middle", "output") for x in control[stage] if x is not None]
+
+
+def control_of(conditioning: Any) -> Any:
+    return conditioning[0][1]["control"]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_faces_equal_the_drawn_picture(
+    pack: Any, apply_net: Any, faces_of: Any, model: Any, size: tuple[int, int]
+) -> None:
+    faces = faces_of(photo(1, 640, 480))
+    (image,) = pack.run(
+        "InstantIDDrawKeypoints", faces=faces, width=size[0], height=size[1], fit="letterbox"
+    )
+    from_faces = residuals(control_of(apply_net(faces=faces)[0]), model, size)
+    from_image = residuals(control_of(apply_net(image=image)[0]), model, size)
+    assert all(map(torch.equal, flat(from_faces), flat(from_image)))
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "crop", "stretch"])
+def test_fit_reaches_the_drawing(
+    pack: Any, apply_net: Any, faces_of: Any, model: Any, fit: str
+) -> None:
+    faces, size = faces_of(photo(1, 640, 480)), (192, 256)
+    (image,) = pack.run(
+        "InstantIDDrawKeypoints", faces=faces, width=size[0], height=size[1], fit=fit
+    )
+    net = control_of(apply_net(faces=faces, fit=fit)[0])
+    residuals(net, model, size)
+    assert torch.equal(net.cond_hint_original, image.movedim(-1, 1))
+
+
+def test_faces_are_drawn_anew_for_another_size(
+    apply_net: Any, faces_of: Any, model: Any, prompt: Any
+) -> None:
+    """A second pass at another size, in any order, equals that pass alone."""
+    pair = apply_net(faces=faces_of(photo(1)))
+    small = sample(model, *pair, size=(128, 128), steps=1)
+    large = sample(model, *pair, size=(192, 128), steps=1)
+    assert torch.equal(small, sample(model, *pair, size=(128, 128), steps=1))
+    assert torch.equal(
+        large, sample(model, *apply_net(faces=faces_of(photo(1))), size=(192, 128), steps=1)
+    )
+
+
+def test_a_foreign_hint_is_used_as_it_is(apply_net: Any, faces_of: Any, model: Any) -> None:
+    """Tiling packs exchange `cond_hint_original`; then nothing may be drawn over it."""
+    hint = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
+    tiled = copy.copy(control_of(apply_net(faces=faces_of(photo(1)))[0]))
+    tiled.cond_hint_original, tiled.cond_hint = hint, None
+    direct = control_of(apply_net(image=hint.movedim(1, -1))[0])
+    size = (128, 128)
+    assert all(
+        map(torch.equal, flat(residuals(tiled, model, size)), flat(residuals(direct, model, size)))
+    )
+
+
+def test_a_batch_of_drawings_goes_picture_by_picture(
+    apply_net: Any, faces_of: Any, model: Any
+) -> None:
+    photos = torch.cat([photo(1), photo(1, center=(150, 200), size=180)])
+    both = residuals(control_of(apply_net(faces=faces_of(photos))[0]), model, (128, 128), batch=2)
+    for number in range(2):
+        alone = control_of(apply_net(faces=faces_of(photos[number : number + 1]))[0])
+        # Not bit for bit: the batch size changes how the convolutions are blocked.
+        for two, one in zip(
+            flat(both), flat(residuals(alone, model, (128, 128), batch=2)), strict=True
+        ):
+            torch.testing.assert_close(two[number], one[number], rtol=1e-4, atol=1e-4)
+
+
+def test_a_mask_scales_residuals_and_leaves_the_prompt_alone(
+    apply_net: Any, faces_of: Any, model: Any
+) -> None:
+    mask = torch.zeros(1, 128, 128)
+    mask[:, :64, :64] = 1
+    faces = faces_of(photo(1))
+    masked_cond = apply_net(faces=faces, mask=mask)[0]
+    assert "mask" not in masked_cond[0][1]
+    plain = residuals(control_of(apply_net(faces=faces)[0]), model, (128, 128))
+    masked = residuals(control_of(masked_cond), model, (128, 128))
+    for full, part in zip(flat(plain), flat(masked), strict=True):
+        half = full.shape[-1] // 2
+        assert torch.equal(part[..., :half, :half], full[..., :half, :half])
+        assert part[..., half:].abs().sum() == 0
+        assert part[..., half:, :].abs().sum() == 0
+
+
+def test_residuals_of_a_chain_add_up(
+    pack: Any, apply_net: Any, faces_of: Any, model: Any, depth_net: Any, prompt: Any
+) -> None:
+    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(5))
+    sides = ControlNetApplyAdvanced().apply_controlnet(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
+    faces, size = faces_of(photo(1)), (128, 128)
+    chained = apply_net(positive=sides[0], negative=sides[1], faces=faces)
+    parts = control_of(sides[0]), control_of(apply_net(faces=faces)[0])
+    sums = [a + b for a, b in zip(*(flat(residuals(p, model, size)) for p in parts), strict=True)]
+    together = flat(residuals(control_of(chained[0]), model, size))
+    for total, expected in zip(together, sums, strict=True):
+        torch.testing.assert_close(total, expected)
+
+
+def test_several_identity_nets_keep_their_own_tokens(
+    apply_net: Any, faces_of: Any, identity_of: Any, model: Any
+) -> None:
+    first = apply_net(identity=identity_of(1), faces=faces_of(photo(1)))
+    second = apply_net(identity=identity_of(2), faces=faces_of(photo(2)))
+    both = apply_net(
+        positive=first[0], negative=first[1], identity=identity_of(2), faces=faces_of(photo(2))
+    )
+    size = (128, 128)
+    apart = [flat(residuals(control_of(pair[0]), model, size)) for pair in (first, second)]
+    for total, one, other in zip(
+        flat(residuals(control_of(both[0]), model, size)), *apart, strict=True
+    ):
+        torch.testing.assert_close(total, one + other)
+    assert not all(map(torch.equal, *apart))
+
+
+def test_positive_and_negative_share_one_net(apply_net: Any, faces_of: Any) -> None:
+    """Otherwise the host could not run both sides in one batch."""
+    positive, negative = apply_net(faces=faces_of(photo(1)))
+    assert control_of(positive) is control_of(negative)
+
+
+def test_the_host_sees_the_network_once(apply_net: Any, faces_of: Any, control_net: Any) -> None:
+    positive, _ = apply_net(faces=faces_of(photo(1)))
+    conds = {"positive": comfy.sampler_helpers.convert_cond(positive)}
+    models, _ = comfy.sampler_helpers.get_additional_models(conds, torch.float32)
+    assert models == [control_net.control_model_wrapped]
+
+
+def test_copies_keep_the_identity(apply_net: Any, faces_of: Any, model: Any) -> None:
+    net = control_of(apply_net(faces=faces_of(photo(1)))[0])
+    reference = flat(residuals(net, model, (128, 128)))
+    clones = net.copy(), copy.copy(net), net.deepclone_multigpu(torch.device("cpu"))
+    for clone in clones:
+        assert type(clone) is type(net)
+        assert all(map(torch.equal, reference, flat(residuals(clone, model, (128, 128)))))

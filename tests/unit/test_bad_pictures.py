@@ -1,0 +1,130 @@
+"""Pictures that no camera takes, and cancelling, from IMAGE tensor to faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from harness import painter
+from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse
+from instantid_core.errors import ImageError, NoFaceError
+from instantid_core.images import batch_of, frames_of
+from instantid_core.selection import Selection
+
+SKIP = Selection(on_no_face="skip")
+
+
+class Cancelled(BaseException):
+    """What a host raises when the user stops a run: not an Exception, so that no one swallows it."""
+
+
+def portrait(width: int = 640, height: int = 480, size: float = 200) -> torch.Tensor:
+    """IMAGE of one face."""
+    rgb = painter.canvas(width, height)
+    painter.paint_face(rgb, (width / 2, height / 2), size, identity=2)
+    return batch_of([rgb])
+
+
+def analysed(analyzer: Any, images: torch.Tensor, selection: Selection = SKIP) -> Analysis:
+    return analyse(frames_of(images), analyzer, selection, 0.5, lambda: None)
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1, 1), (2, 1), (4, 4000), (4000, 4), (1, 640), (1, 641), (640, 1), (7, 3), (128, 1)],
+)
+def test_tiny_and_narrow_pictures_have_no_face_and_do_no_harm(
+    analyzer: Any, width: int, height: int
+) -> None:
+    picture = torch.full((1, height, width, 3), 0.5)
+    with pytest.raises(NoFaceError, match=rf"image 1 of 1 \({width} x {height} pixels\)"):
+        analysed(analyzer, picture, Selection())
+    assert analysed(analyzer, picture).faces.count == 0
+
+
+def test_every_size_that_leaves_a_pixel_is_tried(analyzer: Any) -> None:
+    """A side that shrinks to exactly one pixel must neither be left out nor stop the detector."""
+    for size in DETECTION_SIZES:
+        for short in (1, 3, 7):
+            for shape in ((short, size * short), (size * short, short)):
+                analyzer.detect(np.zeros((*shape, 3), np.uint8), size)
+    assert analysed(analyzer, torch.zeros(1, 3, 3 * 640, 3)).faces.count == 0
+
+
+def test_a_face_in_a_long_strip_is_found(analyzer: Any) -> None:
+    assert analysed(analyzer, portrait(3000, 300, size=200)).faces.count == 1
+    assert analysed(analyzer, portrait(300, 3000, size=200)).faces.count == 1
+
+
+# --- channels -------------------------------------------------------------------------------------
+
+
+def test_rgba_is_read_as_its_colours(analyzer: Any) -> None:
+    colour = portrait()
+    transparent = torch.cat((colour, torch.zeros_like(colour[..., :1])), dim=-1)
+    (first,), (second,) = (analysed(analyzer, x).faces.all for x in (colour, transparent))
+    assert first.box == second.box
+    assert np.array_equal(first.embedding, second.embedding)
+
+
+def test_grey_pictures_are_looked_at(analyzer: Any) -> None:
+    grey = portrait().mean(dim=-1, keepdim=True)
+    found = analysed(analyzer, grey)
+    assert found.faces.count == 0  # the stand-in detector knows faces by their colours
+    assert len(found.faces.frames) == 1
+
+
+def test_colour_channels_are_not_swapped(analyzer: Any) -> None:
+    assert analysed(analyzer, portrait()).faces.count == 1
+    assert analysed(analyzer, portrait().flip(-1)).faces.count == 0
+
+
+# --- pixels ---------------------------------------------------------------------------------------
+
+
+def test_nan_is_refused_before_the_detector_sees_it(analyzer: Any) -> None:
+    images = portrait().repeat(2, 1, 1, 1)
+    images[1, 5, 5, 0] = torch.nan
+    with pytest.raises(ImageError, match="Image 2 of 2 holds NaN"):
+        analysed(analyzer, images)
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8, 3), (1, 0, 8, 3)])
+def test_empty_batches_are_refused(analyzer: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match="at least one image"):
+        analysed(analyzer, torch.zeros(shape))
+
+
+def test_values_out_of_range_are_limited(analyzer: Any) -> None:
+    bright = portrait() * 3 - 1  # every key colour is a corner of the cube and stays one
+    assert analysed(analyzer, bright).faces.count == 1
+
+
+# --- cancelling -----------------------------------------------------------------------------------
+
+
+def test_each_frame_is_reported_once(analyzer: Any) -> None:
+    reports = []
+    frames = frames_of(portrait().repeat(3, 1, 1, 1))
+    analyse(frames, analyzer, SKIP, 0.5, lambda: reports.append(1))
+    assert len(reports) == 3
+
+
+def test_a_cancel_ends_the_analysis_at_once_and_is_not_swallowed(analyzer: Any) -> None:
+    seen = []
+
+    def cancel_at_the_second() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise Cancelled
+
+    frames = frames_of(portrait().repeat(5, 1, 1, 1))
+    with pytest.raises(Cancelled):
+        analyse(frames, analyzer, SKIP, 0.5, cancel_at_the_second)
+    assert len(seen) == 2
+    assert analysed(analyzer, portrait()).faces.count == 1

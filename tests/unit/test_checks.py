@@ -1,0 +1,33 @@
+"""The test command counts what ran and says so in its last line."""
+
+from harness.checks import Outcome, pytest_outcome, summary
+
+
+def test_the_last_line_is_the_total():
+    outcomes = [
+        Outcome("lint", True, 0.5),
+        Outcome("unit", True, 2.0, passed=120, skipped=1),
+        Outcome("host", False, 9.0, passed=3, failed=2),
+    ]
+    *rows, last = summary(outcomes).splitlines()
+    assert last == "123 passed, 2 failed"
+    assert [row.split()[:2] for row in rows] == [["lint", "ok"], ["unit", "ok"], ["host", "FAILED"]]
+
+
+def test_counts_come_from_the_report(tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="1" skipped="2"/></testsuites>'
+    )
+    outcome = pytest_outcome("unit", 1, 0.0, report)
+    assert (outcome.passed, outcome.failed, outcome.skipped, outcome.ok) == (5, 2, 2, False)
+
+
+def test_a_run_without_a_report_has_failed(tmp_path):
+    outcome = pytest_outcome("host", 139, 0.0, tmp_path / "report.xml")
+    assert (outcome.failed, outcome.ok) == (1, False)
+    assert "exit code 139" in outcome.note
+
+
+def test_nothing_selected_is_no_failure(tmp_path):
+    assert pytest_outcome("host", 5, 0.0, tmp_path / "report.xml").ok

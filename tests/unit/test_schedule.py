@@ -1,0 +1,198 @@
+"""Spans of the denoising process, and which entry of the stored K and V each row takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+
+from instantid_core.errors import SettingError
+from instantid_core.schedule import BatchRows, Row, SamplingRows, Span, finite, span
+from instantid_core.types import Polarity
+
+POSITIVE, NEGATIVE = Polarity.POSITIVE, Polarity.NEGATIVE
+CPU = torch.device("cpu")
+
+
+class CountedSigma:
+    """A noise level that counts how often it is read: on a GPU every read waits for the device."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.reads = 0
+
+    def __float__(self) -> float:
+        self.reads += 1
+        return self.value
+
+
+def linear(percent: float) -> float:
+    """Sigma falls from 10 to 0."""
+    return 10 * (1 - percent)
+
+
+def rows(polarities: Sequence[Polarity], pictures: int = 1) -> tuple[Row, ...]:
+    """One block of `pictures` rows per polarity, as a host stacks its conditions."""
+    return tuple(
+        Row(polarity, picture, None, None) for polarity in polarities for picture in range(pictures)
+    )
+
+
+def call_at(
+    sigma: CountedSigma | float, percent_to_sigma: Callable[[float], float] = linear
+) -> SamplingRows:
+    return SamplingRows(rows([POSITIVE]), sigma, percent_to_sigma)  # type: ignore[arg-type]
+
+
+# --- spans ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0.2, 0.8), (0.5, 0.5), (1, 1), (0, 0)])
+def test_spans_keep_their_numbers(start: float, end: float) -> None:
+    assert span(start, end) == Span(start, end)
+
+
+def test_only_the_whole_process_is_everything() -> None:
+    assert span(0, 1).is_everything
+    assert not span(0.001, 1).is_everything
+    assert not span(0, 0.999).is_everything
+
+
+def test_start_after_end_is_refused_with_both_numbers() -> None:
+    with pytest.raises(SettingError) as caught:
+        span(0.8, 0.2)
+    assert "start_at (0.8) lies after end_at (0.2)" in str(caught.value)
+    assert "Swap the two" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(-0.1, 1), (0, 1.1), (math.nan, 1), (0, math.nan), (-math.inf, math.inf)]
+)
+def test_values_outside_the_process_are_refused(start: float, end: float) -> None:
+    with pytest.raises(SettingError, match="fractions from 0 to 1") as caught:
+        span(start, end)
+    assert f"{start} and {end}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_must_be_finite(value: float) -> None:
+    with pytest.raises(SettingError, match=f"weight must be a finite number, found {value}"):
+        finite("weight", value)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 5.0, 1])
+def test_finite_numbers_pass_unchanged(value: float) -> None:
+    assert finite("weight", value) == value
+
+
+# --- inside the window ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sigma", "active"),
+    [(10, False), (7.6, False), (7.5, True), (5, True), (2.5, True), (2.4, False), (0, False)],
+)
+def test_window_reaches_from_start_to_end_inclusive(sigma: float, active: bool) -> None:
+    # From sigma 7.5 to 2.5, both exact in binary.
+    assert call_at(sigma).active(Span(0.25, 0.75)) is active
+
+
+def test_sigma_may_be_a_tensor() -> None:
+    inside = SamplingRows(rows([POSITIVE]), torch.tensor([5.0]), linear)
+    assert inside.active(Span(0.2, 0.7)) is True
+
+
+def test_whole_window_never_looks_at_sigma() -> None:
+    sigma = CountedSigma(5.0)
+
+    def no_sigma(percent: float) -> float:
+        raise AssertionError(f"asked for the sigma of {percent}")
+
+    call = call_at(sigma, no_sigma)
+    assert all(call.active(Span(0, 1)) for _ in range(70))
+    assert sigma.reads == 0
+
+
+def test_seventy_sites_cost_one_look_at_sigma() -> None:
+    sigma = CountedSigma(5.0)
+    asked: list[float] = []
+    call = call_at(sigma, lambda percent: asked.append(percent) or linear(percent))
+    answers = {call.active(Span(0.2, 0.7)) for _ in range(70)}
+    assert answers == {True}
+    assert sigma.reads == 1
+    assert asked == [0.2, 0.7]
+
+
+def test_each_call_looks_for_itself() -> None:
+    window = Span(0, 0.5)
+    assert [call_at(sigma).active(window) for sigma in (10.0, 6.0, 4.0)] == [True, True, False]
+
+
+# SamplingRows.active reads sigma once per window, not once per call: two waits on a GPU.
+@pytest.mark.xfail(strict=True, reason="the number behind sigma is not kept between windows")
+def test_two_windows_still_cost_one_look_at_sigma() -> None:
+    sigma = CountedSigma(5.0)
+    call = call_at(sigma)
+    assert call.active(Span(0, 0.7))
+    assert not call.active(Span(0.7, 1))
+    assert sigma.reads == 1
+
+
+def test_windows_of_two_identities_are_kept_apart() -> None:
+    call = call_at(9.0)
+    assert call.active(Span(0, 0.5))
+    assert not call.active(Span(0.5, 0.9))
+    assert call.active(Span(0, 0.5))
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def test_batch_counts_pictures_not_rows() -> None:
+    assert BatchRows(rows([POSITIVE, NEGATIVE], pictures=3)).batch == 3
+    assert BatchRows(rows([NEGATIVE])).batch == 1
+
+
+@pytest.mark.parametrize(
+    ("polarities", "index"),
+    [
+        pytest.param([POSITIVE, NEGATIVE], [0, 1], id="positive first"),
+        pytest.param([NEGATIVE, POSITIVE], [1, 0], id="negative first"),
+        pytest.param([POSITIVE], [0], id="no guidance"),
+        pytest.param([NEGATIVE], [1], id="negative alone"),
+        pytest.param([POSITIVE, POSITIVE, NEGATIVE], [0, 0, 1], id="two positives"),
+    ],
+)
+def test_one_identity_follows_polarity(polarities: list[Polarity], index: list[int]) -> None:
+    assert BatchRows(rows(polarities)).gather_index(1, CPU).tolist() == index
+
+
+@pytest.mark.parametrize(
+    ("identities", "index"),
+    [
+        pytest.param(1, [0, 0, 0, 0, 1, 1, 1, 1], id="one for all"),
+        pytest.param(2, [0, 1, 0, 1, 2, 3, 2, 3], id="round again"),
+        pytest.param(3, [0, 1, 2, 0, 3, 4, 5, 3], id="not a divisor"),
+        pytest.param(4, [0, 1, 2, 3, 4, 5, 6, 7], id="one each"),
+        pytest.param(6, [0, 1, 2, 3, 6, 7, 8, 9], id="more than pictures"),
+    ],
+)
+def test_identities_go_over_the_pictures(identities: int, index: list[int]) -> None:
+    batch = BatchRows(rows([POSITIVE, NEGATIVE], pictures=4))
+    assert batch.gather_index(identities, CPU).tolist() == index
+
+
+def test_index_is_int64_and_made_once_per_call() -> None:
+    batch = BatchRows(rows([POSITIVE, NEGATIVE]))
+    index = batch.gather_index(1, CPU)
+    assert index.dtype == torch.int64
+    assert batch.gather_index(1, CPU) is index
+    assert batch.gather_index(2, CPU).tolist() == [0, 2]
+
+
+def test_calls_share_no_memory_of_their_answers() -> None:
+    first, second = BatchRows(rows([POSITIVE])), BatchRows(rows([NEGATIVE]))
+    assert first.gather_index(1, CPU).tolist() == [0]
+    assert second.gather_index(1, CPU).tolist() == [1]
