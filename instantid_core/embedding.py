@@ -18,7 +18,7 @@ class NegativeIdentity(NamedTuple):
     """What the negative rows see in the identity's place."""
 
     kind: str = "zeros"
-    """`zeros`: the resampler applied to a zero embedding, as in the reference. `noise`: to noise."""
+    """`zeros`: the resampler applied to zeros, as in the reference. `noise`: applied to noise."""
     strength: float = 0.35
     """Upper end of the uniform noise; only for `noise`."""
     seed: int = 0
@@ -34,9 +34,14 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     """
     if how not in COMBINE:
         raise SettingError(f"combine must be one of {', '.join(COMBINE)}; found '{how}'.")
+    if faces.count != len(faces.known):
+        raise SettingError(
+            "A pose says where a face is, not whose it is. Expected faces of a photo, from "
+            "InstantID Analyze Faces."
+        )
     if not faces.count:
         return IdentityEmbedding(torch.empty(0, 1, EMBEDDING_WIDTH), faces.recogniser)
-    embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.all])).float()
+    embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.known])).float()
     if how == "average":
         embeddings = embeddings.mean(0, keepdim=True)
     elif how == "normalized_average":

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import FaceModelError
-from .sessions import AUTO, open_session
+from .sessions import AUTO, open_sessions
 from .types import EMBEDDING_WIDTH
 
 MODEL_PACK = "antelopev2"
@@ -94,8 +94,7 @@ class FaceAnalyzer:
     def __init__(self, files: FaceModelFiles, provider: str = AUTO) -> None:
         """Open both models. Raises FaceModelError for broken or foreign files."""
         zoo = _import_insightface()
-        detector_session = open_session(files.detector, provider)
-        recogniser_session = open_session(files.recogniser, provider)
+        detector_session, recogniser_session = open_sessions(files, provider)
         _require_outputs(files, detector_session, recogniser_session)
         # Without a file name SCRFD keeps one session for all sizes instead of one per size.
         self._detector = zoo.SCRFD(session=detector_session)

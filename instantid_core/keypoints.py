@@ -16,7 +16,7 @@ import torch
 from .errors import SettingError
 from .images import batch_of
 from .opencv import import_cv2
-from .types import Extent, Faces, FrameFaces
+from .types import REFERENCE_STYLE, Extent, Faces, FrameFaces, KeypointStyle
 
 FITS = ("letterbox", "crop", "stretch")
 NOSE = 2
@@ -60,19 +60,21 @@ def draw(faces: Faces, extent: Extent, fit: str = "letterbox") -> torch.Tensor:
 
     A frame without faces stays black, which leaves IdentityNet's pose to the prompt.
     """
-    return batch_of([draw_frame(frame, extent, fit) for frame in faces.frames])
+    return batch_of([draw_frame(frame, extent, fit, faces.style) for frame in faces.frames])
 
 
-def draw_frame(frame: FrameFaces, extent: Extent, fit: str) -> np.ndarray:
+def draw_frame(
+    frame: FrameFaces, extent: Extent, fit: str, style: KeypointStyle = REFERENCE_STYLE
+) -> np.ndarray:
     """Draw one frame's faces as [height, width, 3] uint8 RGB."""
     canvas = np.zeros((extent.height, extent.width, 3), np.uint8)
     place = placement(frame.extent, extent, fit)
     everyone = [place.apply(face.keypoints) for face in frame.faces]
     for points in everyone:
         _draw_sticks(canvas, points)
-    canvas = (canvas * STICK_BRIGHTNESS).astype(np.uint8)
-    for points in everyone:
-        _draw_points(canvas, points)
+    canvas = (canvas * (STICK_BRIGHTNESS * style.limbs)).astype(np.uint8)
+    for points in everyone if style.points else ():
+        _draw_points(canvas, points, style.points)
     return canvas
 
 
@@ -93,7 +95,8 @@ def _draw_sticks(canvas: np.ndarray, points: np.ndarray) -> None:
         cv2.fillConvexPoly(canvas, stick, COLOURS[outer])
 
 
-def _draw_points(canvas: np.ndarray, points: np.ndarray) -> None:
+def _draw_points(canvas: np.ndarray, points: np.ndarray, brightness: float) -> None:
     cv2 = import_cv2()
     for (x, y), colour in zip(points, COLOURS, strict=True):
-        cv2.circle(canvas, (int(x), int(y)), POINT_RADIUS, colour, -1)
+        ink = tuple(int(level * brightness) for level in colour)
+        cv2.circle(canvas, (int(x), int(y)), POINT_RADIUS, ink, -1)

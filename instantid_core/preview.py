@@ -8,7 +8,7 @@ import torch
 from .analysis import Analysis
 from .images import batch_of
 from .opencv import import_cv2
-from .types import Box, Detection, Extent, Face
+from .types import Box, Detection, Extent
 
 CHOSEN, PASSED_OVER = (80, 220, 100), (150, 150, 150)
 TEXT_COLOUR, TEXT_SHADOW = (255, 255, 255), (0, 0, 0)
@@ -39,7 +39,7 @@ def box_masks(analysis: Analysis) -> torch.Tensor:
 
 
 def _annotate(
-    frame: np.ndarray, found: tuple[Detection, ...], chosen: tuple[Face, ...]
+    frame: np.ndarray, found: tuple[Detection, ...], chosen: tuple[Detection, ...]
 ) -> np.ndarray:
     picture = frame.copy()
     scale = max(picture.shape[:2]) / 640

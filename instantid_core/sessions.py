@@ -8,6 +8,7 @@ the CPU comes last.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,21 +40,25 @@ CUDA_OPTIONS = {
 SILENT, WARNINGS = 4, 2
 
 
-def open_session(path: Path, choice: str = AUTO) -> onnxruntime.InferenceSession:
-    """Open a model on the chosen provider, or on the CPU with one plain warning.
+def open_sessions(
+    paths: Sequence[Path], choice: str = AUTO
+) -> tuple[onnxruntime.InferenceSession, ...]:
+    """Open models together on the chosen provider, or on the CPU with one plain warning.
 
-    choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read the file.
+    choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read a file.
     """
     runtime = import_runtime()
     for provider in candidates(choice, runtime.get_available_providers()):
-        session, reason = _try_provider(runtime, path, provider)
-        if session is not None:
-            return session
-        log.warning("Face analysis cannot use %s (%s). Trying the next one.", provider, reason)
-    raise FaceModelError(
-        f"ONNX Runtime cannot open {path}: {reason}. The file is probably cut short or not an ONNX "
-        "model: delete it and download it again."
-    )
+        try:
+            return tuple(_open(runtime, path, provider) for path in paths)
+        except _NotOnThisProviderError as error:
+            if provider == CPU:
+                raise FaceModelError(
+                    f"ONNX Runtime cannot open {error.path}: {error.reason}. The file is probably "
+                    "cut short or not an ONNX model: delete it and download it again."
+                ) from error
+            log.warning("Face analysis cannot use %s: %s. Going on.", provider, error.reason)
+    raise FaceModelError("ONNX Runtime offers no provider at all, not even the CPU. Reinstall it.")
 
 
 def candidates(choice: str, available: list[str]) -> list[str]:
@@ -92,11 +97,18 @@ def import_runtime() -> onnxruntime:  # pyright: ignore[reportGeneralTypeIssues]
     return onnxruntime
 
 
-def _try_provider(
+class _NotOnThisProviderError(Exception):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+
+
+def _open(
     runtime: onnxruntime,  # pyright: ignore[reportGeneralTypeIssues]
     path: Path,
     provider: str,
-) -> tuple[onnxruntime.InferenceSession | None, str]:
+) -> onnxruntime.InferenceSession:
     options = runtime.SessionOptions()
     options.log_severity_level = SILENT
     # Two sessions that spin while idle slow each other down.
@@ -108,10 +120,11 @@ def _try_provider(
         session = runtime.InferenceSession(
             str(path), options, providers=providers, enable_fallback=0
         )
-    except Exception as error:  # noqa: BLE001  the runtime's errors share no narrower base class
-        return None, str(error).splitlines()[0][:200]
+    except Exception as error:  # the runtime's errors share no narrower base class
+        raise _NotOnThisProviderError(path, str(error).splitlines()[0][:200]) from error
     finally:
         runtime.set_default_logger_severity(WARNINGS)
     if session.get_providers()[0] != provider:
-        return None, "its libraries do not load; often their CUDA version differs from torch's"
-    return session, ""
+        reason = "its libraries do not load; often their CUDA version differs from torch's"
+        raise _NotOnThisProviderError(path, reason)
+    return session

@@ -79,7 +79,18 @@ class FrameFaces:
     """The selected faces of one picture, in selection order; empty when none was found."""
 
     extent: Extent
-    faces: tuple[Face, ...]
+    faces: tuple[Detection, ...]
+    """Faces of a photo are `Face`; those of a pose that nobody holds are plain detections."""
+
+
+class KeypointStyle(NamedTuple):
+    """How bright keypoints are drawn; 1 is the reference's brightness, 0 leaves the part out."""
+
+    limbs: float = 1.0
+    points: float = 1.0
+
+
+REFERENCE_STYLE = KeypointStyle()
 
 
 @dataclass(frozen=True)
@@ -88,15 +99,22 @@ class Faces:
 
     frames: tuple[FrameFaces, ...]
     recogniser: str
-    """SHA-256 of the recogniser file; embeddings of different recognisers must not be mixed."""
+    """SHA-256 of the recogniser file; embeddings of different recognisers must not be mixed. Empty
+    for a pose that nobody holds."""
+    style: KeypointStyle = REFERENCE_STYLE
 
     @property
     def count(self) -> int:
         return sum(len(frame.faces) for frame in self.frames)
 
     @property
-    def all(self) -> tuple[Face, ...]:
+    def all(self) -> tuple[Detection, ...]:
         return tuple(face for frame in self.frames for face in frame.faces)
+
+    @property
+    def known(self) -> tuple[Face, ...]:
+        """Those of all faces that have an embedding."""
+        return tuple(face for face in self.all if isinstance(face, Face))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,10 +17,9 @@ from ..instantid_core.profiles import PROFILES
 from ..instantid_core.schedule import finite, span
 from ..instantid_core.selection import Selection
 from ..instantid_core.types import Faces, IdentityEmbedding
-from . import sockets
+from . import inputs, sockets
 from .faces import analyse_images
 from .host.application import Influence, apply_adapter, apply_identity_net
-from .inputs import CATEGORY, fit, mask, negative_identity, strength, weight, window
 
 if TYPE_CHECKING:
     from .host.models import LoadedAdapter
@@ -50,29 +49,19 @@ class ApplyAdapter(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyAdapter",
             display_name="InstantID Apply Adapter",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="Lets the model attend to an identity beside the text. Chain several, each "
             "with a mask, for several people.",
             search_aliases=WORDS,
             inputs=[
-                io.Model.Input(
-                    "model", tooltip="An SDXL model. It is not changed; a copy comes out."
-                ),
-                sockets.Adapter.Input("adapter", tooltip="From InstantID Load Adapter."),
-                sockets.Identity.Input("identity", tooltip="From InstantID Embed Identity."),
-                weight(),
-                *window(),
-                mask("the identity"),
-                io.Combo.Input(
-                    "profile",
-                    options=list(PROFILES),
-                    default=UNIFORM,
-                    optional=True,
-                    advanced=True,
-                    tooltip="How the weight is spread over the layers of the model; uniform as "
-                    "published. Names as in IP-Adapter.",
-                ),
-                *negative_identity(),
+                inputs.model(),
+                inputs.adapter(),
+                inputs.identity(),
+                inputs.weight(),
+                *inputs.window(),
+                inputs.mask("the identity"),
+                inputs.profile(),
+                *inputs.negative_identity(),
             ],
             outputs=[io.Model.Output(display_name="model")],
         )
@@ -105,41 +94,23 @@ class ApplyIdentityNet(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyIdentityNet",
             display_name="InstantID Apply IdentityNet",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="Adds IdentityNet: a ControlNet that takes five facial keypoints and sees "
             "the identity in place of the text. Other ControlNets in the chain keep their text.",
             search_aliases=[*WORDS, "controlnet", "keypoints", "pose"],
             inputs=[
-                io.Conditioning.Input("positive", tooltip="The prompt. A copy comes out."),
-                io.Conditioning.Input("negative", tooltip="The negative prompt. A copy comes out."),
-                io.ControlNet.Input(
-                    "control_net",
-                    tooltip="InstantID's ControlNet, from the core node Load ControlNet Model.",
-                ),
-                sockets.Adapter.Input("adapter", tooltip="From InstantID Load Adapter."),
-                sockets.Identity.Input("identity", tooltip="From InstantID Embed Identity."),
-                strength(),
-                *window(),
-                sockets.Faces.Input(
-                    "faces",
-                    optional=True,
-                    tooltip="Where the face goes: drawn at the size of the picture being made. "
-                    "Connect this or image, not both.",
-                ),
-                io.Image.Input(
-                    "image",
-                    optional=True,
-                    tooltip="A drawn keypoint picture, used as it is. Connect this or faces, not "
-                    "both.",
-                ),
-                mask("IdentityNet"),
-                fit(advanced=True, optional=True),
-                *negative_identity(),
+                *inputs.prompts(),
+                inputs.control_net(),
+                inputs.adapter(),
+                inputs.identity(),
+                inputs.strength(),
+                *inputs.window(),
+                *inputs.pose(),
+                inputs.mask("IdentityNet"),
+                inputs.fit(advanced=True, optional=True),
+                *inputs.negative_identity(),
             ],
-            outputs=[
-                io.Conditioning.Output(display_name="positive"),
-                io.Conditioning.Output(display_name="negative"),
-            ],
+            outputs=inputs.prompt_outputs(),
         )
 
     @classmethod
@@ -178,42 +149,32 @@ class Apply(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApply",
             display_name="InstantID Apply",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="From a photo to a model and conditioning that keep its identity: face "
             "analysis, image adapter and IdentityNet with their usual settings.",
             search_aliases=WORDS,
             inputs=[
-                io.Model.Input(
-                    "model", tooltip="An SDXL model. It is not changed; a copy comes out."
-                ),
-                io.Conditioning.Input("positive", tooltip="The prompt. A copy comes out."),
-                io.Conditioning.Input("negative", tooltip="The negative prompt. A copy comes out."),
-                sockets.Adapter.Input("adapter", tooltip="From InstantID Load Adapter."),
+                inputs.model(),
+                *inputs.prompts(),
+                inputs.adapter(),
                 sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer."),
-                io.ControlNet.Input(
-                    "control_net",
-                    tooltip="InstantID's ControlNet, from the core node Load ControlNet Model.",
-                ),
+                inputs.control_net(),
                 io.Image.Input(
                     "image",
                     tooltip="Photo of the person; several photos in a batch are averaged.",
                 ),
-                weight(),
-                strength(),
-                *window(),
+                inputs.weight(),
+                inputs.strength(),
+                *inputs.window(),
                 io.Image.Input(
                     "image_kps",
                     optional=True,
                     tooltip="Where the face goes: a photo whose face gives the pose, or a drawn "
                     "keypoint picture. Without it the photo's own pose is used.",
                 ),
-                mask("the identity"),
+                inputs.mask("the identity"),
             ],
-            outputs=[
-                io.Model.Output(display_name="model"),
-                io.Conditioning.Output(display_name="positive"),
-                io.Conditioning.Output(display_name="negative"),
-            ],
+            outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
         )
 
     @classmethod

@@ -6,8 +6,40 @@ from comfy_api.latest import io
 
 from ..instantid_core.embedding import NEGATIVE, NegativeIdentity
 from ..instantid_core.keypoints import FITS
+from ..instantid_core.profiles import PROFILES
+from . import sockets
 
 CATEGORY = "InstantID"
+
+
+def model() -> io.Model.Input:
+    return io.Model.Input("model", tooltip="An SDXL model. It is not changed; a copy comes out.")
+
+
+def prompts() -> list[io.Conditioning.Input]:
+    return [
+        io.Conditioning.Input("positive", tooltip="The prompt. A copy comes out."),
+        io.Conditioning.Input("negative", tooltip="The negative prompt. A copy comes out."),
+    ]
+
+
+def prompt_outputs() -> list[io.Conditioning.Output]:
+    return [io.Conditioning.Output(display_name=name) for name in ("positive", "negative")]
+
+
+def adapter() -> io.Input:
+    return sockets.Adapter.Input("adapter", tooltip="From InstantID Load Adapter.")
+
+
+def identity() -> io.Input:
+    return sockets.Identity.Input("identity", tooltip="From InstantID Embed Identity.")
+
+
+def control_net() -> io.ControlNet.Input:
+    return io.ControlNet.Input(
+        "control_net",
+        tooltip="InstantID's ControlNet, from the core node Load ControlNet Model.",
+    )
 
 
 def weight(default: float = 0.8) -> io.Float.Input:
@@ -109,5 +141,33 @@ def negative_identity() -> list[io.Input]:
             # Without this the host would add a widget that changes the seed after every run.
             control_after_generate=False,
             tooltip="Seed of that noise; only for negative_identity = noise.",
+        ),
+    ]
+
+
+def profile() -> io.Combo.Input:
+    return io.Combo.Input(
+        "profile",
+        options=list(PROFILES),
+        default=next(iter(PROFILES)),
+        optional=True,
+        advanced=True,
+        tooltip="How the weight is spread over the layers of the model; uniform as published. "
+        "Names as in IP-Adapter.",
+    )
+
+
+def pose() -> list[io.Input]:
+    return [
+        sockets.Faces.Input(
+            "faces",
+            optional=True,
+            tooltip="Where the face goes: drawn at the size of the picture being made. Connect "
+            "this or image, not both.",
+        ),
+        io.Image.Input(
+            "image",
+            optional=True,
+            tooltip="A drawn keypoint picture, used as it is. Connect this or faces, not both.",
         ),
     ]

@@ -12,6 +12,7 @@ import comfy.model_patcher
 import comfy.ops
 import comfy.utils
 import torch
+from safetensors import SafetensorError
 
 from ...instantid_core.adapter import (
     IdentityAdapter,
@@ -34,6 +35,7 @@ UNREADABLE = (
     ValueError,
     RuntimeError,
     pickle.UnpicklingError,
+    SafetensorError,
     zipfile.BadZipFile,
 )
 """What the host's loader raises for files that are cut short or of another kind."""

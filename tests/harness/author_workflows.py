@@ -1,11 +1,11 @@
-"""Writes the workflows that the pack ships, from a readable description of each.
+"""Writes the workflows that the pack ships, and the English texts of its nodes.
 
 Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`:
 
     python -m harness.author_workflows
 
-It starts ComfyUI once, because a saved workflow lists widget values in the order of the node
-schemas, and only a running server tells those.
+Each workflow is described here in readable form. ComfyUI is started once, because a saved workflow
+lists widget values in the order of the node schemas, and only a running server tells those.
 """
 
 import json
@@ -26,6 +26,8 @@ from .widgets import InputSpec, Schema, inputs_of
 from .workspace import REPOSITORY
 
 WORKFLOWS = REPOSITORY / "workflows"
+ENGLISH = REPOSITORY / "locales" / "en" / "nodeDefs.json"
+OWN_NODES = "InstantID"  # every id of the pack begins so
 FORMAT = 0.4
 PACK_VERSION, HOST_VERSION = "0.1.0", "0.16.3"
 CONTROL_VALUE = "randomize"
@@ -560,9 +562,30 @@ def write(object_info: ObjectInfo, folder: Path) -> list[Path]:
     for author in SHIPPED:
         graph = author(object_info)
         path = folder / f"{graph.name}.json"
-        path.write_text(json.dumps(graph.saved(), indent=2) + "\n", encoding="utf-8")
+        path.write_text(as_json(graph.saved()), encoding="utf-8")
         paths.append(path)
     return paths
+
+
+def english(object_info: ObjectInfo) -> dict[str, Any]:
+    """The nodes' own texts in the form of a translation, from which others are made."""
+    return {
+        name: {
+            "display_name": schema["display_name"],
+            "description": schema["description"],
+            "inputs": {
+                spec.name: {"name": spec.name, "tooltip": spec.options["tooltip"]}
+                for spec in inputs_of(schema)
+            },
+            "outputs": {str(n): {"name": name} for n, name in enumerate(schema["output_name"])},
+        }
+        for name, schema in object_info.items()
+        if name.startswith(OWN_NODES)
+    }
+
+
+def as_json(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
@@ -571,7 +594,8 @@ def main() -> int:
         launch = workspace.small_launch(workspace.current(), Path(scratch))
         with HostServer(launch) as server:
             object_info = ComfyClient(server.url).object_info()
-    for path in write(object_info, WORKFLOWS):
+    ENGLISH.write_text(as_json(english(object_info)), encoding="utf-8")
+    for path in (ENGLISH, *write(object_info, WORKFLOWS)):
         print(path)
     return 0
 

@@ -22,11 +22,18 @@ from .prompts import nodes_of as of_class
 
 WORKFLOWS = REPOSITORY / "workflows"
 KEYPOINTS_NODE = "demo_keypoints"
+CHECKPOINT = "CheckpointLoaderSimple"
 SMALL_CHECKPOINT = "SmallSDXLCheckpoint"
 SMALL_FILE = "instantid_small.safetensors"
-SMALL_TEXT_CONTROLNET = "depth_small.safetensors"
-SMALL_SIDE = 512
-SMALL_STEPS = 8
+SMALL_SIZE = {"width": 512, "height": 512}
+SMALL_VALUES: Mapping[str, Mapping[str, Any]] = {
+    "EmptyLatentImage": SMALL_SIZE,
+    "InstantIDDrawKeypoints": SMALL_SIZE,
+    "KSampler": {"steps": 8},
+    "InstantIDLoadAdapter": {"adapter_name": SMALL_FILE},
+    # Those that see text; IdentityNet's loader gets SMALL_FILE.
+    "ControlNetLoader": {"control_net_name": "depth_small.safetensors"},
+}
 SAMPLER_SEEDS = {"KSampler": "seed", "KSamplerAdvanced": "noise_seed", "RandomNoise": "noise_seed"}
 NO_IDENTITY = {
     "InstantIDApply": {"weight": 0.0, "strength": 0.0},
@@ -71,7 +78,7 @@ def identity_prompt(
 def with_wishes(prompt: Prompt, wishes: Wishes) -> Prompt:
     """`prompt` with checkpoint, text and seed as wished."""
     if wishes.checkpoint is not None:
-        prompt = override(prompt, {"CheckpointLoaderSimple": {"ckpt_name": wishes.checkpoint}})
+        prompt = override(prompt, {CHECKPOINT: {"ckpt_name": wishes.checkpoint}})
     if wishes.seed is not None:
         seeds = {name: {seed: wishes.seed} for name, seed in SAMPLER_SEEDS.items()}
         prompt = override(prompt, seeds)
@@ -99,21 +106,18 @@ def without_identity(prompt: Prompt) -> Prompt:
 
 def with_small_models(prompt: Prompt) -> Prompt:
     """`prompt` on the models that the harness writes, at a size and length fit for a CPU."""
-    prompt = substitute(prompt, {"CheckpointLoaderSimple": (SMALL_CHECKPOINT, {})})
-    side = {"width": SMALL_SIDE, "height": SMALL_SIDE}
-    prompt = override(
-        prompt,
-        {
-            "EmptyLatentImage": side,
-            "InstantIDDrawKeypoints": side,
-            "KSampler": {"steps": SMALL_STEPS},
-            "InstantIDLoadAdapter": {"adapter_name": SMALL_FILE},
-            "ControlNetLoader": {"control_net_name": SMALL_TEXT_CONTROLNET},
-        },
-    )
-    for node in identity_nets(prompt):
-        prompt[node]["inputs"]["control_net_name"] = SMALL_FILE
-    return prompt
+    values = small_values(prompt)
+    edited = substitute(prompt, {CHECKPOINT: (SMALL_CHECKPOINT, {})})
+    for node, inputs in values.items():
+        edited[node]["inputs"].update(inputs)
+    return edited
+
+
+def small_values(prompt: Prompt) -> dict[str, Mapping[str, Any]]:
+    """Node id to the inputs that the small models need otherwise."""
+    values = {node: SMALL_VALUES.get(prompt[node]["class_type"], {}) for node in prompt}
+    identity = {"control_net_name": SMALL_FILE}
+    return {**values, **dict.fromkeys(identity_nets(prompt), identity)}
 
 
 def identity_nets(prompt: Prompt) -> list[str]:

@@ -127,10 +127,15 @@ def _logged(command: list[str], log: Path) -> None:
             env=child_environ(),
         ) as process,
     ):
-        for line in process.stdout or ():
-            file.write(line)
-            for step in told_step(line):
-                say(step)
+        try:
+            for line in process.stdout or ():
+                file.write(line)
+                for step in told_step(line):
+                    say(step)
+        except BaseException:
+            # Interrupted: it must not go on writing into a folder that is about to be removed.
+            process.kill()
+            raise
     if process.returncode:
         last = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-15:])
         raise CacheError(

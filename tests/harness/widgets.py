@@ -146,3 +146,20 @@ def _check(spec: InputSpec, value: Any) -> None:
 def as_literal(value: Any) -> Any:
     """A list is wrapped, because a bare one means a link."""
     return {"__value__": value} if isinstance(value, list) else value
+
+
+def with_widget_values(
+    schema: Schema, saved: Sequence[Any], values: Mapping[str, Any]
+) -> list[Any]:
+    """The saved values of a node with some of them replaced, by input name.
+
+    For classes without dynamic combo boxes, whose saved values have a fixed order.
+    """
+    edited = list(saved)
+    index = 0
+    for spec in inputs_of(schema):
+        if spec.is_widget:
+            if spec.name in values:
+                edited[index] = values[spec.name]
+            index += 1 + spec.trailing
+    return edited

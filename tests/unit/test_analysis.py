@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from harness import antelope, painter
+
 from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse, detect
 from instantid_core.errors import NoFaceError
 from instantid_core.face_models import DETECTOR, RECOGNISER, FaceAnalyzer, FaceModelFiles
@@ -31,6 +32,7 @@ SCENES = {
     "three": (832, 1216, [((200 + 220 * n, 500), 120 + 20 * n, 8 * n, 0, n) for n in range(3)]),
     "six": (1200, 800, [((200 + 380 * (n % 3), 220 + 360 * (n // 3)), 150, 5 * n, 0, n)
                         for n in range(6)]),
+    "overlapping boxes": (900, 500, [((350, 250), 180, 0, 0, 7), ((530, 250), 180, 0, 0, 8)]),
     "cut by the edge": (500, 400, [((95, 330), 200, 0, 0, 5), ((380, 200), 150, 0, 0, 6)]),
 }  # fmt: skip
 

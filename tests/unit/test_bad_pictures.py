@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from harness import painter
+
 from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse
 from instantid_core.errors import ImageError, NoFaceError
 from instantid_core.images import batch_of, frames_of
@@ -17,7 +18,7 @@ SKIP = Selection(on_no_face="skip")
 
 
 class Cancelled(BaseException):
-    """What a host raises when the user stops a run: not an Exception, so that no one swallows it."""
+    """What a host raises when the user stops a run: no Exception, so that nothing swallows it."""
 
 
 def portrait(width: int = 640, height: int = 480, size: float = 200) -> torch.Tensor:
@@ -47,13 +48,31 @@ def test_tiny_and_narrow_pictures_have_no_face_and_do_no_harm(
     assert analysed(analyzer, picture).faces.count == 0
 
 
-def test_every_size_that_leaves_a_pixel_is_tried(analyzer: Any) -> None:
-    """A side that shrinks to exactly one pixel must neither be left out nor stop the detector."""
-    for size in DETECTION_SIZES:
-        for short in (1, 3, 7):
-            for shape in ((short, size * short), (size * short, short)):
-                analyzer.detect(np.zeros((*shape, 3), np.uint8), size)
-    assert analysed(analyzer, torch.zeros(1, 3, 3 * 640, 3)).faces.count == 0
+class Watched:
+    """The real analyzer, noting at which sizes it was asked to look."""
+
+    def __init__(self, analyzer: Any) -> None:
+        self.analyzer = analyzer
+        self.recogniser_id = analyzer.recogniser_id
+        self.sizes: list[int] = []
+
+    def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        self.sizes.append(size)
+        return self.analyzer.detect(bgr, size)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("short", [1, 7])
+@pytest.mark.parametrize("size", DETECTION_SIZES)
+def test_every_size_that_leaves_a_pixel_is_tried(
+    analyzer: Any, size: int, short: int, turned: bool
+) -> None:
+    # At this length the short side shrinks to exactly one pixel at `size`, to none below it.
+    shape = (short, size * short)[:: -1 if turned else 1]
+    watched = Watched(analyzer)
+    assert analysed(watched, torch.zeros(1, *shape, 3)).faces.count == 0
+    unpadded = [other for other in DETECTION_SIZES if other >= size]
+    assert watched.sizes == [*unpadded, *DETECTION_SIZES]
 
 
 def test_a_face_in_a_long_strip_is_found(analyzer: Any) -> None:
@@ -101,8 +120,12 @@ def test_empty_batches_are_refused(analyzer: Any, shape: tuple[int, ...]) -> Non
 
 
 def test_values_out_of_range_are_limited(analyzer: Any) -> None:
-    bright = portrait() * 3 - 1  # every key colour is a corner of the cube and stays one
-    assert analysed(analyzer, bright).faces.count == 1
+    plain = portrait()
+    beyond = plain + 0.4 * (plain == 1).float() - 0.4 * (plain == 0).float()
+    assert beyond.min() < 0
+    assert beyond.max() > 1
+    (first,), (second,) = (analysed(analyzer, x).faces.all for x in (plain, beyond))
+    assert np.array_equal(first.embedding, second.embedding)
 
 
 # --- cancelling -----------------------------------------------------------------------------------

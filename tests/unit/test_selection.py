@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from harness import painter
+
 from instantid_core.analysis import Analysis, analyse
 from instantid_core.errors import NoFaceError, SettingError
 from instantid_core.selection import SELECT, Selection

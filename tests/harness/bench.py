@@ -1,0 +1,74 @@
+"""The benchmark: `python3 dev.py bench` prints its tables.
+
+What is compared is measured in one run and in turns, so that whatever else slows the machine down
+slows all variants alike. Ratios are what to read; nothing here passes or fails by a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from .bench_faces import face_table
+from .bench_host import build_scene, machine, start_host, use_models
+from .bench_processes import import_table, memory_table
+from .bench_report import Table, as_data, as_text
+from .bench_steps import held_tables, step_tables, variants
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures, prints each table when it is there, and returns the exit code."""
+    options = parse(arguments)
+    if "COMFYUI_PATH" not in os.environ:
+        print("error: start the benchmark as `python3 dev.py bench`", file=sys.stderr)
+        return 2
+    tables = []
+    where = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for table in measure(Path(folder), options.full, where):
+            tables.append(table)
+            print(f"\n{as_text(table)}", flush=True)
+    if options.json:
+        data = json.dumps(as_data(where, tables), indent=2)
+        options.json.write_text(data + "\n", encoding="utf-8")
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--full", action="store_true", help="load an adapter of the published size (1.69 GB)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser.parse_args(arguments)
+
+
+def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
+    """All tables, one after the other. `where` is filled with what describes the machine."""
+    host_nodes = start_host()
+    if not torch.cuda.is_available():
+        # Threads that wait for one another magnify every disturbance by other programs.
+        torch.set_num_threads(1)
+    where.update(machine())
+    print("\n".join(f"{name}: {value}" for name, value in where.items()), flush=True)
+    with torch.inference_mode():
+        use_models(folder)
+        scene = build_scene(host_nodes)
+        compared = variants(scene)
+        yield from step_tables(compared)
+        yield from held_tables(compared)
+        yield face_table(scene, folder / "insightface")
+    yield memory_table(folder, full)
+    yield import_table(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

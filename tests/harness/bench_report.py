@@ -1,0 +1,67 @@
+"""What the benchmark found, as a table for people and as plain data for programs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LABEL_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure."""
+
+    label: str
+    value: float
+    unit: str
+    ratio: float | None = None
+    """To the first row of the table."""
+    spread: tuple[float, float] | None = None
+    """Smallest and largest measurement behind a median."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures that belong together, and what to know when reading them."""
+
+    title: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
+def timings(measured: dict[str, Sequence[float]]) -> tuple[Row, ...]:
+    """Rows of medians in milliseconds from seconds; ratios are to the first entry."""
+    first = statistics.median(next(iter(measured.values())))
+    rows = []
+    for label, seconds in measured.items():
+        median = statistics.median(seconds)
+        spread = min(seconds) * 1e3, max(seconds) * 1e3
+        rows.append(Row(label, median * 1e3, "ms", median / first, spread))
+    return tuple(rows)
+
+
+def sizes(counted: dict[str, float]) -> tuple[Row, ...]:
+    """Rows in MB (10^6 bytes) from bytes; ratios are to the first entry."""
+    first = next(iter(counted.values()))
+    return tuple(Row(label, n / 1e6, "MB", n / first) for label, n in counted.items())
+
+
+def as_text(table: Table) -> str:
+    """The table for a terminal."""
+    lines = [table.title, *map(_line, table.rows), *(f"    {note}" for note in table.notes)]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    number = f"{row.value:.0f}" if row.value >= 1000 else f"{row.value:.3g}"
+    ratio = "" if row.ratio is None else f"{row.ratio:7.3f} x"
+    spread = "" if row.spread is None else "  ({:.3g} to {:.3g})".format(*row.spread)
+    return f"  {row.label:<{LABEL_WIDTH}} {number:>7} {row.unit:<2} {ratio:>9}{spread}".rstrip()
+
+
+def as_data(machine: dict[str, str], tables: Sequence[Table]) -> dict[str, Any]:
+    """The same as JSON can hold it."""
+    return {"machine": machine, "tables": [asdict(table) for table in tables]}

@@ -1,0 +1,181 @@
+"""Time of a sampling step, and what an identity holds in memory meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from . import published_shapes
+from .bench_host import Scene
+from .bench_report import Table, sizes, timings
+from .bench_usual_way import install_usual_way
+from .scenes import Prompt
+from .snapshots import reachable_tensors
+
+PIXELS = 512
+ROUNDS = 3
+STEPS = 3
+"""Per round and variant. The first does not count: it draws IdentityNet's hint, for one."""
+AMOUNT = 0.8
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+CHECK_PIXELS = 128
+ALIKE = {"rtol": 1e-3, "atol": 1e-4}
+"""The two ways round differently, and 70 layers carry that on."""
+HALF = 2
+"""Bytes per number in fp16."""
+TOKENS = 16
+PLAIN, ADAPTER, BOTH = "plain", "+ adapter", "+ adapter and IdentityNet"
+USUAL = "+ adapter the usual way (K and V projected in every step)"
+
+
+class Variant(NamedTuple):
+    """A model and the conditioning to run it with."""
+
+    model: Any
+    prompt: Prompt
+
+
+def variants(scene: Scene) -> dict[str, Variant]:
+    """What is compared, by name."""
+    who = {"adapter": scene.adapter, "identity": scene.identity, **EVERYTHING}
+    run = scene.pack.run
+    (adapted,) = run("InstantIDApplyAdapter", model=scene.model, weight=AMOUNT, **who)
+    conditioned = run(
+        "InstantIDApplyIdentityNet",
+        **scene.prompt._asdict(),
+        control_net=scene.control_net,
+        strength=AMOUNT,
+        faces=scene.faces,
+        **who,
+    )
+    return {
+        PLAIN: Variant(scene.model, scene.prompt),
+        ADAPTER: Variant(adapted, scene.prompt),
+        BOTH: Variant(adapted, Prompt(*conditioned)),
+        USUAL: Variant(install_usual_way(scene, AMOUNT), scene.prompt),
+    }
+
+
+def step_tables(compared: dict[str, Variant]) -> list[Table]:
+    """The step in all variants, and the two ways of the adapter against each other."""
+    difference = require_alike(compared[ADAPTER], compared[USUAL], compared[PLAIN])
+    measured = measure(compared)
+    title = f"One step: small SDXL, CFG (2 rows), {PIXELS} x {PIXELS} pixels"
+    plain = {name: measured[name] for name in (PLAIN, ADAPTER, BOTH)}
+    usual = {name: measured[name] for name in (ADAPTER, USUAL)}
+    clock = "CPU time of the one thread" if _on_cpu(compared[PLAIN].model) else "wall time"
+    counted = ROUNDS * (STEPS - 1)
+    return [
+        Table(title, timings(plain), (f"Medians of {counted} steps each, in turns; {clock}.",)),
+        Table(
+            "The same step: K and V projected once against projected in every step",
+            timings(usual),
+            (f"Both give the same picture; largest difference {difference:.1e}.",),
+        ),
+    ]
+
+
+def require_alike(ours: Variant, usual: Variant, plain: Variant) -> float:
+    """Largest difference between the results of the two ways. Raises when it is not rounding."""
+    first, second, without = (
+        sample(v.model, v.prompt, pixels=CHECK_PIXELS, steps=1) for v in (ours, usual, plain)
+    )
+    if not torch.allclose(first, second, **ALIKE) or torch.allclose(first, without, **ALIKE):
+        raise RuntimeError("the two ways differ by more than rounding: the times mean nothing")
+    return float((first - second).abs().max())
+
+
+def measure(compared: dict[str, Variant]) -> dict[str, list[float]]:
+    """Seconds of the counted steps, the variants in turns and each round in another order."""
+    seconds: dict[str, list[float]] = {name: [] for name in compared}
+    names = list(compared)
+    for turn in range(ROUNDS):
+        for name in names[turn:] + names[:turn]:
+            seconds[name] += step_seconds(compared[name])[1:]
+    return seconds
+
+
+def step_seconds(variant: Variant) -> list[float]:
+    """How long each step took, the host's guider included."""
+    from comfy.patcher_extension import WrappersMP
+
+    now, seconds = _clock(variant.model), []
+
+    def timed(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        started = now()
+        out = executor(*args, **kwargs)
+        seconds.append(now() - started)
+        return out
+
+    model = variant.model.clone()
+    model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "benchmark", timed)
+    sample(model, variant.prompt, pixels=PIXELS, steps=STEPS)
+    return seconds
+
+
+def sample(model: Any, prompt: Prompt, *, pixels: int, steps: int) -> torch.Tensor:
+    """The host's sampler on an empty latent, without its progress bar."""
+    import comfy.sample
+
+    latent = torch.zeros(1, 4, pixels // 8, pixels // 8)
+    noise = comfy.sample.prepare_noise(latent, 7)
+    how = (steps, 4.5, "euler", "normal")
+    return comfy.sample.sample(model, noise, *how, *prompt, latent, seed=7, disable_pbar=True)
+
+
+def _on_cpu(model: Any) -> bool:
+    return model.load_device.type == "cpu"
+
+
+def _clock(model: Any) -> Callable[[], float]:
+    """Other programs' turns on the CPU do not count; on a GPU the queue is waited for."""
+    if _on_cpu(model):
+        return time.thread_time
+
+    def after_the_queue() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return after_the_queue
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def held_tables(compared: dict[str, Variant]) -> list[Table]:
+    """Bytes that the patches hold while sampling, counted; the same for published sizes."""
+    ours, usual = (held_by_patches(compared[name].model) for name in (ADAPTER, USUAL))
+    counted = {"ours: projected keys and values": ours, "the usual way: to_k, to_v, tokens": usual}
+    note = "A small model's context is narrow, so here the weights to keep away are small as well."
+    return [
+        Table("Held on the model while sampling: small SDXL, counted", sizes(counted), (note,)),
+        Table("Held on the model while sampling: published sizes, fp16, computed", published()),
+    ]
+
+
+def held_by_patches(model: Any) -> int:
+    """Bytes of all tensors that the model's cross-attention patches lead to."""
+    patches = model.model_options["transformer_options"]["patches_replace"]["attn2"]
+    return sum(tensor.nbytes for tensor in reachable_tensors(list(patches.values())))
+
+
+def published() -> Any:
+    """Rows for the adapter as published, from its shapes."""
+    widths = sum(published_shapes.SITE_WIDTHS)
+    keys_values = 2 * 2 * TOKENS * widths * HALF
+    projections = _bytes(published_shapes.ip_adapter())
+    return sizes(
+        {
+            "ours: keys and values of one identity, both polarities": keys_values,
+            "the usual way: to_k and to_v": projections,
+            "the usual way, the resampler kept too": projections
+            + _bytes(published_shapes.image_proj()),
+        }
+    )
+
+
+def _bytes(shapes: published_shapes.Shapes) -> int:
+    return sum(torch.Size(shape).numel() for shape in shapes.values()) * HALF

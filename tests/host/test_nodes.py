@@ -1,0 +1,90 @@
+"""Node ids, inputs, outputs and defaults are public: workflow files depend on them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nodes as host_nodes
+
+CONTRACT = Path(__file__).parents[1] / "data" / "node_contract.json"
+NODE_IDS = sorted(json.loads(CONTRACT.read_text(encoding="utf-8")))
+REPOSITORY = Path(__file__).parents[2]
+
+
+def contract_of(node_id: str) -> dict[str, Any]:
+    """What a workflow file can depend on, in the form of the stored contract."""
+    info = host_nodes.NODE_CLASS_MAPPINGS[node_id].GET_NODE_INFO_V1()
+    inputs = {
+        name: _input(spec, kind == "optional")
+        for kind in ("required", "optional")
+        for name, spec in info["input"].get(kind, {}).items()
+    }
+    outputs = dict(zip(info["output_name"], info["output"], strict=True))
+    return {"inputs": inputs, "outputs": outputs}
+
+
+def _input(spec: Any, optional: bool) -> dict[str, Any]:
+    kind, options = spec[0], spec[1] if len(spec) > 1 else {}
+    kept = {key: options[key] for key in ("default", "min", "max", "advanced") if key in options}
+    choices = kind if isinstance(kind, list) else options.get("options")
+    entry = {"type": "COMBO" if isinstance(kind, list) else kind, "optional": optional, **kept}
+    return entry | ({"options": choices} if choices and ".safetensors" not in str(choices) else {})
+
+
+def test_every_node_is_registered(pack: Any) -> None:
+    found = [name for name in host_nodes.NODE_CLASS_MAPPINGS if name.startswith("InstantID")]
+    assert sorted(found) == NODE_IDS
+
+
+@pytest.mark.parametrize("node_id", NODE_IDS)
+def test_contract(pack: Any, node_id: str) -> None:
+    """A change here breaks saved workflows: only optional inputs with a default may be added."""
+    stored = json.loads(CONTRACT.read_text(encoding="utf-8"))[node_id]
+    found = contract_of(node_id)
+    assert list(found["inputs"]) == list(stored["inputs"]), "order is what saved widgets go by"
+    assert found == stored
+
+
+@pytest.mark.parametrize("node_id", NODE_IDS)
+def test_execute_takes_what_the_schema_offers(pack: Any, node_id: str) -> None:
+    node = host_nodes.NODE_CLASS_MAPPINGS[node_id]
+    parameters = inspect.signature(node.execute).parameters
+    schema = node.GET_SCHEMA()
+    assert list(parameters) == [given.id for given in schema.inputs]
+    for given in schema.inputs:
+        assert (parameters[given.id].default is not inspect.Parameter.empty) == given.optional
+        default = getattr(given, "default", None)
+        if given.optional and default is not None:
+            assert parameters[given.id].default == default
+
+
+@pytest.mark.parametrize("node_id", NODE_IDS)
+def test_every_input_says_what_it_is_for(pack: Any, node_id: str) -> None:
+    schema = host_nodes.NODE_CLASS_MAPPINGS[node_id].GET_SCHEMA()
+    assert schema.description
+    assert schema.search_aliases
+    assert all(given.tooltip for given in schema.inputs)
+
+
+def test_start_imports_nothing_heavy() -> None:
+    """insightface, ONNX Runtime and OpenCV are for the first use, not for the host's start."""
+    program = (
+        "import sys, asyncio; sys.argv = ['x', '--cpu'];"
+        "import comfy.options; comfy.options.enable_args_parsing();"
+        "import nodes; before = set(sys.modules);"
+        f"assert asyncio.run(nodes.load_custom_node({str(REPOSITORY)!r}));"
+        "added = {name.split('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(added & {'insightface', 'onnxruntime', 'onnx', 'cv2', 'skimage'}))"
+    )
+    host = str(Path(host_nodes.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=host, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
