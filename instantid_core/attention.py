@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from .adapter import SiteKeysValues
-from .masks import RegionMask
-from .schedule import SamplingRows, Span
+from .masks import Region
+from .schedule import CONSTANT, SamplingRows, Span
 
 Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(q [B, L, C], k [B, T, C], v [B, T, C]) -> [B, L, C]; heads and precision are bound in."""
@@ -22,7 +22,8 @@ class SiteIdentity:
     keys_values: SiteKeysValues
     weight: float
     window: Span
-    region: RegionMask | None
+    region: Region | None
+    curve: str = CONSTANT
 
     def to(self, device: torch.device) -> SiteIdentity:
         """On another device; itself where nothing changes."""
@@ -45,7 +46,7 @@ class SiteIdentity:
         stored = self.keys_values.to(device=q.device, dtype=q.dtype)
         index = rows.gather_index(stored.keys.shape[1], q.device)
         keys, values = (part.flatten(0, 1).index_select(0, index) for part in stored)
-        out = attention(q, keys, values) * self.weight
+        out = attention(q, keys, values) * (self.weight * rows.factor(self.curve, self.window))
         if self.region is not None:
             out = out * self.region.for_rows(rows, grid, out).flatten(1).unsqueeze(-1)
         return out
@@ -55,10 +56,11 @@ def site_identities(
     keys_values: Sequence[SiteKeysValues],
     weights: Sequence[float],
     window: Span,
-    region: RegionMask | None,
+    region: Region | None,
+    curve: str = CONSTANT,
 ) -> tuple[SiteIdentity, ...]:
     """One identity at every site: its projected keys and values with a weight each."""
     return tuple(
-        SiteIdentity(projected, weight, window, region)
+        SiteIdentity(projected, weight, window, region, curve)
         for projected, weight in zip(keys_values, weights, strict=True)
     )

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from .errors import CheckpointError
-from .resampler import HEAD_WIDTH, ResamplerConfig
+from .resampler import HEAD_WIDTH, Resampler, ResamplerConfig
 from .sites import checkpoint_index
 from .types import EMBEDDING_WIDTH
 
 PARTS = ("image_proj", "ip_adapter")
-TENSORS_PER_LAYER = 11
-TENSORS_OUTSIDE_LAYERS = 7
 WHAT_TO_DO = "Choose InstantID's ip-adapter.bin (1.69 GB), placed in models/instantid."
 
 StateDict = Mapping[str, torch.Tensor]
@@ -63,9 +62,15 @@ def read_checkpoint(raw: Mapping[str, Any], name: str) -> AdapterCheckpoint:
 def _part(raw: Mapping[str, Any], part: str) -> StateDict:
     nested = raw.get(part)
     if isinstance(nested, Mapping):
-        return dict(nested)
-    prefix = part + "."
-    return {key[len(prefix) :]: raw[key] for key in raw if key.startswith(prefix)}
+        found = dict(nested)
+    else:
+        prefix = part + "."
+        found = {
+            key[len(prefix) :]: raw[key]
+            for key in raw
+            if isinstance(key, str) and key.startswith(prefix)
+        }
+    return {key: value for key, value in found.items() if isinstance(value, torch.Tensor)}
 
 
 def _some_keys(raw: Mapping[str, Any]) -> str:
@@ -76,30 +81,49 @@ def _some_keys(raw: Mapping[str, Any]) -> str:
 def _resampler_config(image_proj: StateDict, name: str) -> ResamplerConfig:
     _refuse_other_families(image_proj, name)
     shapes = {key: tuple(tensor.shape) for key, tensor in image_proj.items()}
-    depth = len({m[1] for key in shapes if (m := re.match(r"layers\.(\d+)\.", key))})
-    expected = TENSORS_OUTSIDE_LAYERS + TENSORS_PER_LAYER * depth
     try:
-        width, embed_dim = shapes["proj_in.weight"]
-        config = ResamplerConfig(
-            embed_dim=embed_dim,
-            width=width,
-            inner_width=shapes["layers.0.0.to_q.weight"][0],
-            feedforward_width=shapes["layers.0.1.1.weight"][0],
-            depth=depth,
-            tokens=shapes["latents"][1],
-            context_dim=shapes["proj_out.weight"][0],
-        )
+        config = _read_sizes(shapes)
     except (KeyError, IndexError, ValueError) as error:
         raise CheckpointError(
             f"'{name}' has an image_proj part that is not InstantID's resampler "
             f"(problem at {error}). {WHAT_TO_DO}"
         ) from error
-    if len(shapes) != expected or config.inner_width % HEAD_WIDTH:
+    if config.inner_width % HEAD_WIDTH:
         raise CheckpointError(
-            f"'{name}' is damaged or of another family: a resampler of depth {depth} has "
-            f"{expected} tensors, found {len(shapes)}. {WHAT_TO_DO}"
+            f"'{name}' is of another family: its attention is {config.inner_width} wide, which "
+            f"does not divide into heads of {HEAD_WIDTH}. {WHAT_TO_DO}"
         )
+    _require_shapes(shapes, config, name)
     return config
+
+
+def _read_sizes(shapes: Mapping[str, tuple[int, ...]]) -> ResamplerConfig:
+    width, embed_dim = shapes["proj_in.weight"]
+    return ResamplerConfig(
+        embed_dim=embed_dim,
+        width=width,
+        inner_width=shapes["layers.0.0.to_q.weight"][0],
+        feedforward_width=shapes["layers.0.1.1.weight"][0],
+        depth=len({m[1] for key in shapes if (m := re.match(r"layers\.(\d+)\.", key))}),
+        tokens=shapes["latents"][1],
+        context_dim=shapes["proj_out.weight"][0],
+    )
+
+
+def _require_shapes(
+    found: Mapping[str, tuple[int, ...]], config: ResamplerConfig, name: str
+) -> None:
+    """Compare every tensor with the network that the sizes describe."""
+    network = Resampler(config, nn, device="meta")
+    expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    for key in sorted(expected.keys() | found.keys()):
+        if expected.get(key) != found.get(key):
+            raise CheckpointError(
+                f"'{name}' is damaged or of another family: expected {len(expected)} tensors in "
+                f"its resampler of depth {config.depth}, found {len(found)}; the first difference "
+                f"is {key}, expected {expected.get(key, 'absent')}, found "
+                f"{found.get(key, 'absent')}. {WHAT_TO_DO}"
+            )
 
 
 def _refuse_other_families(image_proj: StateDict, name: str) -> None:
@@ -134,6 +158,13 @@ def _site_widths(ip_adapter: StateDict, name: str) -> tuple[int, ...]:
             f"for every cross-attention site, numbered 1, 3, 5, ...; the difference begins with "
             f"{', '.join(odd) or 'no tensor at all'}. {WHAT_TO_DO}"
         )
+    for key, value in names:
+        shapes = [tuple(ip_adapter[each].shape) for each in (key, value)]
+        if shapes[0] != shapes[1] or len(shapes[0]) != 2:
+            raise CheckpointError(
+                f"'{name}' is damaged: {key} and {value} must be two matrices of one shape, found "
+                f"{shapes[0]} and {shapes[1]}. {WHAT_TO_DO}"
+            )
     return tuple(ip_adapter[key].shape[0] for key, _ in names)
 
 

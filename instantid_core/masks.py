@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -42,32 +42,35 @@ def resize_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
     ]
 
 
-@dataclass(frozen=True, eq=False)
-class RegionMask:
-    """A mask and its resized copies. Each size is made once, on first use."""
+class Region(ABC):
+    """Where an identity acts. Each size is rendered once, on first use, and kept."""
 
-    mask: torch.Tensor
-    """[M, H, W] float32, 0..1, CPU; M is 1 or the latent batch."""
-    _sizes: dict[tuple[Any, ...], torch.Tensor] = field(default_factory=dict)
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._sizes: dict[tuple[Any, ...], torch.Tensor] = {}
+
+    @abstractmethod
+    def render(self, height: int, width: int) -> torch.Tensor:
+        """[count, height, width] float32, 0..1, CPU, over the whole picture."""
 
     def for_rows(self, rows: BatchRows, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
         """[B, h, w] (or [1, h, w], the same for all): the mask over what each row covers.
 
         grid: h and w of the layer. like: gives dtype and device. A row that covers part of the
-        latent gets that part of the mask. Raises ImageError unless M is 1 or the latent batch.
+        latent gets that part of the mask. Raises ImageError unless there is one mask or one for
+        every picture of the latent batch.
         """
-        count = self.mask.shape[0]
-        if count not in (1, rows.batch):
+        if self._count not in (1, rows.batch):
             raise ImageError(
-                f"The mask is a batch of {count}, the latent is a batch of {rows.batch}. Expected "
-                "one mask for all pictures or exactly one per picture."
+                f"The mask is a batch of {self._count}, the latent is a batch of {rows.batch}. "
+                "Expected one mask for all pictures or exactly one per picture."
             )
-        if count == 1 and all(row.area is None for row in rows.rows):
+        if self._count == 1 and all(row.area is None for row in rows.rows):
             return self._at(grid, like)
         return torch.stack([self._for_row(row, grid, like) for row in rows.rows])
 
     def _for_row(self, row: Row, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
-        picture = row.batch_index % self.mask.shape[0]
+        picture = row.batch_index % self._count
         if row.area is None or row.latent is None:
             return self._at(grid, like)[picture]
         top, left, height, width = row.area
@@ -76,8 +79,20 @@ class RegionMask:
         return resize_mask(part, *grid)[0]
 
     def _at(self, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
-        """[M, h, w] in the dtype and on the device of `like`."""
+        """[count, h, w] in the dtype and on the device of `like`."""
         key = (grid, like.dtype, like.device)
         if key not in self._sizes:
-            self._sizes[key] = resize_mask(self.mask, *grid).to(like)
+            self._sizes[key] = self.render(*grid).to(like)
         return self._sizes[key]
+
+
+class RegionMask(Region):
+    """A region that somebody painted."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        """mask: [M, H, W] float32, 0..1, CPU; M is 1 or the latent batch."""
+        super().__init__(mask.shape[0])
+        self.mask = mask
+
+    def render(self, height: int, width: int) -> torch.Tensor:
+        return resize_mask(self.mask, height, width)

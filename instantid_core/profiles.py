@@ -34,8 +34,9 @@ def _only(block: tuple[str, int]) -> Shape:
     return lambda site, depth: float(site.key[:2] == block)
 
 
+UNIFORM = "uniform"
 PROFILES: dict[str, Shape] = {
-    "uniform": lambda site, depth: 1.0,
+    UNIFORM: lambda site, depth: 1.0,
     "ease in": _eased(lambda depth: 1 - depth),
     "ease out": _eased(lambda depth: depth),
     "ease in-out": _eased(lambda depth: 1 - abs(2 * depth - 1)),

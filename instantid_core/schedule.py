@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -43,6 +44,18 @@ def finite(name: str, value: float) -> float:
     if not math.isfinite(value):
         raise SettingError(f"{name} must be a finite number, found {value}.")
     return value
+
+
+CURVES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "fade in": lambda progress: progress,
+    "fade out": lambda progress: 1 - progress,
+    "peak": lambda progress: 1 - abs(2 * progress - 1),
+}
+"""Factor on the weight at a point of the span, whose progress runs from 0 to 1."""
+CONSTANT = "constant"
+SEARCH_STEPS = 24
+"""Halvings in the search for a noise level's place: finer than any sampler's steps."""
 
 
 class Area(NamedTuple):
@@ -103,13 +116,37 @@ class SamplingRows(BatchRows):
     """Noise level of this call, one element, any device."""
     percent_to_sigma: Callable[[float], float]
     _spans: dict[Span, bool] = field(default_factory=dict, kw_only=True)
+    _factors: dict[tuple[str, Span], float] = field(default_factory=dict, kw_only=True)
 
     def active(self, window: Span) -> bool:
         """Whether this call lies inside the window. Reads sigma only for a partial window."""
         if window.is_everything:
             return True
         if window not in self._spans:
-            sigma = float(self.sigma)
             start, end = self.percent_to_sigma(window.start), self.percent_to_sigma(window.end)
-            self._spans[window] = start >= sigma >= end
+            self._spans[window] = start >= self._noise_level >= end
         return self._spans[window]
+
+    def factor(self, curve: str, window: Span) -> float:
+        """What a curve over the window's steps makes of the weight in this call."""
+        if curve == CONSTANT:
+            return 1.0
+        if (curve, window) not in self._factors:
+            length = max(window.end - window.start, 1e-6)
+            progress = min(max((self._progress() - window.start) / length, 0.0), 1.0)
+            self._factors[curve, window] = CURVES[curve](progress)
+        return self._factors[curve, window]
+
+    def _progress(self) -> float:
+        """How far the denoising is, 0..1: the inverse of percent_to_sigma, by bisection."""
+        low, high = 0.0, 1.0
+        for _ in range(SEARCH_STEPS):
+            middle = (low + high) / 2
+            is_later = self.percent_to_sigma(middle) > self._noise_level
+            low, high = (middle, high) if is_later else (low, middle)
+        return (low + high) / 2
+
+    @cached_property
+    def _noise_level(self) -> float:
+        """Sigma as a number; on a GPU, asking for it waits for all work that is under way."""
+        return float(self.sigma)

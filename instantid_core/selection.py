@@ -29,6 +29,10 @@ class Selection:
     def __post_init__(self) -> None:
         if self.policy not in SELECT:
             raise SettingError(f"select must be one of {', '.join(SELECT)}; found '{self.policy}'.")
+        if self.on_no_face not in ON_NO_FACE:
+            raise SettingError(
+                f"on_no_face must be one of {', '.join(ON_NO_FACE)}; found '{self.on_no_face}'."
+            )
 
     @property
     def skip_empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,8 +14,8 @@ from ..instantid_core.face_models import FaceAnalyzer
 from ..instantid_core.images import frames_of
 from ..instantid_core.keypoints import FITS
 from ..instantid_core.masks import RegionMask, region_mask
-from ..instantid_core.profiles import PROFILES
-from ..instantid_core.schedule import finite, span
+from ..instantid_core.profiles import UNIFORM
+from ..instantid_core.schedule import CONSTANT, finite, span
 from ..instantid_core.selection import Selection
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs, sockets
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .host.models import LoadedAdapter
 
 WORDS = ["InstantID", "identity", "face", "likeness", "portrait", "faceid", "face swap"]
-UNIFORM = next(iter(PROFILES))
 LETTERBOX = FITS[0]
 
 
@@ -62,6 +62,7 @@ class ApplyAdapter(io.ComfyNode):
                 inputs.mask("the identity"),
                 inputs.profile(),
                 *inputs.negative_identity(),
+                inputs.curve(),
             ],
             outputs=[io.Model.Output(display_name="model")],
         )
@@ -80,10 +81,12 @@ class ApplyAdapter(io.ComfyNode):
         negative_identity: str = NegativeIdentity().kind,
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
+        curve: str = CONSTANT,
     ) -> io.NodeOutput:
         negative = NegativeIdentity(negative_identity, noise_strength, noise_seed)
         how = influence("weight", weight, (start_at, end_at), mask, negative)
-        return io.NodeOutput(apply_adapter(model, adapter, identity, how, profile))
+        how = replace(how, profile=profile, curve=curve)
+        return io.NodeOutput(apply_adapter(model, adapter, identity, how))
 
 
 class ApplyIdentityNet(io.ComfyNode):
@@ -199,7 +202,7 @@ class Apply(io.ComfyNode):
         faces = analyse_images(analyzer, image, Selection()).faces
         pose = faces if image_kps is None else _pose_of(analyzer, image_kps)
         identity = combine(faces, "average")
-        patched = apply_adapter(model, adapter, identity, to_model, UNIFORM)
+        patched = apply_adapter(model, adapter, identity, to_model)
         both = (positive, negative)
         conditioned = apply_identity_net(
             both, control_net, adapter, identity, to_net, pose, LETTERBOX

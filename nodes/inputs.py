@@ -6,7 +6,8 @@ from comfy_api.latest import io
 
 from ..instantid_core.embedding import NEGATIVE, NegativeIdentity
 from ..instantid_core.keypoints import FITS
-from ..instantid_core.profiles import PROFILES
+from ..instantid_core.profiles import PROFILES, UNIFORM
+from ..instantid_core.schedule import CONSTANT, CURVES
 from . import sockets
 
 CATEGORY = "InstantID"
@@ -149,7 +150,7 @@ def profile() -> io.Combo.Input:
     return io.Combo.Input(
         "profile",
         options=list(PROFILES),
-        default=next(iter(PROFILES)),
+        default=UNIFORM,
         optional=True,
         advanced=True,
         tooltip="How the weight is spread over the layers of the model; uniform as published. "
@@ -171,3 +172,15 @@ def pose() -> list[io.Input]:
             tooltip="A drawn keypoint picture, used as it is. Connect this or faces, not both.",
         ),
     ]
+
+
+def curve() -> io.Combo.Input:
+    return io.Combo.Input(
+        "curve",
+        options=list(CURVES),
+        default=CONSTANT,
+        optional=True,
+        advanced=True,
+        tooltip="How the weight runs from start_at to end_at: constant as published, rising, "
+        "falling, or highest in the middle.",
+    )

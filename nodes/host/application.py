@@ -11,9 +11,9 @@ import torch
 from ...instantid_core.adapter import require_matching_sites
 from ...instantid_core.attention import site_identities
 from ...instantid_core.embedding import NegativeIdentity
-from ...instantid_core.masks import RegionMask
-from ...instantid_core.profiles import site_weights
-from ...instantid_core.schedule import Span
+from ...instantid_core.masks import Region
+from ...instantid_core.profiles import UNIFORM, site_weights
+from ...instantid_core.schedule import CONSTANT, Span
 from ...instantid_core.sites import cross_attention_sites
 from ...instantid_core.types import Faces, IdentityEmbedding
 from .attention_patch import install
@@ -30,12 +30,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """How much, when and where an identity acts."""
+    """How much, when and where an identity acts. Profile and curve are for the adapter alone."""
 
     amount: float
     window: Span
-    region: RegionMask | None
+    region: Region | None
     negative: NegativeIdentity
+    profile: str = UNIFORM
+    curve: str = CONSTANT
 
 
 def apply_adapter(
@@ -43,7 +45,6 @@ def apply_adapter(
     adapter: LoadedAdapter,
     identity: IdentityEmbedding,
     influence: Influence,
-    profile: str,
 ) -> ModelPatcher:
     """A clone of the model whose cross-attention also attends to the identity.
 
@@ -57,8 +58,10 @@ def apply_adapter(
     tokens = adapter.tokens(identity, influence.negative)
     # As the UNet computes, also where its weights are stored in fp8.
     keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference())
-    weights = site_weights(profile, influence.amount, sites)
-    identities = site_identities(keys_values, weights, influence.window, influence.region)
+    weights = site_weights(influence.profile, influence.amount, sites)
+    identities = site_identities(
+        keys_values, weights, influence.window, influence.region, influence.curve
+    )
     return install(model, sites, identities)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from ...instantid_core import keypoints
 from ...instantid_core.errors import IncompatibleModelError
-from ...instantid_core.masks import RegionMask
+from ...instantid_core.masks import Region
 from ...instantid_core.schedule import BatchRows, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
 from .row_tags import TAG, rows_of
@@ -33,7 +33,7 @@ class IdentityCondition:
     pose: Faces | torch.Tensor
     """Faces are drawn at the size the sampler asks for; an image [B, H, W, 3] is used as it is."""
     fit: str
-    region: RegionMask | None
+    region: Region | None
 
 
 class IdentityNet(comfy.controlnet.ControlNet):

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     tables = []
     where = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for table in measure(Path(folder), options.full, where):
             tables.append(table)
             print(f"\n{as_text(table)}", flush=True)

@@ -82,17 +82,25 @@ def build_scene(host_nodes: ModuleType) -> Scene:
     (analyzer,) = run("InstantIDLoadFaceAnalyzer", model_pack="antelopev2", provider="cpu")
     how = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
     faces = run("InstantIDAnalyzeFaces", analyzer=analyzer, image=photo(), **how)[0]
-    loader = host_nodes.ControlNetLoader()
     return Scene(
         pack=pack,
         model=small_unet(),
         adapter=run("InstantIDLoadAdapter", adapter_name=small_models.ADAPTER_FILE)[0],
-        control_net=loader.load_controlnet(small_models.CONTROLNET_FILE)[0],
+        control_net=_load_control_net(host_nodes),
         analyzer=analyzer,
         faces=faces,
         identity=run("InstantIDEmbedIdentity", faces=faces, combine="average")[0],
         prompt=Prompt(conditioning("portrait of a person"), conditioning("blurry")),
     )
+
+
+def _load_control_net(host_nodes: ModuleType) -> Any:
+    """The small IdentityNet. The host logs an error first, as its width is none that it knows."""
+    logging.disable(logging.ERROR)
+    try:
+        return host_nodes.ControlNetLoader().load_controlnet(small_models.CONTROLNET_FILE)[0]
+    finally:
+        logging.disable(logging.INFO)
 
 
 def machine() -> dict[str, str]:

@@ -10,8 +10,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -48,23 +48,19 @@ def probe_load(file: str) -> dict[str, Any]:
     adapter = pack.module("nodes.host.models").load_adapter(file, Path(file).name)
     loaded = _peak()
     with torch.inference_mode():
-        projected = _use(pack, adapter)
-    return {
-        "loaded": loaded - before,
-        "used": _peak() - before,
-        "kept": sum(site.nbytes for site in projected),
-    }
+        _use(pack, adapter)
+    return {"loaded": loaded - before, "used": _peak() - before}
 
 
-def _use(pack: Pack, adapter: Any) -> Any:
-    """Keys and values of a made-up identity."""
+def _use(pack: Pack, adapter: Any) -> None:
+    """Project a made-up identity's keys and values."""
     types = pack.module("instantid_core.types")
-    nobody_known = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
+    somebody = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
     negative = pack.module("instantid_core.embedding").NegativeIdentity()
-    return adapter.keys_values(adapter.tokens(nobody_known, negative), torch.float16)
+    adapter.keys_values(adapter.tokens(somebody, negative), torch.float16)
 
 
-def _milliseconds(action: Any) -> float:
+def _milliseconds(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return (time.perf_counter() - started) * 1e3
@@ -83,7 +79,8 @@ def _peak() -> int:
         return int(fields["VmHWM"].split()[0]) * 1024
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
-    resource: ModuleType = __import__("resource")
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def memory_table(folder: Path, full: bool) -> Table:
         file.unlink()
     widths = "as published" if full else f"at 1/{share} of the published widths (--full: whole)"
     notes = (
-        f"fp32; the resampler as published, 70 sites {widths}. Ratios are to the file.",
+        f"fp32; the resampler as published, 70 sites {widths}.",
+        "Ratios are to the file.",
         "A .safetensors file is mapped: its pages count once they are touched, and the system can",
         "take them back at any time.",
     )
@@ -95,7 +97,8 @@ def import_table(folder: Path) -> Table:
         f"Of insightface, onnxruntime, cv2 the pack imported {_names(starts[0]['by_pack'])}; "
         f"ComfyUI itself had imported {_names(starts[0]['by_host'])}.",
     )
-    return Table("Added to ComfyUI's start", timings(measured), notes)
+    rows = tuple(replace(row, ratio=None) for row in timings(measured))
+    return Table("Added to ComfyUI's start", rows, notes)
 
 
 def _names(modules: list[str]) -> str:

@@ -18,7 +18,7 @@ class Row:
     value: float
     unit: str
     ratio: float | None = None
-    """To the first row of the table."""
+    """To what the table compares with; most often its first row."""
     spread: tuple[float, float] | None = None
     """Smallest and largest measurement behind a median."""
 
@@ -56,10 +56,14 @@ def as_text(table: Table) -> str:
 
 
 def _line(row: Row) -> str:
-    number = f"{row.value:.0f}" if row.value >= 1000 else f"{row.value:.3g}"
     ratio = "" if row.ratio is None else f"{row.ratio:7.3f} x"
-    spread = "" if row.spread is None else "  ({:.3g} to {:.3g})".format(*row.spread)
-    return f"  {row.label:<{LABEL_WIDTH}} {number:>7} {row.unit:<2} {ratio:>9}{spread}".rstrip()
+    spread = "" if row.spread is None else f"  ({' to '.join(map(_number, row.spread))})"
+    value = f"{_number(row.value):>7} {row.unit:<2}"
+    return f"  {row.label:<{LABEL_WIDTH}} {value} {ratio:>9}{spread}".rstrip()
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def as_data(machine: dict[str, str], tables: Sequence[Table]) -> dict[str, Any]:

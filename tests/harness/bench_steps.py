@@ -10,18 +10,13 @@ import torch
 
 from . import published_shapes
 from .bench_host import Scene
-from .bench_report import Table, sizes, timings
+from .bench_report import Row, Table, sizes, timings
 from .bench_usual_way import install_usual_way
 from .scenes import Prompt
 from .snapshots import reachable_tensors
 
-PIXELS = 512
-ROUNDS = 3
-STEPS = 3
-"""Per round and variant. The first does not count: it draws IdentityNet's hint, for one."""
 AMOUNT = 0.8
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
-CHECK_PIXELS = 128
 ALIKE = {"rtol": 1e-3, "atol": 1e-4}
 """The two ways round differently, and 70 layers carry that on."""
 HALF = 2
@@ -29,6 +24,25 @@ HALF = 2
 TOKENS = 16
 PLAIN, ADAPTER, BOTH = "plain", "+ adapter", "+ adapter and IdentityNet"
 USUAL = "+ adapter the usual way (K and V projected in every step)"
+
+
+class Effort(NamedTuple):
+    """How much to measure."""
+
+    pixels: int
+    """Width and height of the picture."""
+    rounds: int
+    steps: int
+    """Per round and variant. The first does not count: it draws IdentityNet's hint, for one."""
+
+    def __str__(self) -> str:
+        counted = self.rounds * (self.steps - 1)
+        return f"medians of {counted} steps each, in turns"
+
+
+USUAL_SIZE = Effort(512, rounds=3, steps=3)
+TINY_SIZE = Effort(128, rounds=8, steps=5)
+"""The smaller the picture, the more of a step belongs to keys and values."""
 
 
 class Variant(NamedTuple):
@@ -62,43 +76,51 @@ def variants(scene: Scene) -> dict[str, Variant]:
 def step_tables(compared: dict[str, Variant]) -> list[Table]:
     """The step in all variants, and the two ways of the adapter against each other."""
     difference = require_alike(compared[ADAPTER], compared[USUAL], compared[PLAIN])
-    measured = measure(compared)
-    title = f"One step: small SDXL, CFG (2 rows), {PIXELS} x {PIXELS} pixels"
-    plain = {name: measured[name] for name in (PLAIN, ADAPTER, BOTH)}
-    usual = {name: measured[name] for name in (ADAPTER, USUAL)}
-    clock = "CPU time of the one thread" if _on_cpu(compared[PLAIN].model) else "wall time"
-    counted = ROUNDS * (STEPS - 1)
+    usual_size = measure(compared, USUAL_SIZE)
+    tiny = measure({name: compared[name] for name in (ADAPTER, USUAL)}, TINY_SIZE)
+    clock = "CPU time of one thread" if _on_cpu(compared[PLAIN].model) else "wall time"
+    alike = f"Largest difference between the two results: {difference:.1e}."
     return [
-        Table(title, timings(plain), (f"Medians of {counted} steps each, in turns; {clock}.",)),
         Table(
-            "The same step: K and V projected once against projected in every step",
-            timings(usual),
-            (f"Both give the same picture; largest difference {difference:.1e}.",),
+            f"One step: small SDXL, CFG (2 rows), {_square(USUAL_SIZE)}",
+            timings({name: usual_size[name] for name in (PLAIN, ADAPTER, BOTH)}),
+            (f"{clock}; {USUAL_SIZE}.",),
         ),
+        Table(
+            f"The same step, K and V projected once and in every step, {_square(USUAL_SIZE)}",
+            timings({name: usual_size[name] for name in (ADAPTER, USUAL)}),
+            (alike,),
+        ),
+        Table(f"The same, {_square(TINY_SIZE)}", timings(tiny), (f"{clock}; {TINY_SIZE}.",)),
     ]
+
+
+def _square(effort: Effort) -> str:
+    return f"{effort.pixels} x {effort.pixels} pixels"
 
 
 def require_alike(ours: Variant, usual: Variant, plain: Variant) -> float:
     """Largest difference between the results of the two ways. Raises when it is not rounding."""
     first, second, without = (
-        sample(v.model, v.prompt, pixels=CHECK_PIXELS, steps=1) for v in (ours, usual, plain)
+        sample(v.model, v.prompt, pixels=TINY_SIZE.pixels, steps=1) for v in (ours, usual, plain)
     )
     if not torch.allclose(first, second, **ALIKE) or torch.allclose(first, without, **ALIKE):
         raise RuntimeError("the two ways differ by more than rounding: the times mean nothing")
     return float((first - second).abs().max())
 
 
-def measure(compared: dict[str, Variant]) -> dict[str, list[float]]:
+def measure(compared: dict[str, Variant], effort: Effort) -> dict[str, list[float]]:
     """Seconds of the counted steps, the variants in turns and each round in another order."""
     seconds: dict[str, list[float]] = {name: [] for name in compared}
     names = list(compared)
-    for turn in range(ROUNDS):
-        for name in names[turn:] + names[:turn]:
-            seconds[name] += step_seconds(compared[name])[1:]
+    for turn in range(effort.rounds):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            seconds[name] += step_seconds(compared[name], effort)[1:]
     return seconds
 
 
-def step_seconds(variant: Variant) -> list[float]:
+def step_seconds(variant: Variant, effort: Effort) -> list[float]:
     """How long each step took, the host's guider included."""
     from comfy.patcher_extension import WrappersMP
 
@@ -112,7 +134,7 @@ def step_seconds(variant: Variant) -> list[float]:
 
     model = variant.model.clone()
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "benchmark", timed)
-    sample(model, variant.prompt, pixels=PIXELS, steps=STEPS)
+    sample(model, variant.prompt, pixels=effort.pixels, steps=effort.steps)
     return seconds
 
 
@@ -162,7 +184,7 @@ def held_by_patches(model: Any) -> int:
     return sum(tensor.nbytes for tensor in reachable_tensors(list(patches.values())))
 
 
-def published() -> Any:
+def published() -> tuple[Row, ...]:
     """Rows for the adapter as published, from its shapes."""
     widths = sum(published_shapes.SITE_WIDTHS)
     keys_values = 2 * 2 * TOKENS * widths * HALF

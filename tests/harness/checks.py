@@ -89,9 +89,17 @@ def run_pytest(environment: Environment, name: str, pytest_args: Sequence[str]) 
         report = Path(scratch) / "report.xml"
         # The console script: `python -m pytest` would put the repository root on sys.path,
         # where nodes/ shadows ComfyUI's nodes.py.
-        command = [str(environment.script("pytest")), str(folder), f"--junit-xml={report}"]
-        code = call([*command, *pytest_args], suite_environ(environment, name))
+        command = [str(environment.script("pytest")), f"--junit-xml={report}", *pytest_args]
+        if not names_tests(pytest_args):
+            command.append(str(folder))
+        code = call(command, suite_environ(environment, name))
         return pytest_outcome(name, code, time.monotonic() - started, report)
+
+
+def names_tests(pytest_args: Sequence[str]) -> bool:
+    """Whether the user picked files or single tests, instead of whole suites."""
+    picked = (argument.split("::")[0] for argument in pytest_args if argument[:1] != "-")
+    return any((REPOSITORY / path).exists() for path in picked)
 
 
 def suite_environ(environment: Environment, name: str) -> dict[str, str]:

@@ -115,6 +115,15 @@ def test_a_batch_of_identities_goes_picture_by_picture() -> None:
         assert torch.allclose(found[row], expected[0], **ROUNDING)
 
 
+def test_a_curve_scales_the_weight_of_its_window() -> None:
+    call = rows(POSITIVE, NEGATIVE, sigma=6.0)  # four tenths of the way, half of the window
+    plain = delta(site(window=Span(0.2, 0.6)), call)
+    faded = delta(site(window=Span(0.2, 0.6), curve="fade in"), call)
+    # The search for the place in the process ends after 24 halvings.
+    assert torch.allclose(faded, 0.5 * plain, rtol=1e-5, atol=1e-6)
+    assert torch.equal(delta(site(window=Span(0.2, 0.6), curve="constant"), call), plain)
+
+
 # --- when nothing is added ------------------------------------------------------------------------
 
 
@@ -212,7 +221,7 @@ def test_moving_keeps_the_settings_and_itself_where_nothing_changes() -> None:
 
 
 def test_every_site_gets_its_own_weight() -> None:
-    made = site_identities([stored(), stored()], [0.1, 0.2], EVERYTHING, None)
-    assert [one.weight for one in made] == [0.1, 0.2]
+    made = site_identities([stored(), stored()], [0.1, 0.2], EVERYTHING, None, "peak")
+    assert [(one.weight, one.curve) for one in made] == [(0.1, "peak"), (0.2, "peak")]
     with pytest.raises(ValueError, match="zip"):
         site_identities([stored()], [0.1, 0.2], EVERYTHING, None)

@@ -1,6 +1,7 @@
 """The test command counts what ran and says so in its last line."""
 
-from harness.checks import Outcome, pytest_outcome, summary
+import pytest
+from harness.checks import Outcome, names_tests, pytest_outcome, summary
 
 
 def test_the_last_line_is_the_total():
@@ -31,3 +32,15 @@ def test_a_run_without_a_report_has_failed(tmp_path):
 
 def test_nothing_selected_is_no_failure(tmp_path):
     assert pytest_outcome("host", 5, 0.0, tmp_path / "report.xml").ok
+
+
+@pytest.mark.parametrize(
+    ("arguments", "picked"),
+    [
+        (["-k", "sites", "-x"], False),
+        (["tests/unit/test_checks.py"], True),
+        (["-q", "tests/unit/test_checks.py::test_nothing_selected_is_no_failure"], True),
+    ],
+)
+def test_named_files_take_the_place_of_the_whole_suite(arguments, picked):
+    assert names_tests(arguments) is picked

@@ -15,7 +15,7 @@ from instantid_core.embedding import (
     negative_references,
 )
 from instantid_core.errors import SettingError
-from instantid_core.types import Box, Extent, Face, Faces, FrameFaces
+from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
 
 # Sums of a few float32 numbers in another order differ by a few units in the last place.
 ROUNDING = {"rtol": 2e-6, "atol": 2e-6}
@@ -125,6 +125,14 @@ def test_combining_leaves_the_faces_alone(how: str) -> None:
     given = faces(vectors.copy())
     combine(given, how).references.mul_(0)
     assert np.array_equal(np.stack([face.embedding for face in given.all]), vectors)
+
+
+def test_a_pose_without_a_person_is_refused() -> None:
+    known = faces(embeddings(1))
+    pose = FrameFaces(Extent(9, 9), (Detection(Box(0, 0, 9, 9), 0.9, np.zeros((5, 2))),))
+    for frames in ((pose,), (*known.frames, pose)):
+        with pytest.raises(SettingError, match="A pose says where a face is, not whose it is"):
+            combine(Faces(frames, "recogniser"), "average")
 
 
 def test_unknown_ways_are_refused_with_the_choices() -> None:

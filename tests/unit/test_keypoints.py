@@ -13,7 +13,7 @@ from harness import painter
 
 from instantid_core import keypoints
 from instantid_core.errors import SettingError
-from instantid_core.types import Box, Extent, Face, Faces, FrameFaces
+from instantid_core.types import Box, Extent, Face, Faces, FrameFaces, KeypointStyle
 
 HINT = Extent(1016, 1016)
 POINT_COLOURS = np.array(
@@ -21,8 +21,6 @@ POINT_COLOURS = np.array(
 )
 DIAMETER = 2 * 10 + 1
 """Lit pixels across a point: 10 on each side of the middle one."""
-DISC_SLACK, STICK_SLACK = 0.75, 1.5
-"""Pixels near an outline that a rounded outline may or may not include."""
 
 
 def face(points: np.ndarray) -> Face:
@@ -147,66 +145,6 @@ def test_points_cover_sticks_of_all_faces() -> None:
             assert picture[y, x].tolist() == colour.tolist()
 
 
-# --- an independent drawing -----------------------------------------------------------------------
-
-
-def ellipse(
-    extent: Extent, middle: np.ndarray, axes: tuple[float, float], degrees: int
-) -> np.ndarray:
-    """Implicit ellipse [height, width]: below 1 inside, above 1 outside."""
-    across, down = np.meshgrid(np.arange(extent.width), np.arange(extent.height))
-    x, y = across - middle[0], down - middle[1]
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return ((x * cosine + y * sine) / axes[0]) ** 2 + ((y * cosine - x * sine) / axes[1]) ** 2
-
-
-def paint(
-    picture: np.ndarray, open_question: np.ndarray, shape: tuple, slack: float, colour: np.ndarray
-) -> None:
-    """Fill an ellipse and note which pixels its rounded outline may or may not include."""
-    middle, (long, short), degrees = shape
-    extent = Extent(picture.shape[1], picture.shape[0])
-    surely = ellipse(extent, middle, (max(long - slack, 0.1), short - slack), degrees) <= 1
-    perhaps = ellipse(extent, middle, (long + slack, short + slack), degrees) <= 1
-    picture[perhaps] = colour
-    open_question |= perhaps & ~surely
-    open_question &= ~surely
-
-
-def by_distance(faces: list[np.ndarray], extent: Extent) -> tuple[np.ndarray, np.ndarray]:
-    """The same picture from ellipse equations, and the pixels that rounding leaves open."""
-    picture = np.zeros((extent.height, extent.width, 3), np.uint8)
-    open_question = np.zeros(picture.shape[:2], bool)
-    for points in faces:
-        for outer in (0, 1, 3, 4):
-            reach = points[outer] - points[2]
-            middle = ((points[outer] + points[2]) / 2).astype(int)
-            half = int(np.linalg.norm(reach) / 2)
-            turn = int(np.degrees(np.arctan2(reach[1], reach[0])))
-            colour = (POINT_COLOURS[outer] * 0.6).astype(np.uint8)
-            paint(picture, open_question, (middle, (half, 4), turn), STICK_SLACK, colour)
-    for points in faces:
-        for point, colour in zip(points.astype(int), POINT_COLOURS, strict=True):
-            paint(picture, open_question, (point, (10, 10), 0), DISC_SLACK, colour)
-    return picture, open_question
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_an_independent_drawing_agrees_up_to_rounded_outlines(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    extent = Extent(320, 256)
-    faces = [
-        painter.keypoints_for(
-            tuple(random.uniform(0, 256, 2)), random.uniform(60, 400), *random.uniform(-60, 60, 2)
-        ).astype(np.float32)
-        for _ in range(1 + seed % 3)
-    ]
-    picture = keypoints.draw_frame(frame(extent, *faces), extent, "letterbox")
-    expected, open_question = by_distance([points.astype(np.float64) for points in faces], extent)
-    assert open_question.mean() < 0.08
-    assert np.array_equal(picture[~open_question], expected[~open_question])
-
-
 # --- batches --------------------------------------------------------------------------------------
 
 
@@ -236,3 +174,39 @@ def test_drawing_leaves_the_faces_alone() -> None:
     before = one.faces[0].keypoints.copy()
     keypoints.draw_frame(one, Extent(512, 768), "stretch")
     assert np.array_equal(one.faces[0].keypoints, before)
+
+
+# --- brightness -----------------------------------------------------------------------------------
+
+
+def test_brightness_of_sticks_and_points() -> None:
+    faces = Faces((frame(HINT, centred(HINT)),), "recogniser", KeypointStyle(limbs=0.5, points=0.8))
+    picture = keypoints.draw(faces, HINT)[0]
+    plain = keypoints.draw_frame(faces.frames[0], HINT, "letterbox")
+    on_points = plain.max(axis=-1) == 255
+    assert picture[on_points].amax(dim=-1).unique().tolist() == pytest.approx([0.8])
+    assert np.array_equal(picture.amax(dim=-1) > 0, plain.max(axis=-1) > 0)
+    on_sticks = plain.max(axis=-1) == 153
+    # Levels are cut off to whole numbers: 0.6 * 0.5 * 255 = 76.5.
+    assert (picture[on_sticks] * 255).amax(dim=-1).round().unique().tolist() == [76]
+
+
+@pytest.mark.parametrize(
+    ("style", "levels"),
+    [(KeypointStyle(limbs=0), {0, 255}), (KeypointStyle(points=0), {0, 153})],
+    ids=["no sticks", "no points"],
+)
+def test_a_part_can_be_left_out(style: KeypointStyle, levels: set[int]) -> None:
+    points = centred(HINT)
+    picture = keypoints.draw_frame(frame(HINT, points), HINT, "letterbox", style)
+    assert set(np.unique(picture).tolist()) == levels
+    assert all(picture[y, x].any() for x, y in points.astype(int)[[0, 1, 2]])
+
+
+def test_the_reference_style_is_the_default() -> None:
+    one = frame(HINT, centred(HINT))
+    picture = keypoints.draw(Faces((one,), "recogniser"), HINT)[0]
+    assert np.array_equal(
+        (picture * 255).round().byte().numpy(),
+        keypoints.draw_frame(one, HINT, "letterbox", KeypointStyle(1, 1)),
+    )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from instantid_core.errors import SettingError
-from instantid_core.schedule import BatchRows, Row, SamplingRows, Span, finite, span
+from instantid_core.schedule import CURVES, BatchRows, Row, SamplingRows, Span, finite, span
 from instantid_core.types import Polarity
 
 POSITIVE, NEGATIVE = Polarity.POSITIVE, Polarity.NEGATIVE
@@ -130,8 +130,6 @@ def test_each_call_looks_for_itself() -> None:
     assert [call_at(sigma).active(window) for sigma in (10.0, 6.0, 4.0)] == [True, True, False]
 
 
-# SamplingRows.active reads sigma once per window, not once per call: two waits on a GPU.
-@pytest.mark.xfail(strict=True, reason="the number behind sigma is not kept between windows")
 def test_two_windows_still_cost_one_look_at_sigma() -> None:
     sigma = CountedSigma(5.0)
     call = call_at(sigma)
@@ -145,6 +143,63 @@ def test_windows_of_two_identities_are_kept_apart() -> None:
     assert call.active(Span(0, 0.5))
     assert not call.active(Span(0.5, 0.9))
     assert call.active(Span(0, 0.5))
+
+
+# --- curves ---------------------------------------------------------------------------------------
+
+# Progress comes from a search that halves 24 times: 2 ** -24 of the process, over a window of 0.5.
+SEARCH = 1e-6
+
+
+def curve_at(curve: str, progress: float) -> float:
+    """The factor at this point of the window from 0.25 to 0.75."""
+    return call_at(linear(0.25 + 0.5 * progress)).factor(curve, Span(0.25, 0.75))
+
+
+@pytest.mark.parametrize(
+    ("curve", "expected"),
+    [
+        ("constant", [1, 1, 1, 1, 1]),
+        ("fade in", [0, 0.25, 0.5, 0.75, 1]),
+        ("fade out", [1, 0.75, 0.5, 0.25, 0]),
+        ("peak", [0, 0.5, 1, 0.5, 0]),
+    ],
+)
+def test_curves_run_over_the_window(curve: str, expected: list[float]) -> None:
+    found = [curve_at(curve, progress) for progress in (0, 0.25, 0.5, 0.75, 1)]
+    assert found == pytest.approx(expected, abs=SEARCH)
+
+
+def test_every_curve_is_checked_here() -> None:
+    assert set(CURVES) == {"constant", "fade in", "fade out", "peak"}
+
+
+@pytest.mark.parametrize("progress", [-0.4, 1.4])
+def test_curves_stay_at_their_ends_outside_the_window(progress: float) -> None:
+    expected = 0.0 if progress < 0 else 1.0
+    assert curve_at("fade in", progress) == pytest.approx(expected, abs=SEARCH)
+
+
+def test_curves_follow_progress_not_sigma() -> None:
+    def squared(percent: float) -> float:
+        return 10 * (1 - percent) ** 2
+
+    call = call_at(squared(0.5), squared)
+    assert call.factor("fade in", Span(0, 1)) == pytest.approx(0.5, abs=SEARCH)
+
+
+def test_a_window_without_length_has_a_factor() -> None:
+    assert 0 <= call_at(linear(0.5)).factor("fade in", Span(0.5, 0.5)) <= 1
+
+
+def test_a_constant_never_looks_at_sigma_and_a_curve_once() -> None:
+    sigma = CountedSigma(5.0)
+    call = call_at(sigma)
+    assert {call.factor("constant", Span(0, 1)) for _ in range(70)} == {1.0}
+    assert sigma.reads == 0
+    assert len({call.factor("peak", Span(0, 1)) for _ in range(70)}) == 1
+    assert call.active(Span(0.1, 0.9))
+    assert sigma.reads == 1
 
 
 # --- rows -----------------------------------------------------------------------------------------

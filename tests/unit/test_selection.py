@@ -83,8 +83,6 @@ def test_unknown_policies_are_refused_with_the_choices() -> None:
     assert "found 'biggest'" in str(caught.value)
 
 
-# A word that is neither counts as `error` now.
-@pytest.mark.xfail(strict=True, reason="on_no_face is not checked")
 def test_unknown_ways_with_no_face_are_refused() -> None:
     with pytest.raises(SettingError, match="error, skip"):
         Selection("largest", 0, "ignore")  # type: ignore[arg-type]

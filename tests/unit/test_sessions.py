@@ -16,7 +16,13 @@ import pytest
 
 from instantid_core import sessions
 from instantid_core.errors import FaceModelError, SettingError
-from instantid_core.face_models import DETECTOR, FaceAnalyzer, find_models
+from instantid_core.face_models import (
+    DETECTOR,
+    RECOGNISER,
+    FaceAnalyzer,
+    FaceModelFiles,
+    find_models,
+)
 
 CPU = "CPUExecutionProvider"
 CUDA, DIRECTML = "CUDAExecutionProvider", "DmlExecutionProvider"
@@ -26,8 +32,8 @@ WITHOUT_CUDA = pytest.mark.skipif(CUDA in OFFERED, reason="this ONNX Runtime off
 
 
 @pytest.fixture
-def model(insightface_root: Path) -> Path:
-    return insightface_root / "models" / "antelopev2" / DETECTOR
+def models(insightface_root: Path) -> FaceModelFiles:
+    return find_models([insightface_root])
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -81,50 +87,47 @@ def test_unknown_choices_are_refused() -> None:
 # --- the real runtime -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choice", ["auto", "cpu"])
-def test_the_real_runtime_opens_on_something(
-    model: Path, choice: str, caplog: pytest.LogCaptureFixture
+def on_cpu(opened: tuple[onnxruntime.InferenceSession, ...]) -> bool:
+    return [session.get_providers() for session in opened] == [[CPU], [CPU]]
+
+
+def test_models_are_opened_in_their_order(models: FaceModelFiles) -> None:
+    opened = sessions.open_sessions(models)
+    assert [len(session.get_outputs()) for session in opened] == [9, 1]
+
+
+def test_the_cpu_is_no_reason_to_warn(
+    models: FaceModelFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session = sessions.open_session(model, choice)
-    assert len(session.get_outputs()) == 9
-    if choice == "cpu":
-        assert session.get_providers() == [CPU]
-        assert warnings_in(caplog) == []
+    assert on_cpu(sessions.open_sessions(models, "cpu"))
+    assert warnings_in(caplog) == []
 
 
 @WITHOUT_CUDA
-def test_the_real_runtime_falls_back_with_one_warning(
-    model: Path, caplog: pytest.LogCaptureFixture
+def test_an_analyzer_falls_back_and_warns_once(
+    models: FaceModelFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert sessions.open_session(model, "cuda").get_providers() == [CPU]
-    assert len(warnings_in(caplog)) == 1
-
-
-# FaceAnalyzer opens two sessions and each of them warns: the user reads the sentence twice.
-@WITHOUT_CUDA
-@pytest.mark.xfail(strict=True, reason="one warning per model instead of one per analyzer")
-def test_an_analyzer_warns_once(insightface_root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    analyzer = FaceAnalyzer(find_models([insightface_root]), "cuda")
+    analyzer = FaceAnalyzer(models, "cuda")
     assert analyzer.providers == (CPU, CPU)
     assert len(warnings_in(caplog)) == 1
 
 
-def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "broken.onnx").write_bytes(b"not a model")
-    with pytest.raises(FaceModelError, match="cannot open") as caught:
-        sessions.open_session(tmp_path / "broken.onnx", "cpu")
-    assert str(tmp_path / "broken.onnx") in str(caught.value)
-
-
-# Before the error, a warning says "cannot use CPUExecutionProvider. Trying the next one."
-@pytest.mark.xfail(strict=True, reason="the CPU is the last one and still announces a next one")
-def test_a_broken_file_is_not_blamed_on_the_provider(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_broken_file_is_named_and_not_blamed_on_the_provider(
+    models: FaceModelFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "broken.onnx").write_bytes(b"not a model")
-    with pytest.raises(FaceModelError):
-        sessions.open_session(tmp_path / "broken.onnx", "cpu")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(FaceModelError) as caught:
+        sessions.open_sessions([models.detector, broken], "cpu")
+    assert f"ONNX Runtime cannot open {broken}: " in str(caught.value)
     assert warnings_in(caplog) == []
+
+
+def test_two_analyzers_of_one_pack_give_the_same_numbers(models: FaceModelFiles) -> None:
+    crop = np.random.default_rng(1).integers(0, 256, (112, 112, 3), np.uint8)
+    points = np.array([[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]], np.float32)
+    first, second = (FaceAnalyzer(models, "cpu").embed(crop, points) for _ in range(2))
+    assert np.array_equal(first, second)
 
 
 # --- a provider that is offered and does not start ------------------------------------------------
@@ -132,12 +135,13 @@ def test_a_broken_file_is_not_blamed_on_the_provider(
 
 @dataclass
 class PlayedRuntime:
-    """An ONNX Runtime on Linux (starts on the CPU instead) or on Windows (raises)."""
+    """An ONNX Runtime whose accelerators fail: on Linux a session starts on the CPU instead, on
+    Windows it raises."""
 
     available: list[str]
     raises: bool
     severities: list[int] = field(default_factory=list)
-    tried: list[Any] = field(default_factory=list)
+    tried: list[tuple[str, Any]] = field(default_factory=list)
     SessionOptions: type = onnxruntime.SessionOptions
 
     def get_available_providers(self) -> list[str]:
@@ -149,7 +153,7 @@ class PlayedRuntime:
     def InferenceSession(  # noqa: N802  the runtime's name
         self, path: str, options: Any, providers: list[Any], enable_fallback: int
     ) -> onnxruntime.InferenceSession:
-        self.tried.append(providers)
+        self.tried.append((Path(path).name, providers))
         if providers != [CPU] and self.raises:
             raise RuntimeError("CUDA_PATH is set but CUDA wasnt able to be loaded.\nStack:\n...")
         return onnxruntime.InferenceSession(path, options, providers=[CPU])
@@ -158,7 +162,7 @@ class PlayedRuntime:
 @pytest.mark.parametrize("raises", [False, True], ids=["starts on the CPU", "raises"])
 @pytest.mark.parametrize("choice", ["auto", "cuda"])
 def test_a_provider_that_does_not_start_is_one_warning_and_the_cpu(
-    model: Path,
+    models: FaceModelFiles,
     choice: str,
     raises: bool,
     caplog: pytest.LogCaptureFixture,
@@ -166,40 +170,35 @@ def test_a_provider_that_does_not_start_is_one_warning_and_the_cpu(
 ) -> None:
     runtime = PlayedRuntime([CUDA, CPU], raises)
     monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    assert sessions.open_session(model, choice).get_providers() == [CPU]
+    assert on_cpu(sessions.open_sessions(models, choice))
     (warning,) = warnings_in(caplog)
     assert CUDA in warning
     assert "\n" not in warning
     assert ("CUDA_PATH is set" if raises else "its libraries do not load") in warning
-    assert [str(providers) for providers in runtime.tried] == [
-        str([(CUDA, sessions.CUDA_OPTIONS), CPU]),
-        str([CPU]),
+    assert runtime.tried == [
+        (DETECTOR, [(CUDA, sessions.CUDA_OPTIONS), CPU]),
+        (DETECTOR, [CPU]),
+        (RECOGNISER, [CPU]),
     ]
 
 
 @pytest.mark.parametrize("raises", [False, True])
 def test_the_runtime_s_own_log_level_is_put_back(
-    model: Path, raises: bool, monkeypatch: pytest.MonkeyPatch
+    models: FaceModelFiles, raises: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = PlayedRuntime([DIRECTML, CPU], raises)
     monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    sessions.open_session(model, "directml")
-    assert runtime.severities == [4, 2] * 2
+    sessions.open_sessions(models, "directml")
+    assert runtime.severities == [4, 2] * 3
 
 
 def test_all_providers_are_tried_before_the_cpu(
-    model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    models: FaceModelFiles, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = PlayedRuntime([DIRECTML, CUDA, CPU], raises=True)
     monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    assert sessions.open_session(model).get_providers() == [CPU]
-    assert [CUDA in warnings_in(caplog)[0], DIRECTML in warnings_in(caplog)[1]] == [True, True]
-    assert len(runtime.tried) == 3
-
-
-def test_two_sessions_on_one_file_give_the_same_numbers(insightface_root: Path) -> None:
-    files = find_models([insightface_root])
-    crop = np.random.default_rng(1).integers(0, 256, (112, 112, 3), np.uint8)
-    points = np.float32([[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]])
-    first, second = (FaceAnalyzer(files, "cpu").embed(crop, points) for _ in range(2))
-    assert np.array_equal(first, second)
+    assert on_cpu(sessions.open_sessions(models))
+    first, second = warnings_in(caplog)
+    assert CUDA in first
+    assert DIRECTML in second
+    assert len(runtime.tried) == 4

@@ -1,0 +1,133 @@
+"""The node that applies several identities at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..instantid_core.group import MATCH, group_members
+from ..instantid_core.keypoints import FITS
+from ..instantid_core.regions import SHAPES, FaceShape
+from ..instantid_core.types import Faces, IdentityEmbedding
+from . import inputs, sockets
+from .apply import WORDS, influence
+from .host.application import apply_adapter, apply_identity_net
+
+if TYPE_CHECKING:
+    from .host.models import LoadedAdapter
+
+MOST_PEOPLE = 16
+
+
+class ApplyGroup(io.ComfyNode):
+    """Several people, each at the place of a face in a pose photo, in one pass of the model."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDApplyGroup",
+            display_name="InstantID Apply Group",
+            category=inputs.CATEGORY,
+            description="Puts several people into one picture: every identity takes the place of a "
+            "face in the pose, within a mask of its own. The model still runs once per step.",
+            search_aliases=[*WORDS, "group", "two people", "couple", "multiple faces", "regional"],
+            inputs=[
+                inputs.model(),
+                *inputs.prompts(),
+                inputs.adapter(),
+                inputs.control_net(),
+                sockets.Faces.Input(
+                    "faces",
+                    tooltip="Where the people are: faces of one photo, from InstantID Analyze Faces "
+                    "with select = left_to_right, or a pose.",
+                ),
+                io.Autogrow.Input(
+                    "identities",
+                    template=io.Autogrow.TemplatePrefix(
+                        sockets.Identity.Input(
+                            "identity", tooltip="One person; a new socket appears for the next."
+                        ),
+                        prefix="identity_",
+                        min=1,
+                        max=MOST_PEOPLE,
+                    ),
+                    tooltip="One identity per person.",
+                ),
+                inputs.weight(),
+                inputs.strength(),
+                *inputs.window(),
+                *_matching(),
+                inputs.fit(advanced=True, optional=True),
+            ],
+            outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        positive: list[Any],
+        negative: list[Any],
+        adapter: LoadedAdapter,
+        control_net: Any,
+        faces: Faces,
+        identities: dict[str, IdentityEmbedding],
+        weight: float,
+        strength: float,
+        start_at: float,
+        end_at: float,
+        match: str,
+        shape: str,
+        padding: float,
+        feather: float,
+        fit: str = FITS[0],
+    ) -> io.NodeOutput:
+        people = [identity for identity in identities.values() if identity is not None]
+        face_shape = FaceShape(shape, padding, feather)
+        to_model = influence("weight", weight, (start_at, end_at), None)
+        to_net = influence("strength", strength, (start_at, end_at), None)
+        both = (positive, negative)
+        for member in group_members(faces, people, match, fit, face_shape):
+            own_model, own_net = (replace(how, region=member.region) for how in (to_model, to_net))
+            model = apply_adapter(model, adapter, member.identity, own_model)
+            both = apply_identity_net(
+                both, control_net, adapter, member.identity, own_net, member.pose, fit
+            )
+        return io.NodeOutput(model, *both)
+
+
+def _matching() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "match",
+            options=list(MATCH),
+            default=MATCH[0],
+            tooltip="Which identity takes which face: by place from left to right, or in the order "
+            "in which the faces come.",
+        ),
+        io.Combo.Input(
+            "shape",
+            options=list(SHAPES),
+            default=SHAPES[0],
+            tooltip="Shape of the mask around each face.",
+        ),
+        io.Float.Input(
+            "padding",
+            default=0.5,
+            min=0.0,
+            max=4.0,
+            step=0.05,
+            tooltip="How far the mask reaches beyond the face, as a fraction of its size. Hair and "
+            "neck need about 0.5. Masks never overlap.",
+        ),
+        io.Float.Input(
+            "feather",
+            default=0.2,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="Width of the soft edge, as a fraction of the face's size.",
+        ),
+    ]
