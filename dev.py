@@ -68,8 +68,9 @@ def test_options(parser: argparse.ArgumentParser) -> None:
 
 def bench_options(parser: argparse.ArgumentParser) -> None:
     """`bench`: the benchmark table."""
-    parser.add_argument("--full", action="store_true", help="published sizes, not small ones")
-    parser.set_defaults(run=lambda options, _: commands.bench(options.full))
+    parser.add_argument("--full", action="store_true", help="load a 1.7 GB adapter, too")
+    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    parser.set_defaults(run=lambda options, _: commands.bench(options.full, options.json))
 
 
 def serve_options(parser: argparse.ArgumentParser) -> None:

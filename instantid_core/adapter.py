@@ -116,7 +116,8 @@ def require_matching_sites(config: AdapterConfig, sites: tuple[AttentionSite, ..
     raise IncompatibleModelError(
         f"This adapter was trained for a UNet with {len(config.site_widths)} cross-attention sites "
         f"and a context of width {config.resampler.context_dim}; the connected model has "
-        f"{_describe(sites)}. The published InstantID adapter needs an SDXL checkpoint."
+        f"{_describe(sites)}. The published InstantID adapter needs an SDXL checkpoint; if "
+        "the model is one, the adapter file is incomplete."
     )
 
 

@@ -67,14 +67,21 @@ def analyse(
 
 def detect(bgr: np.ndarray, engine: FaceEngine, min_score: float) -> tuple[Detection, ...]:
     """All faces of the first attempt that finds any, from left to right; empty when none does."""
-    for border in (0, int(max(bgr.shape[:2]) * PADDING)):
-        padded = np.pad(bgr, ((border, border), (border, border), (0, 0))) if border else bgr
-        for size in _usable_sizes(padded):
-            boxes, keypoints = engine.detect(padded, size)
+    for picture, border in _pictures(bgr):
+        for size in _usable_sizes(picture):
+            boxes, keypoints = engine.detect(picture, size)
             faces = tuple(_detections(boxes, keypoints, min_score, border))
             if faces:
                 return tuple(sorted(faces, key=lambda face: face.box.centre[0]))
     return ()
+
+
+def _pictures(bgr: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
+    """The picture as it is, then with a border; with the border's width at the left and the top."""
+    yield bgr, (0, 0)
+    top, left = (int(side * PADDING) for side in bgr.shape[:2])
+    if top or left:
+        yield np.pad(bgr, ((top, top), (left, left), (0, 0))), (left, top)
 
 
 def _usable_sizes(picture: np.ndarray) -> Iterator[int]:
@@ -84,12 +91,14 @@ def _usable_sizes(picture: np.ndarray) -> Iterator[int]:
 
 
 def _detections(
-    boxes: np.ndarray, keypoints: np.ndarray, min_score: float, border: int
+    boxes: np.ndarray, keypoints: np.ndarray, min_score: float, border: tuple[int, int]
 ) -> Iterable[Detection]:
-    for (x0, y0, x1, y1, score), points in zip(boxes, keypoints, strict=True):
+    shift = np.array(border, np.float32)
+    for (*corners, score), points in zip(boxes, keypoints, strict=True):
         if score >= min_score:
-            box = Box(*(float(edge - border) for edge in (x0, y0, x1, y1)))
-            yield Detection(box, float(score), points - np.float32(border))
+            (x0, y0), (x1, y1) = np.reshape(corners, (2, 2)).astype(float) - shift
+            box = Box(float(x0), float(y0), float(x1), float(y1))
+            yield Detection(box, float(score), points - shift)
 
 
 def _embed(bgr: np.ndarray, found: Detection, engine: FaceEngine) -> Face:

@@ -162,6 +162,8 @@ def _shares(weights: tuple[float, ...], count: int) -> torch.Tensor:
     for number, weight in enumerate(weights, start=1):
         finite(f"weight {number}", weight)
     shares = torch.tensor(weights, dtype=torch.float64)
+    # To at most 1 each, so that no sum overflows; where all are zero they stay so.
+    shares = shares / (shares.abs().max() or 1)
     if shares.sum().abs() <= NO_WEIGHT * shares.abs().sum():
         raise SettingError(
             f"The weights {', '.join(f'{weight:g}' for weight in weights)} sum to zero, so there "

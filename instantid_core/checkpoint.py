@@ -74,6 +74,8 @@ def _part(raw: Mapping[str, Any], part: str) -> StateDict:
 
 
 def _some_keys(raw: Mapping[str, Any]) -> str:
+    if not raw:
+        return "nothing at all"
     keys = sorted(str(key) for key in raw)
     return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 
@@ -136,8 +138,9 @@ def _refuse_other_families(image_proj: StateDict, name: str) -> None:
         width = image_proj["proj_in.weight"].shape[-1]
         if width != EMBEDDING_WIDTH:
             family = f"an IP-Adapter Plus for image features of width {width}"
-    elif "0.weight" in image_proj or "proj.0.weight" in image_proj:
-        family = "an IP-Adapter FaceID"
+    elif "proj.0.weight" in image_proj:
+        width = image_proj["proj.0.weight"].shape[-1]
+        family = "an IP-Adapter FaceID" if width == EMBEDDING_WIDTH else "an IP-Adapter Full"
     elif any(key.startswith("mapping_") or key.startswith("id_") for key in image_proj):
         family = "a PuLID adapter"
     if family:
@@ -152,7 +155,8 @@ def _site_widths(ip_adapter: StateDict, name: str) -> tuple[int, ...]:
     names = site_keys(count)
     expected = {key for pair in names for key in pair}
     if not count or set(ip_adapter) != expected:
-        odd = sorted(set(ip_adapter) ^ expected)[:3]
+        missing = [key for pair in names for key in pair if key not in ip_adapter]
+        odd = [*missing, *sorted(set(ip_adapter) - expected)][:3]
         raise CheckpointError(
             f"'{name}' is damaged or of another family: expected a to_k_ip and a to_v_ip tensor "
             f"for every cross-attention site, numbered 1, 3, 5, ...; the difference begins with "

@@ -53,7 +53,7 @@ def _mean_direction(embeddings: torch.Tensor) -> torch.Tensor:
     """[F, 512] -> [1, 512]: mean of the directions at the mean length."""
     if len(embeddings) == 1:
         return embeddings
-    lengths = embeddings.norm(dim=-1, keepdim=True)
+    lengths = embeddings.norm(dim=-1, keepdim=True).clamp(min=1e-12)
     direction = (embeddings / lengths).mean(0, keepdim=True)
     return direction / direction.norm() * lengths.mean()
 

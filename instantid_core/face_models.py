@@ -7,6 +7,7 @@ empty assertion when the archive was unpacked one folder too deep.
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,11 +19,15 @@ from .errors import FaceModelError
 from .sessions import AUTO, open_sessions
 from .types import EMBEDDING_WIDTH
 
+log = logging.getLogger(__name__)
+
 MODEL_PACK = "antelopev2"
 DETECTOR = "scrfd_10g_bnkps.onnx"
 RECOGNISER = "glintr100.onnx"
 DETECTOR_OUTPUTS = 9
 """Scores, boxes and keypoints at three strides."""
+PUBLISHED_RECOGNISER = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
+"""SHA-256 of antelopev2's glintr100.onnx, as insightface's own server lists it."""
 FOREIGN_RECOGNISERS = {
     "w600k_r50.onnx": "buffalo_l",
     "w600k_mbf.onnx": "buffalo_s",
@@ -70,8 +75,7 @@ def _explain_missing(looked: list[Path], pack: str) -> str:
             "No folder for insightface models is registered, so there is nowhere to look for "
             f"{pack}. Register one named 'insightface' in extra_model_paths.yaml."
         )
-    goal = looked[0]
-    wanted = f"Put {DETECTOR} and {RECOGNISER} of the {pack} pack into {goal}."
+    wanted = f"Put {DETECTOR} and {RECOGNISER} of the {pack} pack into"
     for folder in looked:
         present = sorted(path.name for path in folder.glob("*.onnx"))
         foreign = next((name for name in present if name in FOREIGN_RECOGNISERS), None)
@@ -79,13 +83,15 @@ def _explain_missing(looked: list[Path], pack: str) -> str:
             return (
                 f"{folder} holds {foreign}, the recogniser of {FOREIGN_RECOGNISERS[foreign]}. "
                 "Its embeddings live in another space than the one InstantID was trained on "
-                f"({RECOGNISER}), so the likeness would be lost. {wanted}"
+                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}."
             )
         if present:
             missing = ", ".join(n for n in (DETECTOR, RECOGNISER) if n not in present)
-            return f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted}"
+            return (
+                f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted} {folder}."
+            )
     places = "; ".join(map(str, looked))
-    return f"The face models of {pack} were not found. Looked in: {places}. {wanted}"
+    return f"The face models of {pack} were not found. Looked in: {places}. {wanted} {looked[0]}."
 
 
 class FaceAnalyzer:
@@ -103,6 +109,12 @@ class FaceAnalyzer:
         self._align = zoo.norm_crop
         self.files = files
         self.recogniser_id = _sha256(files.recogniser)
+        if self.recogniser_id != PUBLISHED_RECOGNISER:
+            log.warning(
+                "%s is not the published file of that name. If faces come out unlike their photo, "
+                "replace it by the one from the antelopev2 pack.",
+                files.recogniser,
+            )
         self.providers = (
             detector_session.get_providers()[0],
             recogniser_session.get_providers()[0],

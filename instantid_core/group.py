@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from .errors import SettingError
-from .masks import Region
+from .masks import Region, Resampling
 from .regions import FaceShape, partition
 from .types import Extent, Faces, FrameFaces, IdentityEmbedding
 
@@ -29,7 +29,8 @@ class FaceRegion(Region):
         self.fit = fit
         self.shape = shape
 
-    def render(self, height: int, width: int) -> torch.Tensor:
+    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+        """Evaluated at every cell of the grid, so there is nothing to resample."""
         masks = partition(self.frame, Extent(width, height), self.fit, self.shape)
         return torch.from_numpy(masks[self.number : self.number + 1].copy())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,7 +151,7 @@ def _require_format(metadata: dict[str, str], name: str) -> None:
             f"'{metadata.get('format', 'none')}'. Choose a file of InstantID Save Identity."
         )
     version = metadata.get("format_version", "")
-    if not version.isdecimal() or not int(version):
+    if not re.fullmatch("[1-9][0-9]{0,8}", version):
         raise IdentityFileError(
             f"'{name}' is damaged: its format version is '{version}'. {MAKE_ANEW}"
         )
@@ -204,7 +205,7 @@ def _sizes(text: str) -> tuple[Extent, ...] | None:
         return ()
     try:
         return tuple(_extent(pair) for pair in json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

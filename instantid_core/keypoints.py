@@ -72,7 +72,7 @@ def draw_frame(
     everyone = [place.apply(face.keypoints) for face in frame.faces]
     for points in everyone:
         _draw_sticks(canvas, points)
-    canvas = (canvas * (STICK_BRIGHTNESS * style.limbs)).astype(np.uint8)
+    canvas = (canvas * (STICK_BRIGHTNESS * style.limbs)).clip(0, 255).astype(np.uint8)
     for points in everyone if style.points else ():
         _draw_points(canvas, points, style.points)
     return canvas
@@ -98,5 +98,5 @@ def _draw_sticks(canvas: np.ndarray, points: np.ndarray) -> None:
 def _draw_points(canvas: np.ndarray, points: np.ndarray, brightness: float) -> None:
     cv2 = import_cv2()
     for (x, y), colour in zip(points, COLOURS, strict=True):
-        ink = tuple(int(level * brightness) for level in colour)
+        ink = tuple(min(int(level * brightness), 255) for level in colour)
         cv2.circle(canvas, (int(x), int(y)), POINT_RADIUS, ink, -1)

@@ -97,7 +97,7 @@ def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
 
 def score_text(likenesses: Sequence[Likeness]) -> str:
     """A line for each picture and, of several figures, their mean."""
-    lines = [f"image {number}: {found.text}" for number, found in enumerate(likenesses)]
+    lines = [f"image {number}: {found.text}" for number, found in enumerate(likenesses, start=1)]
     known = [found.cosine for found in likenesses if found.cosine is not None]
     if len(likenesses) > 1:
         mean = f"{np.mean(known):.2f} {band(float(np.mean(known)))}" if known else NOT_AVAILABLE

@@ -18,6 +18,8 @@ CROP, GAP, BAR, BAR_HEIGHT, WORDS = 96, 8, 240, 24, 260
 """Pixels."""
 ROWS_A_COLUMN = 12
 CELL, SMALLEST_CELL, LARGEST_MATRIX = 72, 6, 1440
+LABELS, HEAD, LETTERS = 128, 32, 11
+"""Room left of a matrix and above it, in pixels, and across a cell, in letters."""
 MARGIN = 1.4
 """Side of a crop, in longer sides of the face's box."""
 
@@ -69,7 +71,7 @@ def score_sheet(
         crop = None if found.face is None else face_crop(frame, found.face.box)
         left, top = column * width + GAP, head + row * step + GAP
         _paste(sheet, _plain(CROP, CROP, EMPTY) if crop is None else crop, left, top)
-        _draw_bar(sheet, found, f"{number}: {found.text}", left + CROP + GAP, top + CROP // 2)
+        _draw_bar(sheet, found, f"{number + 1}: {found.text}", left + CROP + GAP, top + CROP // 2)
     return batch_of([sheet])
 
 
@@ -80,18 +82,17 @@ def matrix_sheet(comparison: Comparison) -> torch.Tensor:
     """
     count = len(comparison.labels)
     cell = max(SMALLEST_CELL, min(CELL, LARGEST_MATRIX // count))
-    sheet = _plain(WORDS // 2 + count * cell + GAP, WORDS + count * cell + GAP, BACKGROUND)
+    sheet = _plain(HEAD + count * cell + GAP, LABELS + count * cell + GAP, BACKGROUND)
     for i, label in enumerate(comparison.labels):
-        across, down = WORDS + i * cell, WORDS // 2 + i * cell
+        top = HEAD + i * cell
         if cell == CELL:
-            _write(sheet, label, GAP, down + cell // 2)
-            # Room for a few letters only: the rows say the rest.
-            _write(sheet, _ending(label, 8), across, WORDS // 2 - 2 * GAP, 0.4)
+            _write(sheet, label, GAP, top + cell // 2)
+            _write(sheet, _ending(label, LETTERS), LABELS + i * cell, HEAD // 2, 0.4)
         for j, cosine in enumerate(comparison.cosines[i]):
-            left = WORDS + j * cell
-            sheet[down : down + cell - 1, left : left + cell - 1] = _shade(float(cosine))
+            left = LABELS + j * cell
+            sheet[top : top + cell - 1, left : left + cell - 1] = _shade(float(cosine))
             if cell == CELL:
-                _write(sheet, f"{cosine:.2f}", left + GAP, down + cell // 2, 0.6)
+                _write(sheet, f"{cosine:.2f}", left + GAP, top + cell // 2, 0.6)
     return batch_of([sheet])
 
 

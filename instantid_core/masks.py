@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from enum import Enum
 from typing import Any
 
 import torch
@@ -31,15 +32,21 @@ def region_mask(mask: torch.Tensor) -> torch.Tensor:
     return values.clamp(0, 1)
 
 
-def resize_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """[M, H, W] -> [M, height, width], nearest neighbour.
+class Resampling(Enum):
+    """How a mask is brought to a layer's size, as the reference does for each kind of layer."""
 
-    Nearest is what the reference uses for both the adapter and the residuals
-    (`pipeline_stable_diffusion_xl_instantid_full.py`, region control).
-    """
-    return torch.nn.functional.interpolate(mask[:, None], size=(height, width), mode="nearest")[
-        :, 0
-    ]
+    TOKENS = "nearest"
+    """Cross-attention: `ip_adapter/attention_processor.py`, region control."""
+    RESIDUALS = "bilinear"
+    """IdentityNet: `pipeline_stable_diffusion_xl_instantid_full.py`, section 4.1."""
+
+
+def resize_mask(
+    mask: torch.Tensor, height: int, width: int, resampling: Resampling = Resampling.TOKENS
+) -> torch.Tensor:
+    """[M, H, W] -> [M, height, width]."""
+    size = (height, width)
+    return torch.nn.functional.interpolate(mask[:, None], size=size, mode=resampling.value)[:, 0]
 
 
 class Region(ABC):
@@ -50,10 +57,16 @@ class Region(ABC):
         self._sizes: dict[tuple[Any, ...], torch.Tensor] = {}
 
     @abstractmethod
-    def render(self, height: int, width: int) -> torch.Tensor:
+    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
         """[count, height, width] float32, 0..1, CPU, over the whole picture."""
 
-    def for_rows(self, rows: BatchRows, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+    def for_rows(
+        self,
+        rows: BatchRows,
+        grid: tuple[int, int],
+        like: torch.Tensor,
+        resampling: Resampling = Resampling.TOKENS,
+    ) -> torch.Tensor:
         """[B, h, w] (or [1, h, w], the same for all): the mask over what each row covers.
 
         grid: h and w of the layer. like: gives dtype and device. A row that covers part of the
@@ -66,23 +79,27 @@ class Region(ABC):
                 "Expected one mask for all pictures or exactly one per picture."
             )
         if self._count == 1 and all(row.area is None for row in rows.rows):
-            return self._at(grid, like)
-        return torch.stack([self._for_row(row, grid, like) for row in rows.rows])
+            return self._at(grid, like, resampling)
+        return torch.stack([self._for_row(row, grid, like, resampling) for row in rows.rows])
 
-    def _for_row(self, row: Row, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+    def _for_row(
+        self, row: Row, grid: tuple[int, int], like: torch.Tensor, resampling: Resampling
+    ) -> torch.Tensor:
         picture = row.batch_index % self._count
         if row.area is None or row.latent is None:
-            return self._at(grid, like)[picture]
+            return self._at(grid, like, resampling)[picture]
         top, left, height, width = row.area
-        whole = self._at(row.latent, like)[picture : picture + 1]
+        whole = self._at(row.latent, like, resampling)[picture : picture + 1]
         part = whole[:, top : top + height, left : left + width]
-        return resize_mask(part, *grid)[0]
+        return resize_mask(part, *grid, resampling)[0]
 
-    def _at(self, grid: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+    def _at(
+        self, grid: tuple[int, int], like: torch.Tensor, resampling: Resampling
+    ) -> torch.Tensor:
         """[count, h, w] in the dtype and on the device of `like`."""
-        key = (grid, like.dtype, like.device)
+        key = (grid, like.dtype, like.device, resampling)
         if key not in self._sizes:
-            self._sizes[key] = self.render(*grid).to(like)
+            self._sizes[key] = self.render(*grid, resampling).to(like)
         return self._sizes[key]
 
 
@@ -94,5 +111,5 @@ class RegionMask(Region):
         super().__init__(mask.shape[0])
         self.mask = mask
 
-    def render(self, height: int, width: int) -> torch.Tensor:
-        return resize_mask(self.mask, height, width)
+    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+        return resize_mask(self.mask, height, width, resampling)

@@ -54,7 +54,7 @@ CURVES: dict[str, Callable[[float], float]] = {
 }
 """Factor on the weight at a point of the span, whose progress runs from 0 to 1."""
 CONSTANT = "constant"
-SEARCH_STEPS = 24
+SEARCH_STEPS = 12
 """Halvings in the search for a noise level's place: finer than any sampler's steps."""
 
 

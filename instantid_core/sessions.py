@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import FaceModelError, SettingError
 
@@ -79,8 +79,8 @@ def candidates(choice: str, available: list[str]) -> list[str]:
     return [CPU] if wanted == CPU else [wanted, CPU]
 
 
-def import_runtime() -> onnxruntime:  # pyright: ignore[reportGeneralTypeIssues]
-    """Import ONNX Runtime, with a sentence when it is missing or broken."""
+def import_runtime() -> Any:
+    """The onnxruntime module, with a sentence when it is missing or broken."""
     try:
         # torch maps the CUDA libraries that ONNX Runtime's CUDA provider needs, so it goes first.
         import onnxruntime
@@ -104,11 +104,7 @@ class _NotOnThisProviderError(Exception):
         self.reason = reason
 
 
-def _open(
-    runtime: onnxruntime,  # pyright: ignore[reportGeneralTypeIssues]
-    path: Path,
-    provider: str,
-) -> onnxruntime.InferenceSession:
+def _open(runtime: Any, path: Path, provider: str) -> onnxruntime.InferenceSession:
     options = runtime.SessionOptions()
     options.log_severity_level = SILENT
     # Two sessions that spin while idle slow each other down.

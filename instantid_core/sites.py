@@ -15,7 +15,7 @@ class AttentionSite(NamedTuple):
     """`input`, `middle` or `output`."""
     number: int
     """Index of the block within its stage; 0 for the middle."""
-    index: int
+    layer: int
     """Index of the transformer layer within the block."""
     width: int
     """Channels of the keys and values at this site."""
@@ -25,7 +25,7 @@ class AttentionSite(NamedTuple):
     @property
     def key(self) -> tuple[str, int, int]:
         """The address under which the host looks up attention replacements."""
-        return self.block, self.number, self.index
+        return self.block, self.number, self.layer
 
 
 def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
@@ -46,7 +46,7 @@ def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
         site
         for stage, blocks in stages
         for number, block in blocks
-        for site in _sites_of_block(stage, number, block)
+        for site in _sites_of_block(stage, number, block)  # pyright: ignore[reportArgumentType]
     )
 
 

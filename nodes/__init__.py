@@ -3,19 +3,45 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .apply import Apply, ApplyAdapter, ApplyIdentityNet
+from .crops import CropFace, PasteFace
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
+from .group import ApplyGroup
+from .host.identity_files import register_identity_folders
 from .host.paths import register_model_folders
+from .identities import (
+    BlendIdentities,
+    CombineIdentities,
+    InterpolateIdentities,
+    LoadIdentity,
+    SaveIdentity,
+)
+from .likeness import CompareIdentities, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer
+from .poses import InterpolatePoses, Pose
+from .regions import FaceMask
 
 NODES: list[type[io.ComfyNode]] = [
     Apply,
+    ApplyGroup,
     LoadFaceAnalyzer,
     LoadAdapter,
     AnalyzeFaces,
     EmbedIdentity,
+    BlendIdentities,
+    InterpolateIdentities,
+    CombineIdentities,
+    SaveIdentity,
+    LoadIdentity,
+    Pose,
+    InterpolatePoses,
     DrawKeypoints,
+    FaceMask,
     ApplyAdapter,
     ApplyIdentityNet,
+    CropFace,
+    PasteFace,
+    ScoreIdentity,
+    CompareIdentities,
 ]
 """In the order in which the node library lists them."""
 
@@ -25,6 +51,7 @@ class InstantIDCompose(ComfyExtension):
 
     async def on_load(self) -> None:
         register_model_folders()
+        register_identity_folders()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

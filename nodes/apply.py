@@ -18,7 +18,7 @@ from ..instantid_core.profiles import UNIFORM
 from ..instantid_core.schedule import CONSTANT, finite, span
 from ..instantid_core.selection import Selection
 from ..instantid_core.types import Faces, IdentityEmbedding
-from . import inputs, sockets
+from . import inputs
 from .faces import analyse_images
 from .host.application import Influence, apply_adapter, apply_identity_net
 
@@ -160,7 +160,7 @@ class Apply(io.ComfyNode):
                 inputs.model(),
                 *inputs.prompts(),
                 inputs.adapter(),
-                sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer."),
+                inputs.analyzer(),
                 inputs.control_net(),
                 io.Image.Input(
                     "image",
@@ -211,22 +211,20 @@ class Apply(io.ComfyNode):
 
 
 def _one_pose(faces: Faces | None, image: torch.Tensor | None) -> Faces | torch.Tensor:
-    if (faces is None) == (image is None):
+    if faces is not None and image is None:
+        return faces
+    if image is None or faces is not None:
         found = "neither" if faces is None else "both"
         raise SettingError(
             "InstantID Apply IdentityNet takes its keypoints from exactly one of faces and image; "
             f"{found} is connected. Connect faces from InstantID Analyze Faces, or a drawn "
             "keypoint picture as image."
         )
-    return faces if image is None else _checked(image)
+    frames_of(image)  # refuses what is no picture
+    return image
 
 
 def _pose_of(analyzer: FaceAnalyzer, image_kps: torch.Tensor) -> Faces | torch.Tensor:
     """Faces of a photo; a picture without any is taken for drawn keypoints."""
     faces = analyse_images(analyzer, image_kps, Selection(on_no_face="skip")).faces
     return faces if faces.count else image_kps
-
-
-def _checked(image: torch.Tensor) -> torch.Tensor:
-    frames_of(image)
-    return image

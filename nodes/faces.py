@@ -14,14 +14,11 @@ from ..instantid_core.face_models import FaceAnalyzer
 from ..instantid_core.images import frames_of
 from ..instantid_core.selection import ON_NO_FACE, SELECT, Selection
 from ..instantid_core.types import Extent, Faces
-from . import sockets
+from . import inputs, sockets
 from .host.progress import progress
-from .inputs import CATEGORY, fit
 
 MIN_SCORE = 0.5
 """Detections below are not faces: the threshold of the reference."""
-OUTPUT_SIDE = 1016
-"""Default size of drawn pictures: published pictures of exactly 1024 pixels tend to watermarks."""
 
 
 def analyse_images(
@@ -40,44 +37,16 @@ class AnalyzeFaces(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDAnalyzeFaces",
             display_name="InstantID Analyze Faces",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="Finds faces in pictures, picks the ones meant, and reads who they are. "
             "The preview shows every face with its number and score.",
             search_aliases=["face", "detect face", "faceid", "portrait", "identity", "InstantID"],
             inputs=[
-                sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer."),
+                inputs.analyzer(),
                 io.Image.Input(
                     "image", tooltip="One or more photos; a batch is analysed picture by picture."
                 ),
-                io.Combo.Input(
-                    "select",
-                    options=list(SELECT),
-                    default=SELECT[0],
-                    tooltip="Which faces of each picture are meant: the largest, all by size, all "
-                    "from left to right, the one nearest the middle, or one by index.",
-                ),
-                io.Int.Input(
-                    "index",
-                    default=0,
-                    min=-64,
-                    max=64,
-                    tooltip="For select = index: 0 is the leftmost face, -1 the rightmost.",
-                ),
-                io.Float.Input(
-                    "min_score",
-                    default=MIN_SCORE,
-                    min=0.05,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Detector confidence from which a find counts as a face; 0.5 as "
-                    "published.",
-                ),
-                io.Combo.Input(
-                    "on_no_face",
-                    options=list(ON_NO_FACE),
-                    default=ON_NO_FACE[0],
-                    tooltip="Without a face: stop with an error, or skip that picture and go on.",
-                ),
+                *_choice(),
             ],
             outputs=[
                 sockets.Faces.Output(display_name="faces"),
@@ -111,19 +80,17 @@ class DrawKeypoints(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        side = {"default": OUTPUT_SIDE, "min": 64, "max": 8192, "step": 8}
         return io.Schema(
             node_id="InstantIDDrawKeypoints",
             display_name="InstantID Draw Keypoints",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="Draws five keypoints per face at the size of the output, one picture per "
             "analysed photo.",
             search_aliases=["face keypoints", "landmarks", "kps", "face pose", "InstantID"],
             inputs=[
                 sockets.Faces.Input("faces", tooltip="From InstantID Analyze Faces."),
-                io.Int.Input("width", **side, tooltip="Width of the picture to be generated."),
-                io.Int.Input("height", **side, tooltip="Height of the picture to be generated."),
-                fit(),
+                *inputs.picture_size(),
+                inputs.fit(),
             ],
             outputs=[io.Image.Output(display_name="image")],
         )
@@ -141,7 +108,7 @@ class EmbedIdentity(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDEmbedIdentity",
             display_name="InstantID Embed Identity",
-            category=CATEGORY,
+            category=inputs.CATEGORY,
             description="Makes one identity of all faces that come in: several photos of one "
             "person give a steadier likeness.",
             search_aliases=["identity", "face embedding", "faceid", "likeness", "InstantID"],
@@ -163,6 +130,40 @@ class EmbedIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, faces: Faces, combine: str) -> io.NodeOutput:
         return io.NodeOutput(make_identity(faces, combine))
+
+
+def _choice() -> list[io.Input]:
+    """Which faces count, and what happens without one."""
+    return [
+        io.Combo.Input(
+            "select",
+            options=list(SELECT),
+            default=SELECT[0],
+            tooltip="Which faces of each picture are meant: the largest, all by size, all from "
+            "left to right, the one nearest the middle, or one by index.",
+        ),
+        io.Int.Input(
+            "index",
+            default=0,
+            min=-64,
+            max=64,
+            tooltip="For select = index: 0 is the leftmost face, -1 the rightmost.",
+        ),
+        io.Float.Input(
+            "min_score",
+            default=MIN_SCORE,
+            min=0.05,
+            max=1.0,
+            step=0.01,
+            tooltip="Detector confidence from which a find counts as a face; 0.5 as published.",
+        ),
+        io.Combo.Input(
+            "on_no_face",
+            options=list(ON_NO_FACE),
+            default=ON_NO_FACE[0],
+            tooltip="Without a face: stop with an error, or skip that picture and go on.",
+        ),
+    ]
 
 
 make_identity = combine

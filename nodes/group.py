@@ -40,8 +40,8 @@ class ApplyGroup(io.ComfyNode):
                 inputs.control_net(),
                 sockets.Faces.Input(
                     "faces",
-                    tooltip="Where the people are: faces of one photo, from InstantID Analyze Faces "
-                    "with select = left_to_right, or a pose.",
+                    tooltip="Where the people are: the faces of one photo, from InstantID Analyze "
+                    "Faces with select = left_to_right, or a pose.",
                 ),
                 io.Autogrow.Input(
                     "identities",
@@ -49,7 +49,7 @@ class ApplyGroup(io.ComfyNode):
                         sockets.Identity.Input(
                             "identity", tooltip="One person; a new socket appears for the next."
                         ),
-                        prefix="identity_",
+                        prefix="identity",
                         min=1,
                         max=MOST_PEOPLE,
                     ),

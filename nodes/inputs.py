@@ -11,6 +11,8 @@ from ..instantid_core.schedule import CONSTANT, CURVES
 from . import sockets
 
 CATEGORY = "InstantID"
+OUTPUT_SIDE = 1016
+"""Default side of a picture: with exactly 1024, SDXL tends to paint watermarks."""
 
 
 def model() -> io.Model.Input:
@@ -24,8 +26,26 @@ def prompts() -> list[io.Conditioning.Input]:
     ]
 
 
-def prompt_outputs() -> list[io.Conditioning.Output]:
+def prompt_outputs() -> list[io.Output]:
     return [io.Conditioning.Output(display_name=name) for name in ("positive", "negative")]
+
+
+def analyzer() -> io.Input:
+    return sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer.")
+
+
+def picture_size() -> list[io.Int.Input]:
+    return [
+        io.Int.Input(
+            side,
+            default=OUTPUT_SIDE,
+            min=64,
+            max=8192,
+            step=8,
+            tooltip=f"{side.capitalize()} of the picture to be generated.",
+        )
+        for side in ("width", "height")
+    ]
 
 
 def adapter() -> io.Input:

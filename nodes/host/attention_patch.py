@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEY = "instantid"
 """Names this pack's wrappers and callbacks on a model."""
+SIGMAS = "instantid_percent_to_sigma"
+"""Name under which a run's own percent_to_sigma lies in the transformer options."""
 Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
 
 
@@ -124,10 +126,16 @@ def _renew(_: ModelPatcher, clone: ModelPatcher) -> None:
 
 
 def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """Give every cond of the guider a tag, so that all can still share a batch."""
-    conds = executor.class_obj.conds
+    """Give every cond of the guider a tag, so that all can still share a batch.
+
+    Also leaves a remembering percent_to_sigma for the calls of this run.
+    """
+    guider = executor.class_obj
     latent = (noise.shape[-2], noise.shape[-1])
-    for name, entries in conds.items():
+    # The guider's options are its own copy for this run; on a GPU every look-up would wait for it.
+    to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
+    guider.model_options["transformer_options"][SIGMAS] = lru_cache(maxsize=None)(to_sigma)
+    for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})
             entry["model_conds"] = {**known, TAG: RowTag(polarity_of(known, name), latent)}
@@ -147,7 +155,7 @@ def _announce_rows(
     """Take the tag out of the UNet's arguments and leave the rows in its options."""
     options = dict(transformer_options or {})
     branches = options.get("cond_or_uncond", ())
-    to_sigma = executor.class_obj.model_sampling.percent_to_sigma
+    to_sigma = options.get(SIGMAS) or executor.class_obj.model_sampling.percent_to_sigma
     options[ROWS] = sampling_rows(conds.pop(TAG, None), x.shape[0], branches, t[:1], to_sigma)
     return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 

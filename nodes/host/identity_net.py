@@ -10,7 +10,7 @@ import torch
 
 from ...instantid_core import keypoints
 from ...instantid_core.errors import IncompatibleModelError
-from ...instantid_core.masks import Region
+from ...instantid_core.masks import Region, Resampling
 from ...instantid_core.schedule import BatchRows, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
 from .row_tags import TAG, rows_of
@@ -91,7 +91,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
     ) -> Residuals | None:
         previous = None
         if self.previous_controlnet is not None:
-            previous = self.previous_controlnet.get_control(
+            previous = self.previous_controlnet.get_control(  # pyright: ignore
                 x_noisy, t, cond, batched_number, transformer_options
             )
         branches = transformer_options.get("cond_or_uncond", ())
@@ -113,12 +113,15 @@ class IdentityNet(comfy.controlnet.ControlNet):
         if own is None or region is None:
             return own
         return {
-            stage: [
-                x if x is None else x * region.for_rows(rows, tuple(x.shape[-2:]), x).unsqueeze(1)
-                for x in residuals
-            ]
+            stage: [x if x is None else x * self._region_of(region, rows, x) for x in residuals]
             for stage, residuals in own.items()
         }
+
+    @staticmethod
+    def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch.Tensor:
+        """[B or 1, 1, h, w]: the region at the size of a residual [B, C, h, w]."""
+        height, width = residual.shape[-2:]
+        return region.for_rows(rows, (height, width), residual, Resampling.RESIDUALS).unsqueeze(1)
 
     def _first_hint(self) -> torch.Tensor:
         pose = self.condition.pose

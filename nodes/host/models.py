@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
 import comfy.model_patcher
@@ -69,7 +69,7 @@ class LoadedAdapter:
 def load_adapter(path: str, name: str) -> LoadedAdapter:
     """Load an adapter file of either form. Raises CheckpointError for everything else."""
     try:
-        raw = comfy.utils.load_torch_file(path, safe_load=True)
+        raw: Any = comfy.utils.load_torch_file(path, safe_load=True)
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from .bench_faces import face_table
+from .bench_faces import face_tables
 from .bench_host import build_scene, machine, start_host, use_models
 from .bench_processes import import_table, memory_table
 from .bench_report import Table, as_data, as_text
@@ -48,7 +48,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--full", action="store_true", help="load an adapter of the published size (1.69 GB)"
     )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json names a file in {options.json.parent}, which is not a folder")
+    return options
 
 
 def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
@@ -65,7 +68,7 @@ def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
         compared = variants(scene)
         yield from step_tables(compared)
         yield from held_tables(compared)
-        yield face_table(scene, folder / "insightface")
+        yield from face_tables(scene, folder / "insightface")
     yield memory_table(folder, full)
     yield import_table(folder)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def timings(measured: dict[str, Sequence[float]]) -> tuple[Row, ...]:
+def timings(measured: Mapping[str, Sequence[float]]) -> tuple[Row, ...]:
     """Rows of medians in milliseconds from seconds; ratios are to the first entry."""
     first = statistics.median(next(iter(measured.values())))
     rows = []
@@ -43,7 +43,7 @@ def timings(measured: dict[str, Sequence[float]]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def sizes(counted: dict[str, float]) -> tuple[Row, ...]:
+def sizes(counted: Mapping[str, float]) -> tuple[Row, ...]:
     """Rows in MB (10^6 bytes) from bytes; ratios are to the first entry."""
     first = next(iter(counted.values()))
     return tuple(Row(label, n / 1e6, "MB", n / first) for label, n in counted.items())

@@ -61,15 +61,20 @@ def install_usual_way(scene: Scene, weight: float) -> Any:
     device, dtype = scene.model.load_device, scene.model.model.get_dtype_inference()
     negative = core("instantid_core.embedding").NegativeIdentity()
     projected = scene.adapter.tokens(scene.identity, negative)
-    tokens = tuple(t.to(device, dtype) for t in (projected.positive, projected.negative))
+    tokens = projected.positive.to(device, dtype), projected.negative.to(device, dtype)
     to_sigma = scene.model.get_model_object("model_sampling").percent_to_sigma
     weights = scene.adapter.patcher.model
     patched = scene.model.clone()
     unet = patched.get_model_object("diffusion_model")
     sites = core("instantid_core.sites").cross_attention_sites(unet)
     for site, to_k, to_v in zip(sites, weights.to_k, weights.to_v, strict=True):
-        resident = (part.weight.detach().to(device, dtype) for part in (to_k, to_v))
-        patch = UsualWayAttention(*resident, tokens, weight, Window(to_sigma(0.0), to_sigma(1.0)))
+        patch = UsualWayAttention(
+            to_k.weight.detach().to(device, dtype),
+            to_v.weight.detach().to(device, dtype),
+            tokens,
+            weight,
+            Window(to_sigma(0.0), to_sigma(1.0)),
+        )
         patched.set_model_attn2_replace(patch, *site.key)
     return patched
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from . import checks, environment, installation
@@ -48,9 +49,12 @@ def serve(port: int) -> int:
     return run_module(environment.ready(), "harness.serve", ["--port", str(port)])
 
 
-def bench(full: bool) -> int:
+def bench(full: bool, figures: Path | None) -> int:
     """The benchmark table."""
-    return run_module(environment.ready(), "harness.bench", ["--full"] if full else [])
+    arguments = ["--full"] if full else []
+    if figures:
+        arguments += ["--json", str(figures.expanduser().resolve())]
+    return run_module(environment.ready(), "harness.bench", arguments)
 
 
 def run_module(where: environment.Environment, module: str, arguments: Sequence[str]) -> int:

@@ -96,7 +96,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def run(options: argparse.Namespace, scratch: Path) -> None:
     """Starts the server, makes the pictures, and reports."""
     saved = demo_prompt.read_workflow(options.workflow)
-    photo = read_photo(options.photo) if options.photo else drawn_photo()
+    photo = chosen_photo(options)
     print("Starting ComfyUI", flush=True)
     with HostServer(launch(options, scratch)) as server:
         print(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}", flush=True)
@@ -131,6 +131,18 @@ def require_packages() -> None:
             f"The Python of your ComfyUI lacks {', '.join(missing)}, which the pack needs. "
             f'Install: "{sys.executable}" -m pip install -r "{REPOSITORY / "requirements.txt"}"'
         )
+
+
+def chosen_photo(options: argparse.Namespace) -> Picture:
+    """The user's photo, or a drawn face where the small face models will look at it."""
+    if options.photo:
+        return read_photo(options.photo)
+    if options.installed:
+        raise DemoError(
+            "With --comfyui the real face models look for a face, and they do not take the drawn "
+            "one for any. Name a photo with --photo FILE."
+        )
+    return drawn_photo()
 
 
 def read_photo(path: Path) -> Picture:

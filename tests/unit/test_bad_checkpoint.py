@@ -58,7 +58,7 @@ def reshaped(name: str, shape: tuple[int, ...]) -> Nested:
         ("image_proj.latents", "not InstantID's resampler (problem at 'latents')"),
         ("image_proj.proj_out.weight", "not InstantID's resampler (problem at 'proj_out.weight')"),
         ("ip_adapter.139.to_v_ip.weight", "the difference begins with 139.to_k_ip.weight"),
-        ("ip_adapter.5.to_k_ip.weight", "numbered 1, 3, 5, ...; the difference begins with 139"),
+        ("ip_adapter.5.to_k_ip.weight", "the difference begins with 5.to_k_ip.weight"),
     ],
 )
 def test_truncated_files(form: Callable[[Nested], Any], missing: str, expected: str) -> None:
@@ -136,6 +136,12 @@ def renamed() -> Nested:
     return raw
 
 
+def vectors() -> Nested:
+    raw = reshaped("ip_adapter.1.to_k_ip.weight", (640,))
+    raw["ip_adapter"]["1.to_v_ip.weight"] = torch.empty(640, device="meta")
+    return raw
+
+
 def no_tensor() -> Any:
     return published_shapes.published() | {"image_proj": {"latents": "text"}}
 
@@ -169,6 +175,7 @@ def no_tensor() -> Any:
             "found (640,) and (640, 2048)",
             id="a vector for k",
         ),
+        pytest.param(vectors(), "two matrices of one shape, found (640,)", id="vectors for both"),
         pytest.param(no_tensor(), "found no image_proj", id="no tensor at all"),
         pytest.param({0: torch.empty(1)}, "among 0.", id="names that are numbers"),
     ],

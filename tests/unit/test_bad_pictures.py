@@ -71,8 +71,14 @@ def test_every_size_that_leaves_a_pixel_is_tried(
     shape = (short, size * short)[:: -1 if turned else 1]
     watched = Watched(analyzer)
     assert analysed(watched, torch.zeros(1, *shape, 3)).faces.count == 0
-    unpadded = [other for other in DETECTION_SIZES if other >= size]
-    assert watched.sizes == [*unpadded, *DETECTION_SIZES]
+    once, again = ([n for n in DETECTION_SIZES if n * a >= b] for a, b in sides(short, size))
+    assert watched.sizes == [*once, *again]
+
+
+def sides(short: int, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Short and long side of the picture, and of the picture with half of each side around it."""
+    long = size * short
+    return (short, long), (short + 2 * (short // 2), long + 2 * (long // 2))
 
 
 def test_a_face_in_a_long_strip_is_found(analyzer: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from instantid_core.errors import ImageError
-from instantid_core.masks import RegionMask, region_mask, resize_mask
+from instantid_core.masks import Region, RegionMask, Resampling, region_mask, resize_mask
 from instantid_core.schedule import Area, BatchRows, Row
 from instantid_core.types import Polarity
 
@@ -133,6 +133,27 @@ def test_each_size_is_made_once() -> None:
     first = region.for_rows(whole(0), (4, 6), LIKE)
     assert region.for_rows(whole(0, 1), (4, 6), LIKE) is first
     assert region.for_rows(whole(0), (8, 12), LIKE).shape == (1, 8, 12)
+
+
+class Columns(Region):
+    """A region that is computed: as many regions as pictures, each one column of cells."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.rendered: list[tuple[int, int]] = []
+
+    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+        self.rendered.append((height, width))
+        return torch.eye(self._count, width)[:, None].expand(-1, height, -1)
+
+
+def test_computed_regions_are_rendered_once_per_size_at_that_size() -> None:
+    region = Columns(2)
+    for _ in range(3):
+        seen = region.for_rows(whole(1, 0), (4, 6), LIKE)
+        region.for_rows(whole(0, 1), (8, 12), LIKE)
+    assert region.rendered == [(4, 6), (8, 12)]
+    assert seen.argmax(dim=-1).tolist() == [[1] * 4, [0] * 4]
 
 
 @pytest.mark.parametrize(("masks", "pictures"), [(2, 3), (3, 1), (3, 2)])

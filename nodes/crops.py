@@ -1,0 +1,140 @@
+"""Nodes that cut faces out of pictures and paste them back."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from ..instantid_core.crops import MATCH_COLOUR, FaceCrops, Pasting, cut, paste
+from ..instantid_core.regions import FaceShape, frame_masks
+from ..instantid_core.types import Extent, Faces
+from . import sockets
+from .inputs import CATEGORY, OUTPUT_SIDE
+from .regions import face_shape
+
+Crop = io.Custom("INSTANTID_CROP")
+"""instantid_core.crops.FaceCrops"""
+WORDS = ["InstantID", "face swap", "inpaint", "face detailer", "small face", "crop", "group photo"]
+USUAL_SHAPE, USUAL_PASTING = FaceShape(), Pasting()
+
+
+class CropFace(io.ComfyNode):
+    """Cuts faces out of pictures."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDCropFace",
+            display_name="InstantID Crop Face",
+            category=CATEGORY,
+            description="Cuts each chosen face out of its picture as a square, large enough to be "
+            "generated anew. InstantID Paste Face puts it back.",
+            search_aliases=[*WORDS, "crop face", "zoom"],
+            inputs=[
+                sockets.Faces.Input(
+                    "faces",
+                    tooltip="From InstantID Analyze Faces, for this image. Every chosen face gives "
+                    "a crop.",
+                ),
+                io.Image.Input("image", tooltip="The pictures in which the faces were found."),
+                io.Int.Input(
+                    "size",
+                    default=OUTPUT_SIDE,
+                    min=64,
+                    max=8192,
+                    step=8,
+                    tooltip="Width and height of the crop in pixels.",
+                ),
+                io.Float.Input(
+                    "context",
+                    default=1.6,
+                    min=1.0,
+                    max=8.0,
+                    step=0.05,
+                    tooltip="How much of the picture comes along: the side of the square, in sides "
+                    "of the face's box.",
+                ),
+                *face_shape(optional=True, advanced=True),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image"),
+                io.Mask.Output(display_name="mask"),
+                Crop.Output(display_name="crop"),
+                sockets.Faces.Output(display_name="faces"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        faces: Faces,
+        image: torch.Tensor,
+        size: int,
+        context: float,
+        shape: str = USUAL_SHAPE.kind,
+        padding: float = USUAL_SHAPE.padding,
+        feather: float = USUAL_SHAPE.feather,
+    ) -> io.NodeOutput:
+        found = cut(image, faces, size, context)
+        outline = FaceShape(shape, padding, feather)
+        mask = frame_masks(found.faces, Extent(size, size), "stretch", outline)
+        return io.NodeOutput(found.images, mask, found.crops, found.faces)
+
+
+class PasteFace(io.ComfyNode):
+    """Pastes faces back into their pictures."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDPasteFace",
+            display_name="InstantID Paste Face",
+            category=CATEGORY,
+            description="Puts faces that InstantID Crop Face cut out back where they were. The "
+            "rest of the picture keeps every bit.",
+            search_aliases=[*WORDS, "paste face", "composite", "uncrop"],
+            inputs=[
+                io.Image.Input("image", tooltip="The image that went into InstantID Crop Face."),
+                io.Image.Input(
+                    "crop_image",
+                    tooltip="The crops as they have become, at any square size. Several variants "
+                    "of each crop give as many pictures.",
+                ),
+                Crop.Input("crop", tooltip="From InstantID Crop Face."),
+                io.Float.Input(
+                    "feather",
+                    default=USUAL_PASTING.feather,
+                    min=0.0,
+                    max=0.5,
+                    step=0.01,
+                    tooltip="Soft edge along the border of the square, as a fraction of its side.",
+                ),
+                io.Combo.Input(
+                    "match_colour",
+                    options=list(MATCH_COLOUR),
+                    default=USUAL_PASTING.match_colour,
+                    tooltip="mean_std gives what is pasted the colours of the picture there: the "
+                    "same mean and spread per channel.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Which part of the crop is pasted, such as the mask of InstantID Crop "
+                    "Face. Without it, the whole square.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        crop_image: torch.Tensor,
+        crop: FaceCrops,
+        feather: float,
+        match_colour: str,
+        mask: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        how = Pasting(feather, match_colour)
+        return io.NodeOutput(paste(image, crop_image, crop, how, mask))

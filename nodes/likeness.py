@@ -1,0 +1,125 @@
+"""Nodes that measure how much faces look alike."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from comfy_api.latest import io, ui
+
+from ..instantid_core import likeness, likeness_sheet
+from ..instantid_core.face_models import FaceAnalyzer
+from ..instantid_core.images import frames_of
+from ..instantid_core.selection import Selection
+from ..instantid_core.types import IdentityEmbedding
+from . import sockets
+from .faces import analyse_images
+from .identities import WORDS, growing_identities
+from .inputs import CATEGORY
+
+EVERY_FACE = Selection("all", on_no_face="skip")
+LARGEST_FACE = Selection("largest", on_no_face="skip")
+
+
+class ScoreIdentity(io.ComfyNode):
+    """Measures how well pictures keep an identity."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDScoreIdentity",
+            display_name="InstantID Score Identity",
+            category=CATEGORY,
+            description="Measures how much the face in each picture looks like an identity: the "
+            "cosine of their embeddings, 1 is the same. Strong from 0.80, moderate from 0.55. "
+            "Without a face, or with one seen badly (detection below 0.65), the score is NaN and "
+            "the text says n/a.",
+            search_aliases=[*WORDS, "likeness", "similarity", "cosine", "face score", "compare"],
+            is_output_node=True,
+            inputs=[
+                sockets.Analyzer.Input(
+                    "analyzer",
+                    tooltip="From InstantID Load Face Analyzer; the one that made the identity.",
+                ),
+                sockets.Identity.Input(
+                    "identity",
+                    tooltip="Who the pictures should show. A batch goes over them one by one; of "
+                    "several references the mean direction counts.",
+                ),
+                io.Image.Input(
+                    "image",
+                    tooltip="Pictures to score. Of several faces the one most like the identity "
+                    "counts; without a clear face the score is NaN.",
+                ),
+                io.Image.Input(
+                    "reference_image",
+                    optional=True,
+                    tooltip="A photo of the person, only shown at the top of the picture.",
+                ),
+            ],
+            outputs=[
+                io.Float.Output(display_name="scores", is_output_list=True),
+                io.String.Output(display_name="text"),
+                io.Image.Output(display_name="picture"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        analyzer: FaceAnalyzer,
+        identity: IdentityEmbedding,
+        image: torch.Tensor,
+        reference_image: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        faces = analyse_images(analyzer, image, EVERY_FACE).faces
+        found = likeness.score(identity, faces)
+        reference = None
+        if reference_image is not None:
+            first = reference_image[:1]
+            frame = analyse_images(analyzer, first, LARGEST_FACE).faces.frames[0]
+            box = frame.faces[0].box if frame.faces else None
+            reference = likeness_sheet.face_crop(frames_of(first)[0], box)
+        text = likeness.score_text(found)
+        picture = likeness_sheet.score_sheet(frames_of(image), found, reference)
+        scores = [math.nan if one.cosine is None else one.cosine for one in found]
+        return io.NodeOutput(scores, text, picture, ui=_shown(picture, text, cls))
+
+
+class CompareIdentities(io.ComfyNode):
+    """Measures how much identities look alike."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDCompareIdentities",
+            display_name="InstantID Compare Identities",
+            category=CATEGORY,
+            description="Compares every reference with every other: are these photos of the same "
+            "person? Strong from 0.80, moderate from 0.55.",
+            search_aliases=[*WORDS, "similarity", "same person", "cosine", "matrix", "verify"],
+            is_output_node=True,
+            inputs=[
+                growing_identities(
+                    "Identities to compare, all from the same face analyzer. The references of a "
+                    "sequence or batch are compared one by one."
+                ),
+            ],
+            outputs=[
+                io.String.Output(display_name="text"),
+                io.Image.Output(display_name="picture"),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, identities: io.Autogrow.Type) -> io.NodeOutput:
+        comparison = likeness.compare(identities)
+        text = likeness.comparison_text(comparison)
+        picture = likeness_sheet.matrix_sheet(comparison)
+        return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
+
+
+def _shown(picture: torch.Tensor, text: str, cls: type[io.ComfyNode]) -> dict[str, Any]:
+    """Picture and text on the node."""
+    return {**ui.PreviewImage(picture, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}

@@ -1,0 +1,185 @@
+"""Nodes that make and change poses: where faces go, whoever they are."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..instantid_core import keypoints
+from ..instantid_core.poses import (
+    VIEWS,
+    FacePlacement,
+    PoseEdit,
+    edited,
+    interpolate_poses,
+    pose,
+    styled,
+)
+from ..instantid_core.types import Extent, Faces, KeypointStyle
+from . import sockets
+from .inputs import CATEGORY, picture_size
+
+WORDS = ["InstantID", "pose", "face keypoints", "view", "angle", "novel view", "kps", "landmarks"]
+
+
+def placement_inputs() -> list[io.Float.Input]:
+    usual = FacePlacement()
+    return [
+        io.Float.Input(
+            "face_height",
+            default=usual.face_height,
+            min=0.02,
+            max=2.0,
+            step=0.01,
+            tooltip="Height of the face, upper forehead to chin, as a fraction of the picture's "
+            "height. About 0.53 makes a head-and-shoulders portrait.",
+        ),
+        io.Float.Input(
+            "eye_line",
+            default=usual.eye_line,
+            min=-1.0,
+            max=2.0,
+            step=0.01,
+            tooltip="How far down the eyes are, as a fraction of the picture's height.",
+        ),
+        io.Float.Input(
+            "center_x",
+            default=usual.center_x,
+            min=-1.0,
+            max=2.0,
+            step=0.01,
+            tooltip="Where the middle of the head is, as a fraction of the picture's width. A "
+            "turned face lies beside it.",
+        ),
+    ]
+
+
+def edit_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "scale",
+            default=1.0,
+            min=0.05,
+            max=20.0,
+            step=0.01,
+            tooltip="Enlarges or shrinks each face around its middle.",
+        ),
+        io.Float.Input(
+            "rotate",
+            default=0.0,
+            min=-180.0,
+            max=180.0,
+            step=0.5,
+            tooltip="Turns each face around its middle: degrees, clockwise on screen.",
+        ),
+        io.Boolean.Input(
+            "mirror", default=False, tooltip="Flips the pose, left to right, like a flipped photo."
+        ),
+    ]
+
+
+def opacity(what: str) -> io.Float.Input:
+    return io.Float.Input(
+        f"{what}_opacity",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        advanced=True,
+        tooltip=f"Brightness of the drawn {what}s: 1 as published, 0 leaves them out. Less gives "
+        "the prompt more say over the face's shape.",
+    )
+
+
+class Pose(io.ComfyNode):
+    """Makes a pose from a preset, or edits the pose of a photo."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDPose",
+            display_name="InstantID Pose",
+            category=CATEGORY,
+            description="Places a face by a preset view, or changes the pose that a photo's faces "
+            "have. The preview shows the keypoints.",
+            search_aliases=WORDS,
+            inputs=[
+                io.Combo.Input(
+                    "preset",
+                    options=list(VIEWS),
+                    default=next(iter(VIEWS)),
+                    tooltip="How the head is turned. Left and right are those of the picture.",
+                ),
+                *picture_size(),
+                *placement_inputs(),
+                *edit_inputs(),
+                opacity("limb"),
+                opacity("point"),
+                sockets.Faces.Input(
+                    "faces",
+                    optional=True,
+                    tooltip="Start from a photo's faces: preset, face_height, eye_line and "
+                    "center_x are not used then, and width and height only size the preview.",
+                ),
+            ],
+            outputs=[
+                sockets.Faces.Output(display_name="faces"),
+                io.Image.Output(display_name="preview"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        preset: str,
+        width: int,
+        height: int,
+        face_height: float,
+        eye_line: float,
+        center_x: float,
+        scale: float,
+        rotate: float,
+        mirror: bool,
+        limb_opacity: float,
+        point_opacity: float,
+        faces: Faces | None = None,
+    ) -> io.NodeOutput:
+        extent = Extent(width, height)
+        if faces is None:
+            faces = pose(preset, FacePlacement(face_height, eye_line, center_x), extent)
+        faces = edited(faces, PoseEdit(scale, rotate, mirror))
+        faces = styled(faces, KeypointStyle(limb_opacity, point_opacity))
+        picture = keypoints.draw(faces, extent)
+        return io.NodeOutput(faces, picture, ui=ui.PreviewImage(picture, cls=cls))
+
+
+class InterpolatePoses(io.ComfyNode):
+    """Makes the poses between two poses."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDInterpolatePoses",
+            display_name="InstantID Interpolate Poses",
+            category=CATEGORY,
+            description="Makes a batch of poses on the way from one to another, for a strip or an "
+            "animation. Make the latent batch as long as the steps.",
+            search_aliases=[*WORDS, "interpolation", "animation", "turntable", "batch"],
+            inputs=[
+                sockets.Faces.Input("faces_a", tooltip="The first pose, of one picture."),
+                sockets.Faces.Input(
+                    "faces_b", tooltip="The last pose, of one picture with as many faces."
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=5,
+                    min=2,
+                    max=1024,
+                    tooltip="How many poses come out, the first and the last among them.",
+                ),
+            ],
+            outputs=[sockets.Faces.Output(display_name="faces")],
+        )
+
+    @classmethod
+    def execute(cls, faces_a: Faces, faces_b: Faces, steps: int) -> io.NodeOutput:
+        return io.NodeOutput(interpolate_poses(faces_a, faces_b, steps))

@@ -1,0 +1,91 @@
+"""The node that makes masks of faces."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..instantid_core.regions import SHAPES, FaceShape, face_masks, frame_masks
+from ..instantid_core.types import Extent, Faces
+from . import sockets
+from .inputs import CATEGORY, fit, picture_size
+
+
+def face_shape(*, optional: bool = False, advanced: bool = False) -> list[io.Input]:
+    """The three inputs that make a `FaceShape`."""
+    usual, rare = FaceShape(), {"optional": optional, "advanced": advanced}
+    return [
+        io.Combo.Input(
+            "shape",
+            options=list(SHAPES),
+            default=usual.kind,
+            tooltip="An ellipse that follows the tilt of the face, or the detector's box.",
+            **rare,
+        ),
+        io.Float.Input(
+            "padding",
+            default=usual.padding,
+            min=-0.5,
+            max=4.0,
+            step=0.01,
+            tooltip="How far the mask reaches beyond the face, as a fraction of the face's height. "
+            "About 0.3 takes in the hair.",
+            **rare,
+        ),
+        io.Float.Input(
+            "feather",
+            default=usual.feather,
+            min=0.0,
+            max=4.0,
+            step=0.01,
+            tooltip="Width of the soft edge, as a fraction of the face's height. 0 gives a hard "
+            "edge.",
+            **rare,
+        ),
+    ]
+
+
+class FaceMask(io.ComfyNode):
+    """Makes masks of faces."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDFaceMask",
+            display_name="InstantID Face Mask",
+            category=CATEGORY,
+            description="Makes masks where the faces are: to limit an identity to its face, or to "
+            "inpaint it.",
+            search_aliases=["InstantID", "face mask", "face region", "mask", "inpaint", "segment"],
+            inputs=[
+                sockets.Faces.Input(
+                    "faces", tooltip="From InstantID Analyze Faces or InstantID Pose."
+                ),
+                *picture_size(),
+                fit(),
+                *face_shape(),
+                io.Boolean.Input(
+                    "each_face",
+                    default=False,
+                    optional=True,
+                    tooltip="One mask per face instead of one per picture. They do not overlap: "
+                    "where faces meet, each keeps its own side.",
+                ),
+            ],
+            outputs=[io.Mask.Output(display_name="mask")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        faces: Faces,
+        width: int,
+        height: int,
+        fit: str,
+        shape: str,
+        padding: float,
+        feather: float,
+        each_face: bool = False,
+    ) -> io.NodeOutput:
+        make = face_masks if each_face else frame_masks
+        outline = FaceShape(shape, padding, feather)
+        return io.NodeOutput(make(faces, Extent(width, height), fit, outline))

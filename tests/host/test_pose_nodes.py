@@ -1,0 +1,157 @@
+"""Poses and face masks in the nodes that take them, on the real host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from harness.scenes import photo
+
+USUAL = {
+    "preset": "quarter_left",
+    "width": 256,
+    "height": 192,
+    "face_height": 0.53,
+    "eye_line": 0.34,
+    "center_x": 0.5,
+    "scale": 1.0,
+    "rotate": 0.0,
+    "mirror": False,
+    "limb_opacity": 1.0,
+    "point_opacity": 1.0,
+}
+MASK = {"width": 128, "height": 96, "fit": "letterbox", "shape": "box", "padding": 0, "feather": 0}
+
+
+@pytest.fixture(scope="module")
+def make_pose(pack: Any) -> Any:
+    def make(**settings: Any) -> tuple[Any, torch.Tensor]:
+        return pack.module("nodes.poses").Pose.execute(**USUAL | settings).result
+
+    return make
+
+
+def draw(pack: Any, faces: Any, width: int, height: int) -> torch.Tensor:
+    settings = {"width": width, "height": height, "fit": "letterbox"}
+    return pack.run("InstantIDDrawKeypoints", faces=faces, **settings)[0]
+
+
+def hint_of(pack: Any, faces: Any, model: Any, prompt: Any, **parts: Any) -> torch.Tensor:
+    """The picture that IdentityNet draws when a sampler asks for 256 x 192."""
+    settings = {"strength": 0.8, "start_at": 0.0, "end_at": 1.0}
+    positive, _ = pack.run(
+        "InstantIDApplyIdentityNet",
+        positive=prompt.positive,
+        negative=prompt.negative,
+        faces=faces,
+        **parts,
+        **settings,
+    )
+    net = positive[0][1]["control"]
+    cond = {"c_crossattn": torch.zeros(1, 77, 64), "y": torch.zeros(1, 2816)}
+    net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
+    sigma = torch.full((1,), 5.0)
+    net.get_control(
+        torch.zeros(1, 4, 24, 32), sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma}
+    )
+    hint = net.cond_hint_original
+    net.cleanup()
+    return hint.movedim(1, -1)
+
+
+@pytest.mark.parametrize("opacity", [1.0, 0.4])
+def test_identity_net_draws_a_pose_as_draw_keypoints_does(
+    pack: Any,
+    make_pose: Any,
+    adapter: Any,
+    control_net: Any,
+    identity_of: Any,
+    model: Any,
+    prompt: Any,
+    opacity: float,
+) -> None:
+    faces, preview = make_pose(rotate=8.0, limb_opacity=opacity)
+    parts = {"adapter": adapter, "control_net": control_net, "identity": identity_of(1)}
+    drawn = draw(pack, faces, 256, 192)
+    assert torch.equal(hint_of(pack, faces, model, prompt, **parts), drawn)
+    assert torch.equal(preview, drawn)
+
+
+def test_the_pose_is_shown_in_the_node(pack: Any) -> None:
+    output = pack.module("nodes.poses").Pose.execute(**USUAL)
+    assert len(output.ui.as_dict()["images"]) == 1
+
+
+def test_an_unchanged_photo_pose_is_drawn_with_equal_bits(
+    pack: Any, make_pose: Any, faces_of: Any
+) -> None:
+    faces = faces_of(photo(1, 320, 240))
+    edited, _ = make_pose(faces=faces, preset="up", face_height=0.1)
+    assert torch.equal(draw(pack, edited, 320, 240), draw(pack, faces, 320, 240))
+    assert edited.known == ()
+
+
+def test_a_photo_pose_in_the_mirror_is_that_of_the_flipped_photo(
+    pack: Any, make_pose: Any, faces_of: Any
+) -> None:
+    picture = photo(1, 320, 240, center=(120, 120), roll=10, yaw=20)
+    mirrored, _ = make_pose(faces=faces_of(picture), mirror=True)
+    flipped = faces_of(picture.flip(2))
+    apart = mirrored.all[0].keypoints - flipped.all[0].keypoints
+    # The painted points are called by their colours, which do not change sides in the mirror.
+    apart_by_place = mirrored.all[0].keypoints - flipped.all[0].keypoints[[1, 0, 2, 4, 3]]
+    assert min(abs(apart).max(), abs(apart_by_place).max()) < 1.5
+
+
+def test_a_strip_of_poses_is_drawn_frame_by_frame(pack: Any, make_pose: Any) -> None:
+    a, b = make_pose()[0], make_pose(preset="quarter_right")[0]
+    nodes = pack.module("nodes.poses")
+    (strip,) = nodes.InterpolatePoses.execute(faces_a=a, faces_b=b, steps=3).result
+    pictures = draw(pack, strip, 256, 192)
+    assert len(pictures) == 3
+    assert torch.equal(pictures[0], draw(pack, a, 256, 192)[0])
+    assert torch.equal(pictures[2], draw(pack, b, 256, 192)[0])
+
+
+def test_a_pose_has_no_identity(pack: Any, make_pose: Any) -> None:
+    errors = pack.module("instantid_core.errors")
+    with pytest.raises(errors.SettingError, match="not whose it is"):
+        pack.run("InstantIDEmbedIdentity", faces=make_pose()[0], combine="average")
+
+
+def test_face_masks_per_picture_and_per_face(pack: Any, faces_of: Any) -> None:
+    picture = photo(1, 640, 480, center=(180, 240), size=200)
+    other = photo(2, 640, 480, center=(460, 240), size=200)
+    picture[:, :, 320:] = other[:, :, 320:]
+    faces = faces_of(picture, select="left_to_right")
+    node = pack.module("nodes.regions").FaceMask
+    (whole,) = node.execute(faces=faces, **MASK).result
+    (parts,) = node.execute(faces=faces, **MASK, each_face=True).result
+    assert (whole.shape, parts.shape) == ((1, 96, 128), (2, 96, 128))
+    assert torch.equal(parts.sum(0), whole[0])
+    assert parts[0, 48, 36] == parts[1, 48, 92] == 1
+
+
+def test_a_face_mask_of_a_box_is_that_of_analyze_faces(pack: Any, analyzer: Any) -> None:
+    faces, _, mask, _ = pack.run(
+        "InstantIDAnalyzeFaces",
+        analyzer=analyzer,
+        image=photo(1, 320, 240),
+        select="largest",
+        index=0,
+        min_score=0.5,
+        on_no_face="error",
+    )
+    size = {"width": 320, "height": 240}
+    (found,) = pack.module("nodes.regions").FaceMask.execute(faces=faces, **MASK | size).result
+    assert (found != mask).float().mean() < 0.01
+
+
+def test_a_picture_without_faces_gives_an_empty_mask(pack: Any, faces_of: Any) -> None:
+    faces = faces_of(torch.zeros(1, 64, 64, 3), on_no_face="skip")
+    for each_face in (False, True):
+        node = pack.module("nodes.regions").FaceMask
+        (mask,) = node.execute(faces=faces, **MASK, each_face=each_face).result
+        assert mask.shape == (1, 96, 128)
+        assert not mask.any()
