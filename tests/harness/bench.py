@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from .bench_faces import face_tables
+from .bench_group import group_tables
 from .bench_host import build_scene, machine, start_host, use_models
 from .bench_processes import import_table, memory_table
 from .bench_report import Table, as_data, as_text
@@ -68,6 +69,7 @@ def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
         compared = variants(scene)
         yield from step_tables(compared)
         yield from held_tables(compared)
+        yield from group_tables(scene)
         yield from face_tables(scene, folder / "insightface")
     yield memory_table(folder, full)
     yield import_table(folder)

@@ -127,7 +127,7 @@ def step_seconds(variant: Variant, effort: Effort) -> list[float]:
     """How long each step took, the host's guider included."""
     from comfy.patcher_extension import WrappersMP
 
-    now, seconds = _clock(variant.model), []
+    now, seconds = clock_of(variant.model), []
 
     def timed(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         started = now()
@@ -155,7 +155,7 @@ def _on_cpu(model: Any) -> bool:
     return model.load_device.type == "cpu"
 
 
-def _clock(model: Any) -> Callable[[], float]:
+def clock_of(model: Any) -> Callable[[], float]:
     """Other programs' turns on the CPU do not count; on a GPU the queue is waited for."""
     if _on_cpu(model):
         return time.thread_time
