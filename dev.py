@@ -63,7 +63,12 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
 def test_options(parser: argparse.ArgumentParser) -> None:
     """`test`: lint, types, and every test suite."""
     parser.add_argument("--suite", action="append", choices=checks.SUITES, help="only this one")
-    parser.set_defaults(run=lambda options, rest: commands.test(options.suite, rest))
+    parser.add_argument(
+        "--all-hosts", action="store_true", help="the host suite on older ComfyUI releases, too"
+    )
+    parser.set_defaults(
+        run=lambda options, rest: commands.test(options.suite, options.all_hosts, rest)
+    )
 
 
 def bench_options(parser: argparse.ArgumentParser) -> None:

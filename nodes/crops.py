@@ -37,23 +37,7 @@ class CropFace(io.ComfyNode):
                     "a crop.",
                 ),
                 io.Image.Input("image", tooltip="The pictures in which the faces were found."),
-                io.Int.Input(
-                    "size",
-                    default=OUTPUT_SIDE,
-                    min=64,
-                    max=8192,
-                    step=8,
-                    tooltip="Width and height of the crop in pixels.",
-                ),
-                io.Float.Input(
-                    "context",
-                    default=1.6,
-                    min=1.0,
-                    max=8.0,
-                    step=0.05,
-                    tooltip="How much of the picture comes along: the side of the square, in sides "
-                    "of the face's box.",
-                ),
+                *_square(),
                 *face_shape(optional=True, advanced=True),
             ],
             outputs=[
@@ -101,27 +85,7 @@ class PasteFace(io.ComfyNode):
                     "of each crop give as many pictures.",
                 ),
                 Crop.Input("crop", tooltip="From InstantID Crop Face."),
-                io.Float.Input(
-                    "feather",
-                    default=USUAL_PASTING.feather,
-                    min=0.0,
-                    max=0.5,
-                    step=0.01,
-                    tooltip="Soft edge along the border of the square, as a fraction of its side.",
-                ),
-                io.Combo.Input(
-                    "match_colour",
-                    options=list(MATCH_COLOUR),
-                    default=USUAL_PASTING.match_colour,
-                    tooltip="mean_std gives what is pasted the colours of the picture there: the "
-                    "same mean and spread per channel.",
-                ),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Which part of the crop is pasted, such as the mask of InstantID Crop "
-                    "Face. Without it, the whole square.",
-                ),
+                *_pasting(),
             ],
             outputs=[io.Image.Output(display_name="image")],
         )
@@ -138,3 +102,53 @@ class PasteFace(io.ComfyNode):
     ) -> io.NodeOutput:
         how = Pasting(feather, match_colour)
         return io.NodeOutput(paste(image, crop_image, crop, how, mask))
+
+
+def _square() -> list[io.Input]:
+    """Which square around the face, and how large it comes out."""
+    return [
+        io.Int.Input(
+            "size",
+            default=OUTPUT_SIDE,
+            min=64,
+            max=8192,
+            step=8,
+            tooltip="Width and height of the crop in pixels.",
+        ),
+        io.Float.Input(
+            "context",
+            default=1.6,
+            min=1.0,
+            max=8.0,
+            step=0.05,
+            tooltip="How much of the picture comes along: the side of the square, in sides "
+            "of the face's box.",
+        ),
+    ]
+
+
+def _pasting() -> list[io.Input]:
+    """How what comes back meets what is there."""
+    return [
+        io.Float.Input(
+            "feather",
+            default=USUAL_PASTING.feather,
+            min=0.0,
+            max=0.5,
+            step=0.01,
+            tooltip="Soft edge along the border of the square, as a fraction of its side.",
+        ),
+        io.Combo.Input(
+            "match_colour",
+            options=list(MATCH_COLOUR),
+            default=USUAL_PASTING.match_colour,
+            tooltip="mean_std gives what is pasted the colours of the picture there: the "
+            "same mean and spread per channel.",
+        ),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip="Which part of the crop is pasted, such as the mask of InstantID Crop "
+            "Face. Without it, the whole square.",
+        ),
+    ]

@@ -9,16 +9,19 @@ from comfy_api.latest import io
 
 from ..instantid_core.group import MATCH, group_members
 from ..instantid_core.keypoints import FITS
-from ..instantid_core.regions import SHAPES, FaceShape
+from ..instantid_core.regions import FaceShape
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs, sockets
 from .apply import WORDS, influence
 from .host.application import apply_adapter, apply_identity_net
+from .regions import face_shape
 
 if TYPE_CHECKING:
     from .host.models import LoadedAdapter
 
 MOST_PEOPLE = 16
+GROUP_SHAPE = FaceShape(padding=0.5, feather=0.2)
+"""Wide enough for hair and neck; neighbours never overlap."""
 
 
 class ApplyGroup(io.ComfyNode):
@@ -58,7 +61,8 @@ class ApplyGroup(io.ComfyNode):
                 inputs.weight(),
                 inputs.strength(),
                 *inputs.window(),
-                *_matching(),
+                _matching(),
+                *face_shape(GROUP_SHAPE),
                 inputs.fit(advanced=True, optional=True),
             ],
             outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
@@ -98,36 +102,11 @@ class ApplyGroup(io.ComfyNode):
         return io.NodeOutput(model, *both)
 
 
-def _matching() -> list[io.Input]:
-    return [
-        io.Combo.Input(
-            "match",
-            options=list(MATCH),
-            default=MATCH[0],
-            tooltip="Which identity takes which face: by place from left to right, or in the order "
-            "in which the faces come.",
-        ),
-        io.Combo.Input(
-            "shape",
-            options=list(SHAPES),
-            default=SHAPES[0],
-            tooltip="Shape of the mask around each face.",
-        ),
-        io.Float.Input(
-            "padding",
-            default=0.5,
-            min=0.0,
-            max=4.0,
-            step=0.05,
-            tooltip="How far the mask reaches beyond the face, as a fraction of its size. Hair and "
-            "neck need about 0.5. Masks never overlap.",
-        ),
-        io.Float.Input(
-            "feather",
-            default=0.2,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="Width of the soft edge, as a fraction of the face's size.",
-        ),
-    ]
+def _matching() -> io.Combo.Input:
+    return io.Combo.Input(
+        "match",
+        options=list(MATCH),
+        default=MATCH[0],
+        tooltip="Which identity takes which face: by place from left to right, or in the order "
+        "in which the faces come.",
+    )

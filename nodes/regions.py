@@ -9,17 +9,21 @@ from ..instantid_core.types import Extent, Faces
 from . import sockets
 from .inputs import CATEGORY, fit, picture_size
 
+USUAL_SHAPE = FaceShape()
 
-def face_shape(*, optional: bool = False, advanced: bool = False) -> list[io.Input]:
-    """The three inputs that make a `FaceShape`."""
-    usual, rare = FaceShape(), {"optional": optional, "advanced": advanced}
+
+def face_shape(
+    usual: FaceShape = USUAL_SHAPE, *, optional: bool = False, advanced: bool = False
+) -> list[io.Input]:
+    """The three inputs that make a `FaceShape`, with the defaults of `usual`."""
     return [
         io.Combo.Input(
             "shape",
             options=list(SHAPES),
             default=usual.kind,
+            optional=optional,
+            advanced=advanced,
             tooltip="An ellipse that follows the tilt of the face, or the detector's box.",
-            **rare,
         ),
         io.Float.Input(
             "padding",
@@ -27,9 +31,10 @@ def face_shape(*, optional: bool = False, advanced: bool = False) -> list[io.Inp
             min=-0.5,
             max=4.0,
             step=0.01,
+            optional=optional,
+            advanced=advanced,
             tooltip="How far the mask reaches beyond the face, as a fraction of the face's height. "
             "About 0.3 takes in the hair.",
-            **rare,
         ),
         io.Float.Input(
             "feather",
@@ -37,9 +42,10 @@ def face_shape(*, optional: bool = False, advanced: bool = False) -> list[io.Inp
             min=0.0,
             max=4.0,
             step=0.01,
+            optional=optional,
+            advanced=advanced,
             tooltip="Width of the soft edge, as a fraction of the face's height. 0 gives a hard "
             "edge.",
-            **rare,
         ),
     ]
 

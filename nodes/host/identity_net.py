@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +99,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         branches = transformer_options.get("cond_or_uncond", ())
         rows = BatchRows(rows_of(cond.get(TAG), x_noisy.shape[0], branches))
         self._draw_for(x_noisy)
-        with comfy.controlnet.ControlIsolation(self):
+        with _alone(self):
             own = super().get_control(
                 x_noisy, t, self._identity_cond(cond, rows), batched_number, transformer_options
             )
@@ -177,6 +179,17 @@ def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet
             + advice
         )
     return control_net
+
+
+@contextmanager
+def _alone(net: comfy.controlnet.ControlNet) -> Iterator[None]:
+    """Run a net without the chain in front of it. Older hosts have no such thing of their own."""
+    previous = net.previous_controlnet
+    net.previous_controlnet = None
+    try:
+        yield
+    finally:
+        net.previous_controlnet = previous
 
 
 def _context_width(network: torch.nn.Module) -> int | None:

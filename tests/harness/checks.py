@@ -10,7 +10,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .environment import REPOSITORY, Environment, child_environ, say
@@ -33,9 +33,21 @@ class Outcome:
     note: str = ""
 
 
-def run_checks(environment: Environment, names: Sequence[str], pytest_args: Sequence[str]) -> int:
-    """Runs the named suites in order, prints a summary, returns the exit code."""
+def run_checks(
+    environment: Environment,
+    names: Sequence[str],
+    pytest_args: Sequence[str],
+    older: Mapping[str, Environment],
+) -> int:
+    """Runs the named suites in order, prints a summary, returns the exit code.
+
+    older: further ComfyUI releases by version, for the host suite alone.
+    """
     outcomes = [run_suite(environment, name, pytest_args) for name in names]
+    for version, other in older.items():
+        say(f"\n== host, ComfyUI {version}")
+        outcome = run_pytest(other, "host", pytest_args)
+        outcomes.append(replace(outcome, note=f"ComfyUI {version} {outcome.note}"))
     say("\n" + summary(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 

@@ -24,9 +24,11 @@ RUN_MODULE = (
 )
 
 
-def test(suites: Sequence[str] | None, pytest_args: Sequence[str]) -> int:
+def test(suites: Sequence[str] | None, all_hosts: bool, pytest_args: Sequence[str]) -> int:
     """Lint, types and tests."""
-    return checks.run_checks(environment.ready(), suites or checks.SUITES, pytest_args)
+    newest = environment.ready()
+    older = environment.older_hosts(newest) if all_hosts else {}
+    return checks.run_checks(newest, suites or checks.SUITES, pytest_args, older)
 
 
 def demo(options: argparse.Namespace) -> int:

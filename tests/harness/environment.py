@@ -58,6 +58,17 @@ def ready() -> Environment:
     return Environment(python, comfyui)
 
 
+def older_hosts(environment: Environment) -> dict[str, Environment]:
+    """The other ComfyUI releases that the pack supports, by version, with the same Python."""
+    return {
+        version: Environment(
+            environment.python, ready_host(environment.python, cache_root(), version)
+        )
+        for version in hosts.RELEASES
+        if version != hosts.DEFAULT
+    }
+
+
 def own_host(folder: Path) -> Path:
     """The ComfyUI source tree that the user named."""
     folder = folder.expanduser().resolve()

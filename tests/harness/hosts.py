@@ -31,6 +31,16 @@ RELEASES = {
     release.comfyui: release
     for release in (
         HostRelease(
+            comfyui="0.16.3",
+            package="1.1.0",
+            sha256="2fde308d469f7688c53d9c3475a4f11ae2845192b947cb9bb9e30c3a981b0085",
+        ),
+        HostRelease(
+            comfyui="0.24.1",
+            package="2.3.0",
+            sha256="8729230576c583ee042766ed5dfda5c48e3a6e37a867a29ce4ba582e6a02039e",
+        ),
+        HostRelease(
             comfyui="0.30.0",
             package="2.6.0",
             sha256="de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a",
