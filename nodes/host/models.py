@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import comfy.model_management
 import comfy.model_patcher
@@ -43,23 +44,39 @@ UNREADABLE = (
 
 @dataclass(frozen=True, eq=False)
 class LoadedAdapter:
-    """An image adapter under the host's memory management."""
+    """An image adapter under the host's memory management.
+
+    Remembers what it made of an identity for as long as that identity exists, so that a change of
+    weight or window, or the second of two nodes, runs the adapter no more.
+    """
 
     patcher: ModelPatcher
     """The host looks for this name to learn what a node's output holds in memory."""
     config: AdapterConfig
+    _tokens: WeakKeyDictionary[IdentityEmbedding, dict[NegativeIdentity, IdentityTokens]] = field(
+        default_factory=WeakKeyDictionary
+    )
+    _projected: WeakKeyDictionary[IdentityTokens, dict[torch.dtype, tuple[SiteKeysValues, ...]]] = (
+        field(default_factory=WeakKeyDictionary)
+    )
 
     def tokens(self, identity: IdentityEmbedding, negative: NegativeIdentity) -> IdentityTokens:
         """Run the resampler, on the device that the host chose for the adapter."""
-        adapter = self._ready()
-        return project_tokens(adapter, identity, negative, self.patcher.load_device)
+        known = self._tokens.setdefault(identity, {})
+        if negative not in known:
+            device = self.patcher.load_device
+            known[negative] = project_tokens(self._ready(), identity, negative, device)
+        return known[negative]
 
     def keys_values(self, tokens: IdentityTokens, dtype: torch.dtype) -> tuple[SiteKeysValues, ...]:
         """Project tokens at every site; the results lie where the host keeps idle UNet weights."""
-        adapter = self._ready()
-        projected = project_keys_values(adapter, tokens, self.patcher.load_device, dtype)
-        idle = comfy.model_management.unet_offload_device()
-        return tuple(site.to(device=idle) for site in projected)
+        known = self._projected.setdefault(tokens, {})
+        if dtype not in known:
+            device = self.patcher.load_device
+            projected = project_keys_values(self._ready(), tokens, device, dtype)
+            idle = comfy.model_management.unet_offload_device()
+            known[dtype] = tuple(site.to(device=idle) for site in projected)
+        return known[dtype]
 
     def _ready(self) -> IdentityAdapter:
         comfy.model_management.load_models_gpu([self.patcher])
