@@ -92,16 +92,19 @@ def project_tokens(
 
 
 def project_keys_values(
-    adapter: IdentityAdapter, tokens: IdentityTokens, device: torch.device, dtype: torch.dtype
+    adapter: IdentityAdapter,
+    tokens: IdentityTokens,
+    device: torch.device,
+    keep: tuple[torch.device, torch.dtype],
 ) -> tuple[SiteKeysValues, ...]:
-    """Project tokens at every site: in float32 on `device`, kept there in `dtype`.
+    """Project tokens at every site: in float32 on `device`, each result put where `keep` says.
 
     Together they take 2 (keys, values) x 2 (polarities) x N x T x sum(site_widths) numbers:
     10.6 MB in fp16 for one identity in SDXL.
     """
     stacked = tokens.stacked().to(device)
     sites = range(len(adapter.config.site_widths))
-    return tuple(adapter.keys_values(position, stacked).to(dtype=dtype) for position in sites)
+    return tuple(adapter.keys_values(position, stacked).to(*keep) for position in sites)
 
 
 def require_matching_sites(config: AdapterConfig, sites: tuple[AttentionSite, ...]) -> None:

@@ -18,6 +18,12 @@ def frames_of(images: torch.Tensor) -> tuple[np.ndarray, ...]:
     (alpha is dropped). Returns B arrays [H, W, 3] uint8. Values are rounded, so an 8-bit photo
     comes back bit for bit. Raises ImageError for other shapes, empty pictures and NaN.
     """
+    levels = (colours_of(images) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    return tuple(np.ascontiguousarray(frame) for frame in levels)
+
+
+def colours_of(images: torch.Tensor) -> torch.Tensor:
+    """Bring an image batch to [B, H, W, 3] float32 on the CPU; shapes and errors as `frames_of`."""
     batch = images.unsqueeze(0) if images.ndim == 3 else images
     _require_picture(batch)
     pixels = batch.detach().float().cpu()
@@ -27,9 +33,7 @@ def frames_of(images: torch.Tensor) -> tuple[np.ndarray, ...]:
                 f"Image {number} of {len(pixels)} holds NaN or infinite pixels. A VAE running in "
                 "too low a precision usually makes them: decode again in fp32 or use another VAE."
             )
-    colour = pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels[..., :3]
-    levels = (colour * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    return tuple(np.ascontiguousarray(frame) for frame in levels)
+    return pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels[..., :3]
 
 
 def batch_of(frames: Sequence[np.ndarray]) -> torch.Tensor:

@@ -89,7 +89,8 @@ class Region(ABC):
         if row.area is None or row.latent is None:
             return self._at(grid, like, resampling)[picture]
         top, left, height, width = row.area
-        whole = self._at(row.latent, like, resampling)[picture : picture + 1]
+        cells = row.latent.height, row.latent.width
+        whole = self._at(cells, like, resampling)[picture : picture + 1]
         part = whole[:, top : top + height, left : left + width]
         return resize_mask(part, *grid, resampling)[0]
 

@@ -31,10 +31,10 @@ def span(start_at: float, end_at: float) -> Span:
         raise SettingError(
             f"start_at and end_at are fractions from 0 to 1, found {start_at} and {end_at}."
         )
-    if start_at > end_at:
+    if start_at >= end_at:
         raise SettingError(
-            f"start_at ({start_at}) lies after end_at ({end_at}), so the identity would never act. "
-            "Swap the two, or set the weight to 0 to switch it off."
+            f"start_at ({start_at}) does not lie before end_at ({end_at}), so the identity would "
+            "never act. Swap the two, or set the weight to 0 to switch it off."
         )
     return Span(start_at, end_at)
 
@@ -67,6 +67,14 @@ class Area(NamedTuple):
     width: int
 
 
+class Latent(NamedTuple):
+    """Size of a latent batch, in pictures and cells."""
+
+    batch: int
+    height: int
+    width: int
+
+
 class Row(NamedTuple):
     """One row of a UNet batch."""
 
@@ -75,8 +83,8 @@ class Row(NamedTuple):
     """Position of the row's picture in the latent batch."""
     area: Area | None
     """None when the row covers the whole latent."""
-    latent: tuple[int, int] | None
-    """Height and width of the whole latent; None when not known."""
+    latent: Latent | None
+    """The whole latent batch; None when not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +99,8 @@ class BatchRows:
     @property
     def batch(self) -> int:
         """Pictures in the latent batch."""
-        return 1 + max(row.batch_index for row in self.rows)
+        first = self.rows[0].latent
+        return first.batch if first else 1 + max(row.batch_index for row in self.rows)
 
     def gather_index(self, identities: int, device: torch.device) -> torch.Tensor:
         """[B] int64: which entry of a flattened [2 * identities, ...] tensor each row uses.
@@ -124,7 +133,7 @@ class SamplingRows(BatchRows):
             return True
         if window not in self._spans:
             start, end = self.percent_to_sigma(window.start), self.percent_to_sigma(window.end)
-            self._spans[window] = start >= self._noise_level >= end
+            self._spans[window] = start >= self.noise_level >= end
         return self._spans[window]
 
     def factor(self, curve: str, window: Span) -> float:
@@ -142,11 +151,11 @@ class SamplingRows(BatchRows):
         low, high = 0.0, 1.0
         for _ in range(SEARCH_STEPS):
             middle = (low + high) / 2
-            is_later = self.percent_to_sigma(middle) > self._noise_level
+            is_later = self.percent_to_sigma(middle) > self.noise_level
             low, high = (middle, high) if is_later else (low, middle)
         return (low + high) / 2
 
     @cached_property
-    def _noise_level(self) -> float:
+    def noise_level(self) -> float:
         """Sigma as a number; on a GPU, asking for it waits for all work that is under way."""
         return float(self.sigma)

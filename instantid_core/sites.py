@@ -56,8 +56,13 @@ def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[Atten
         for index, layer in enumerate(transformer.transformer_blocks):  # pyright: ignore
             attention = getattr(layer, "attn2", None)
             if attention is not None:
-                width, context_dim = attention.to_k.weight.shape
-                yield AttentionSite(stage, number, index, width, context_dim)
+                yield AttentionSite(stage, number, index, *_sizes(attention.to_k))
+
+
+def _sizes(projection: nn.Module) -> tuple[int, int]:
+    """Output and input channels; packed weights have another shape than the layer says."""
+    sizes = getattr(projection, "out_features", None), getattr(projection, "in_features", None)
+    return sizes if all(sizes) else tuple(projection.weight.shape)  # pyright: ignore
 
 
 def checkpoint_index(position: int) -> int:

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from ..instantid_core.embedding import NegativeIdentity, combine
 from ..instantid_core.errors import SettingError
 from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.images import frames_of
+from ..instantid_core.images import colours_of
 from ..instantid_core.keypoints import FITS
 from ..instantid_core.masks import RegionMask, region_mask
 from ..instantid_core.profiles import UNIFORM
@@ -220,11 +220,10 @@ def _one_pose(faces: Faces | None, image: torch.Tensor | None) -> Faces | torch.
             f"{found} is connected. Connect faces from InstantID Analyze Faces, or a drawn "
             "keypoint picture as image."
         )
-    frames_of(image)  # refuses what is no picture
-    return image
+    return colours_of(image)
 
 
 def _pose_of(analyzer: FaceAnalyzer, image_kps: torch.Tensor) -> Faces | torch.Tensor:
     """Faces of a photo; a picture without any is taken for drawn keypoints."""
     faces = analyse_images(analyzer, image_kps, Selection(on_no_face="skip")).faces
-    return faces if faces.count else image_kps
+    return faces if faces.count else colours_of(image_kps)

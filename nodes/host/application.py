@@ -81,6 +81,9 @@ def apply_identity_net(
     """
     if _changes_nothing(identity, influence, "The conditioning"):
         return conditioning
+    if isinstance(pose, Faces) and not pose.count:
+        log.warning("The conditioning passes through unchanged: the pose has no face.")
+        return conditioning
     net = require_identity_net(control_net, adapter.config.resampler.context_dim)
     condition = IdentityCondition(
         tokens=adapter.tokens(identity, influence.negative),

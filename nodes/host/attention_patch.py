@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
+from comfy.samplers import cast_transformer_options
 
 from ...instantid_core.attention import SiteIdentity
-from ...instantid_core.schedule import SamplingRows
+from ...instantid_core.schedule import Latent, SamplingRows
 from ...instantid_core.sites import AttentionSite
 from .row_tags import ROWS, TAG, RowTag, polarity_of, sampling_rows
 
@@ -52,7 +53,7 @@ class IdentityAttention:
             delta = self.identity.delta(q, rows, _grid(extra_options, q), attend)
             out = out if delta is None else out + delta
         for callback, settings in self.added:
-            if _foreign_window(settings, extra_options):
+            if _foreign_window(settings, rows, extra_options):
                 out = out + callback(out, q, k, v, extra_options, **settings)
         return out.to(q.dtype)
 
@@ -69,9 +70,8 @@ class IdentityAttention:
 
         Returns a new object, as several threads may ask for several devices at once.
         """
-        if not isinstance(target, torch.device):
-            return self
-        identity = self.identity.to(target)
+        is_place = isinstance(target, torch.device)
+        identity = self.identity.to(target) if is_place else self.identity
         move = getattr(self.previous, "to", None)
         previous = move(target) if move else self.previous
         if identity is self.identity and previous is self.previous:
@@ -82,6 +82,12 @@ class IdentityAttention:
         """Models that the previous patch needs loaded; this one needs none."""
         ask = getattr(self.previous, "models", None)
         return ask() if ask else []
+
+    def cleanup(self) -> None:
+        """Called by the host after sampling; for the previous patch alone."""
+        clean = getattr(self.previous, "cleanup", None)
+        if clean:
+            clean()
 
     def renewed(self) -> IdentityAttention:
         """A separate object of the same effect, all the way down the chain."""
@@ -131,14 +137,17 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     Also leaves a remembering percent_to_sigma for the calls of this run.
     """
     guider = executor.class_obj
-    latent = (noise.shape[-2], noise.shape[-1])
+    latent = Latent(noise.shape[0], noise.shape[-2], noise.shape[-1])
     # The guider's options are its own copy for this run; on a GPU every look-up would wait for it.
     to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
-    guider.model_options["transformer_options"][SIGMAS] = lru_cache(maxsize=None)(to_sigma)
+    options = guider.model_options["transformer_options"]
+    options[SIGMAS] = lru_cache(maxsize=None)(to_sigma)
+    # The guider copied the options before the host moved the model's patches to its device.
+    cast_transformer_options(options, device=guider.model_patcher.load_device)
     for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})
-            entry["model_conds"] = {**known, TAG: RowTag(polarity_of(known, name), latent)}
+            entry["model_conds"] = {**known, TAG: RowTag.placed(polarity_of(known, name), latent)}
     return executor(noise, *args, **kwargs)
 
 
@@ -183,7 +192,8 @@ def _grid(options: dict[str, Any], q: torch.Tensor) -> tuple[int, int]:
     return -(-height // shrink), -(-width // shrink)
 
 
-def _foreign_window(settings: dict[str, Any], options: dict[str, Any]) -> bool:
-    sigma = options["sigmas"][0]
-    start, end = settings.get("sigma_start", float("inf")), settings.get("sigma_end", 0.0)
-    return bool(sigma <= start) and bool(sigma >= end)
+def _foreign_window(
+    settings: dict[str, Any], rows: SamplingRows | None, options: dict[str, Any]
+) -> bool:
+    sigma = rows.noise_level if rows else float(options["sigmas"][0])
+    return settings.get("sigma_end", 0.0) <= sigma <= settings.get("sigma_start", float("inf"))

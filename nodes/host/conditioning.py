@@ -25,7 +25,7 @@ def attach(
         previous = options.get("control")
         if id(previous) not in by_previous:
             by_previous[id(previous)] = chain(net, previous)
-        tag = {**options.get("model_conds", {}), TAG: RowTag(polarity)}
+        tag = {**options.get("model_conds", {}), TAG: RowTag.unplaced(polarity)}
         control = {
             "control": by_previous[id(previous)],
             "control_apply_to_uncond": False,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import comfy.controlnet
+import comfy.utils
 import torch
 
 from ...instantid_core import keypoints
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.masks import Region, Resampling
-from ...instantid_core.schedule import BatchRows, Span
+from ...instantid_core.schedule import BatchRows, Row, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
 from .row_tags import TAG, rows_of
 
@@ -41,46 +42,45 @@ class IdentityCondition:
 class IdentityNet(comfy.controlnet.ControlNet):
     """A ControlNet whose cross-attention context is the identity of each row.
 
-    Deliberate difference from the host's ControlNet: the previous net of the chain runs first and
-    with the untouched conditioning, since a shared context would hand it the identity tokens.
+    Deliberate differences from the host's ControlNet: the previous net of the chain runs first and
+    with the untouched conditioning, since a shared context would hand it the identity tokens; and
+    hint and context go by each row's place, in the batch and in the latent.
     """
 
     def __init__(self, condition: IdentityCondition, **settings: Any) -> None:
         super().__init__(None, **settings)
         self.condition = condition
-        self.drawing: torch.Tensor | None = None
         self.context = condition.tokens.stacked().flatten(0, 1)
+        self.first_drawing: torch.Tensor | None = None
+        """What tiling packs find and may exchange; IdentityNet itself draws for each size."""
+        self._prepared: tuple[Any, ...] | None = None
 
     @classmethod
     def wrapping(
         cls, net: comfy.controlnet.ControlNet, condition: IdentityCondition
     ) -> IdentityNet:
         """An IdentityNet that shares the model of a loaded ControlNet."""
-        identity_net = cls(
+        identity_net = cls._around(net, condition)
+        hint = identity_net._first_hint()
+        identity_net.set_cond_hint(hint, condition.strength, tuple(condition.window))
+        return identity_net
+
+    @classmethod
+    def _around(cls, net: comfy.controlnet.ControlNet, condition: IdentityCondition) -> IdentityNet:
+        twin = cls(
             condition,
             global_average_pooling=net.global_average_pooling,
             load_device=net.load_device,
             manual_cast_dtype=net.manual_cast_dtype,
         )
-        identity_net.control_model = net.control_model
-        identity_net.control_model_wrapped = net.control_model_wrapped
-        net.copy_to(identity_net)
-        identity_net.set_cond_hint(
-            identity_net._first_hint(), condition.strength, tuple(condition.window)
-        )
-        return identity_net
+        twin.control_model = net.control_model
+        twin.control_model_wrapped = net.control_model_wrapped
+        net.copy_to(twin)
+        return twin
 
     def copy(self) -> IdentityNet:
-        twin = IdentityNet(
-            self.condition,
-            global_average_pooling=self.global_average_pooling,
-            load_device=self.load_device,
-            manual_cast_dtype=self.manual_cast_dtype,
-        )
-        twin.control_model = self.control_model
-        twin.control_model_wrapped = self.control_model_wrapped
-        self.copy_to(twin)
-        twin.drawing = self.drawing
+        twin = self._around(self, self.condition)
+        twin.first_drawing = self.first_drawing
         return twin
 
     def get_control(
@@ -98,12 +98,16 @@ class IdentityNet(comfy.controlnet.ControlNet):
             )
         branches = transformer_options.get("cond_or_uncond", ())
         rows = BatchRows(rows_of(cond.get(TAG), x_noisy.shape[0], branches))
-        self._draw_for(x_noisy)
+        self._prepare_hint(x_noisy, rows)
         with _alone(self):
             own = super().get_control(
                 x_noisy, t, self._identity_cond(cond, rows), batched_number, transformer_options
             )
         return _sum(previous, self._inside_region(own, rows))
+
+    def cleanup(self) -> None:
+        self._prepared = None
+        super().cleanup()
 
     def _identity_cond(self, cond: dict[str, Any], rows: BatchRows) -> dict[str, Any]:
         identities = self.condition.tokens.positive.shape[0]
@@ -115,39 +119,69 @@ class IdentityNet(comfy.controlnet.ControlNet):
         if own is None or region is None:
             return own
         return {
-            stage: [x if x is None else x * self._region_of(region, rows, x) for x in residuals]
+            stage: [x if x is None else x * _region_of(region, rows, x) for x in residuals]
             for stage, residuals in own.items()
         }
 
-    @staticmethod
-    def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch.Tensor:
-        """[B or 1, 1, h, w]: the region at the size of a residual [B, C, h, w]."""
-        height, width = residual.shape[-2:]
-        return region.for_rows(rows, (height, width), residual, Resampling.RESIDUALS).unsqueeze(1)
-
     def _first_hint(self) -> torch.Tensor:
+        """[1 or B, 3, H, W]: the picture that was given, or a drawing of the first frame."""
         pose = self.condition.pose
         if isinstance(pose, torch.Tensor):
-            return pose[..., :3].movedim(-1, 1)
+            return pose.movedim(-1, 1)
         size = pose.frames[0].extent
         scale = FIRST_DRAWING / max(size)
         extent = Extent(*(max(8, round(side * scale / 8) * 8) for side in size))
-        return self._draw(pose, extent)
+        first = replace(pose, frames=pose.frames[:1])
+        self.first_drawing = keypoints.draw(first, extent, self.condition.fit).movedim(-1, 1)
+        return self.first_drawing
 
-    def _draw_for(self, x_noisy: torch.Tensor) -> None:
-        """Draw the faces at this sampler's size, unless another pack put in a hint of its own."""
-        pose = self.condition.pose
-        if isinstance(pose, torch.Tensor) or self.cond_hint_original is not self.drawing:
+    def _prepare_hint(self, x_noisy: torch.Tensor, rows: BatchRows) -> None:
+        """Fill the host's `cond_hint`, one picture per row, unless it is there from the last step.
+
+        The host would give every window of a batch the first pictures, and squeeze the whole
+        picture into each area of a regional prompt.
+        """
+        places = tuple((row.batch_index, row.area) for row in rows.rows)
+        key = (places, x_noisy.shape[-2:], id(self.cond_hint_original))
+        if key == self._prepared and self.cond_hint is not None:
             return
-        scale = self.compression_ratio
-        extent = Extent(x_noisy.shape[-1] * scale, x_noisy.shape[-2] * scale)
-        if self.cond_hint_original.shape[-2:] != (extent.height, extent.width):
-            self.cond_hint_original = self._draw(pose, extent)
-            self.cond_hint = None
+        pictures: dict[Any, torch.Tensor] = {}
+        hints = [self._hint_of(row, x_noisy, pictures) for row in rows.rows]
+        dtype = self.manual_cast_dtype or self.control_model.dtype
+        hint = self.preprocess_image(torch.stack(hints))
+        self.cond_hint = hint.to(device=x_noisy.device, dtype=dtype)
+        self._prepared = key
 
-    def _draw(self, faces: Faces, extent: Extent) -> torch.Tensor:
-        self.drawing = keypoints.draw(faces, extent, self.condition.fit).movedim(-1, 1)
-        return self.drawing
+    def _hint_of(
+        self, row: Row, x_noisy: torch.Tensor, pictures: dict[Any, torch.Tensor]
+    ) -> torch.Tensor:
+        """[3, H, W] of one row; pictures: those of whole latents that are made already."""
+        scale = self.compression_ratio
+        cells = tuple(x_noisy.shape[-2:])
+        in_area = row.area is not None and row.latent is not None
+        whole = (row.latent.height, row.latent.width) if in_area and row.latent else cells
+        if whole not in pictures:
+            pictures[whole] = self._picture(Extent(whole[1] * scale, whole[0] * scale))
+        picture = pictures[whole][row.batch_index % pictures[whole].shape[0]]
+        if not in_area or row.area is None:
+            return picture
+        top, left, height, width = (side * scale for side in row.area)
+        return picture[:, top : top + height, left : left + width]
+
+    def _picture(self, extent: Extent) -> torch.Tensor:
+        """[B, 3, H, W]: the keypoints for a picture of this size."""
+        pose = self.condition.pose
+        if not isinstance(pose, torch.Tensor) and self.cond_hint_original is self.first_drawing:
+            return keypoints.draw(pose, extent, self.condition.fit).movedim(-1, 1)
+        return comfy.utils.common_upscale(
+            self.cond_hint_original, extent.width, extent.height, self.upscale_algorithm, "center"
+        )
+
+
+def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch.Tensor:
+    """[B or 1, 1, h, w]: the region at the size of a residual [B, C, h, w]."""
+    height, width = residual.shape[-2:]
+    return region.for_rows(rows, (height, width), residual, Resampling.RESIDUALS).unsqueeze(1)
 
 
 def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet.ControlNet:

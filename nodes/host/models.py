@@ -72,10 +72,9 @@ class LoadedAdapter:
         """Project tokens at every site; the results lie where the host keeps idle UNet weights."""
         known = self._projected.setdefault(tokens, {})
         if dtype not in known:
+            keep = comfy.model_management.unet_offload_device(), dtype
             device = self.patcher.load_device
-            projected = project_keys_values(self._ready(), tokens, device, dtype)
-            idle = comfy.model_management.unet_offload_device()
-            known[dtype] = tuple(site.to(device=idle) for site in projected)
+            known[dtype] = project_keys_values(self._ready(), tokens, device, keep)
         return known[dtype]
 
     def _ready(self) -> IdentityAdapter:

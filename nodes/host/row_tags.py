@@ -13,7 +13,7 @@ from typing import Any
 import comfy.conds
 import torch
 
-from ...instantid_core.schedule import Area, Row, SamplingRows
+from ...instantid_core.schedule import Area, Latent, Row, SamplingRows
 from ...instantid_core.types import Polarity
 
 TAG = "instantid_row"
@@ -23,42 +23,61 @@ ROWS = "instantid_rows"
 NEGATIVE_CONDS = ("negative", "empty_negative_prompt")
 """Names that guiders give to conditioning to steer away from; all others steer towards."""
 WHOLE = (0, 0, 0, 0)
+UNKNOWN = (0, 0, 0)
 
 
 class RowTag(comfy.conds.CONDRegular):
     """One cond's polarity, spread over the latent batch when the host prepares a UNet call.
 
-    Every row is (polarity, batch index, top, left, height, width, latent height, latent width) in
-    int64, which the host never casts. Height 0 stands for the whole latent, latent height 0 for
-    not known. The tensor stays on the CPU, where reading it waits for nothing.
+    Every row is (polarity, batch index, top, left, height, width, latent batch, latent height,
+    latent width) in int64, which the host never casts. Height 0 stands for the whole latent, latent
+    batch 0 for not known. The tensor is made on the CPU, where reading it waits for nothing; only
+    a host that splits a batch over several GPUs moves it.
     """
 
-    def __init__(self, polarity: Polarity, latent: tuple[int, int] = (0, 0)) -> None:
-        self.polarity = polarity
-        self.latent = latent
-        super().__init__(torch.tensor([[int(polarity), 0, *WHOLE, *latent]]))
+    @classmethod
+    def unplaced(cls, polarity: Polarity) -> RowTag:
+        """A tag for conditioning, before there is a latent."""
+        return cls(torch.tensor([[int(polarity), 0, *WHOLE, *UNKNOWN]]))
+
+    @classmethod
+    def placed(cls, polarity: Polarity, latent: Latent) -> RowTag:
+        """One row per picture of a latent batch; a host that takes windows of it picks rows."""
+        return cls(torch.tensor([[int(polarity), i, *WHOLE, *latent] for i in range(latent.batch)]))
+
+    @property
+    def polarity(self) -> Polarity:
+        return Polarity(int(self.cond[0, 0]))
 
     def process_cond(
         self, batch_size: int, area: Sequence[int] | None = None, **kwargs: Any
     ) -> comfy.conds.CONDRegular:
-        height, width, top, left = area[:4] if area is not None and len(area) == 4 else WHOLE
-        place = (top, left, height, width)
-        rows = [[int(self.polarity), i, *place, *self.latent] for i in range(batch_size)]
-        return comfy.conds.CONDRegular(torch.tensor(rows))
+        known = self.cond.shape[0]
+        rows = self.cond[[i % known for i in range(batch_size)]].clone()
+        if known < batch_size:
+            rows[:, 1] = torch.arange(batch_size)
+        if area is not None and len(area) == 4:
+            height, width, top, left = area
+            rows[:, 2:6] = torch.tensor([top, left, height, width])
+        return comfy.conds.CONDRegular(rows)
 
 
 def polarity_of(model_conds: dict[str, Any], cond_name: str) -> Polarity:
-    """The polarity a cond was tagged with, else the one its name in the guider implies."""
+    """The side that a guider's cond stands on.
+
+    A name that means the negative side wins over a tag: prompts are made of one another, as when
+    the positive one is zeroed and used as the negative.
+    """
+    if cond_name in NEGATIVE_CONDS:
+        return Polarity.NEGATIVE
     tag = model_conds.get(TAG)
-    if isinstance(tag, RowTag):
-        return tag.polarity
-    return Polarity.NEGATIVE if cond_name in NEGATIVE_CONDS else Polarity.POSITIVE
+    return tag.polarity if isinstance(tag, RowTag) else Polarity.POSITIVE
 
 
 def rows_of(tag: torch.Tensor | None, batch: int, branches: Sequence[int]) -> tuple[Row, ...]:
     """Rows of a UNet call.
 
-    tag: [R, 8] as RowTag makes it; None when the call did not come through a tagged cond, and then
+    tag: [R, 9] as RowTag makes it; None when the call did not come through a tagged cond, and then
     the branch index decides (0 positive). batch: rows of the call; a pack that splits a call into
     tiles repeats rows, so tags go round. branches: the host's `cond_or_uncond`.
     """
@@ -75,10 +94,10 @@ def rows_of(tag: torch.Tensor | None, batch: int, branches: Sequence[int]) -> tu
 
 
 def _row(values: list[int]) -> Row:
-    polarity, index, *place, latent_height, latent_width = values
+    polarity, index, *rest = values
+    place, latent = rest[:4], Latent(*rest[4:])
     area = Area(*place) if place[2] else None
-    latent = (latent_height, latent_width) if latent_height else None
-    return Row(Polarity(polarity), index, area, latent)
+    return Row(Polarity(polarity), index, area, latent if latent.batch else None)
 
 
 def sampling_rows(

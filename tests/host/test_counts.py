@@ -139,13 +139,13 @@ def test_sigma_is_read_at_most_once_per_call(
 ) -> None:
     rows = pack.module("instantid_core.schedule").SamplingRows
     seen = []
-    level = rows.__dict__["_noise_level"].func
+    level = rows.__dict__["noise_level"].func
 
     def counted(self: Any) -> float:
         seen.append(self)
         return level(self)
 
-    monkeypatch.setattr(rows.__dict__["_noise_level"], "func", counted)
+    monkeypatch.setattr(rows.__dict__["noise_level"], "func", counted)
     sample(applied(identity_of(1), start_at=window[0], end_at=window[1]), *prompt, steps=4)
     assert len(seen) == 4 * looks
 

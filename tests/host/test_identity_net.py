@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import comfy.context_windows
 import comfy.sampler_helpers
 import pytest
 import torch
 from harness.scenes import photo, sample
+from harness.snapshots import same, snapshot
 
-from nodes import ControlNetApplyAdvanced
+from nodes import ConditioningSetArea, ControlNetApplyAdvanced
 
 SIZES = [(512, 512), (1016, 1016), (832, 1216)]
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
@@ -50,8 +52,25 @@ def residuals(net: Any, model: Any, size: tuple[int, int], batch: int = 1) -> di
 
 
 def net_tag(net: Any, batch: int) -> dict[str, torch.Tensor]:
-    rows = [[0, i, 0, 0, 0, 0, 0, 0] for i in range(batch)]
+    rows = [[0, i, 0, 0, 0, 0, 0, 0, 0] for i in range(batch)]
     return {"instantid_row": torch.tensor(rows)}
+
+
+class Hints:
+    """Notes what a net's network is given as hint."""
+
+    def __init__(self, net: Any) -> None:
+        self.hints: list[torch.Tensor] = []
+        self.hook = net.control_model.register_forward_pre_hook(self._note, with_kwargs=True)
+
+    def _note(self, _: Any, __: Any, kwargs: dict[str, Any]) -> None:
+        self.hints.append(kwargs["hint"].clone())
+
+    def __enter__(self) -> list[torch.Tensor]:
+        return self.hints
+
+    def __exit__(self, *_: object) -> None:
+        self.hook.remove()
 
 
 def flat(control: dict[str, Any]) -> list[torch.Tensor]:
@@ -84,8 +103,9 @@ def test_fit_reaches_the_drawing(
         "InstantIDDrawKeypoints", faces=faces, width=size[0], height=size[1], fit=fit
     )
     net = control_of(apply_net(faces=faces, fit=fit)[0])
-    residuals(net, model, size)
-    assert torch.equal(net.cond_hint_original, image.movedim(-1, 1))
+    with Hints(net) as hints:
+        residuals(net, model, size)
+    assert torch.equal(hints[0], image.movedim(-1, 1))
 
 
 def test_faces_are_drawn_anew_for_another_size(
@@ -197,3 +217,68 @@ def test_copies_keep_the_identity(apply_net: Any, faces_of: Any, model: Any) -> 
     for clone in clones:
         assert type(clone) is type(net)
         assert all(map(torch.equal, reference, flat(residuals(clone, model, (128, 128)))))
+
+
+def test_sampling_leaves_the_conditioning_as_it_was(
+    apply_net: Any, faces_of: Any, model: Any
+) -> None:
+    """It lies in the host's cache, and tiling packs read the hint that is in it."""
+    pair = apply_net(faces=faces_of(photo(1, 640, 480)))
+    sample(model, *pair, steps=1)  # the host notes on the network that it is loaded
+    before = snapshot(pair)
+    sample(model, *pair, steps=1, size=(192, 128))
+    assert same(before, snapshot(pair))
+
+
+def test_an_area_gets_its_part_of_the_drawing(
+    pack: Any, apply_net: Any, adapter: Any, identity_of: Any, faces_of: Any, model: Any
+) -> None:
+    faces = faces_of(photo(1))
+    (image,) = pack.run(
+        "InstantIDDrawKeypoints", faces=faces, width=128, height=128, fit="letterbox"
+    )
+    how = {"adapter": adapter, "identity": identity_of(1), **EVERYTHING}
+    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
+    positive, negative = apply_net(faces=faces)
+    (right,) = ConditioningSetArea().append(positive, 64, 128, 64, 0, 1.0)
+    with Hints(control_of(positive)) as hints:
+        sample(patched, right, negative, steps=1)
+    whole = image.movedim(-1, 1)
+    sizes = {tuple(hint.shape[-2:]) for hint in hints}
+    assert sizes == {(128, 64), (128, 128)}
+    for hint in hints:
+        expected = whole if hint.shape[-1] == 128 else whole[..., 64:]
+        assert all(torch.equal(row, expected[0]) for row in hint)
+
+
+def test_windows_of_a_batch_get_their_own_pictures(
+    pack: Any, apply_net: Any, adapter: Any, identity_of: Any, faces_of: Any, model: Any
+) -> None:
+    """The host's own context windows: 6 pictures, 4 at a time."""
+    photos = torch.cat([photo(1, center=(150 + 40 * i, 256), size=180) for i in range(6)])
+    faces = faces_of(photos)
+    masks = torch.linspace(0.5, 1, 6).view(6, 1, 1).expand(6, 16, 16)
+    how = {"adapter": adapter, "identity": identity_of(1), "mask": masks, **EVERYTHING}
+    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
+    patched.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
+        context_schedule=comfy.context_windows.get_matching_context_schedule("standard_static"),
+        fuse_method=comfy.context_windows.get_matching_fuse_method("pyramid"),
+        context_length=4,
+        context_overlap=2,
+        dim=0,
+    )
+    comfy.context_windows.create_prepare_sampling_wrapper(patched)
+    (images,) = pack.run(
+        "InstantIDDrawKeypoints", faces=faces, width=128, height=128, fit="letterbox"
+    )
+    pair = apply_net(faces=faces, mask=masks)
+    with Hints(control_of(pair[0])) as hints:
+        sample(patched, *pair, steps=1, batch=6)
+    drawn = images.movedim(-1, 1)
+    windows = [
+        [next(i for i in range(6) if torch.equal(row, drawn[i])) for row in hint[: len(hint) // 2]]
+        for hint in hints
+    ]
+    assert {frame for window in windows for frame in window} == set(range(6))
+    for window in windows:
+        assert window == list(range(window[0], window[0] + len(window)))

@@ -9,7 +9,7 @@ import torch
 from harness.scenes import photo, sample
 from harness.snapshots import reachable_tensors, same, snapshot
 
-from nodes import ControlNetApplyAdvanced
+from nodes import ConditioningZeroOut, ControlNetApplyAdvanced
 
 RERUNS = 10
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
@@ -181,3 +181,63 @@ def test_outside_the_window_nothing_changes(
     half = sample(adapted(model, 1, start_at=0.3), *prompt, steps=4)
     assert not torch.equal(plain, half)
     assert not torch.equal(sample(adapted(model, 1), *prompt, steps=4), half)
+
+
+def test_the_first_run_computes_on_the_sampling_device(
+    pack: Any, model: Any, adapted: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guider copies a model's patches before the host moves them; they must come along."""
+    kind = pack.module("nodes.host.attention_patch").IdentityAttention
+    fired = []
+
+    def moved(self: Any, target: Any) -> Any:
+        twin = self.renewed()
+        twin.moved = isinstance(target, torch.device) or getattr(self, "moved", False)
+        return twin
+
+    call = kind.__call__
+
+    def noted(self: Any, *args: Any) -> torch.Tensor:
+        fired.append(getattr(self, "moved", False))
+        return call(self, *args)
+
+    monkeypatch.setattr(kind, "to", moved)
+    monkeypatch.setattr(kind, "__call__", noted)
+    sample(adapted(model, 1), *prompt, steps=1)
+    assert fired == [True] * 70
+
+
+def test_a_wrapped_patch_is_still_cleaned_up(model: Any, adapted: Any, prompt: Any) -> None:
+    class Foreign:
+        cleaned = 0
+
+        def __call__(self, q: Any, k: Any, v: Any, options: Any) -> torch.Tensor:
+            return torch.zeros_like(q)
+
+        def cleanup(self) -> None:
+            Foreign.cleaned += 1
+
+    by_itself = model.clone()
+    by_itself.set_model_attn2_replace(Foreign(), "middle", 0, 0)
+    sample(by_itself, *prompt, steps=1)
+    alone, Foreign.cleaned = Foreign.cleaned, 0
+    sample(adapted(by_itself, 1), *prompt, steps=1)
+    assert Foreign.cleaned == alone
+
+
+def test_a_negative_made_of_the_positive_is_still_negative(
+    pack: Any, model: Any, with_net: Any, adapted: Any, prompt: Any
+) -> None:
+    """A zeroed positive prompt is a usual negative; the tag in it must not decide."""
+    positive, _ = with_net(*prompt, 1)
+    (zeroed,) = ConditioningZeroOut().zero_out(positive)
+    sides = []
+
+    def foreign(q: Any, k: Any, v: Any, options: Any) -> torch.Tensor:
+        sides.append([int(row.polarity) for row in options["instantid_rows"].rows])
+        return torch.zeros_like(q)
+
+    watched = model.clone()
+    watched.set_model_attn2_replace(foreign, "middle", 0, 0)
+    sample(adapted(watched, 1), positive, zeroed, steps=1)
+    assert [sorted(rows) for rows in sides] == [[0, 1]]

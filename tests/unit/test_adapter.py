@@ -105,7 +105,7 @@ def test_keys_and_values_are_products_with_the_weights_of_the_file(
     adapter: IdentityAdapter, weights: dict[str, dict[str, torch.Tensor]], count: int
 ) -> None:
     made = tokens(count)
-    projected = project_keys_values(adapter, made, CPU, torch.float32)
+    projected = project_keys_values(adapter, made, CPU, (CPU, torch.float32))
     assert len(projected) == len(SIZES.site_widths)
     for number, site in zip((1, 3, 5), projected, strict=True):
         for polarity, side in enumerate((made.positive, made.negative)):
@@ -115,7 +115,7 @@ def test_keys_and_values_are_products_with_the_weights_of_the_file(
 
 
 def test_keys_and_values_have_one_row_per_polarity_and_identity(adapter: IdentityAdapter) -> None:
-    projected = project_keys_values(adapter, tokens(3), CPU, torch.float16)
+    projected = project_keys_values(adapter, tokens(3), CPU, (CPU, torch.float16))
     shapes = [tuple(part.shape) for site in projected for part in site]
     assert shapes == [(2, 3, 16, width) for width in SIZES.site_widths for _ in range(2)]
     assert {part.dtype for site in projected for part in site} == {torch.float16}
@@ -126,7 +126,7 @@ def test_keys_and_values_keep_nothing_of_the_adapter_alive(adapter: IdentityAdap
     made = tokens()
     owned |= {side.untyped_storage().data_ptr() for side in (made.positive, made.negative)}
     with torch.inference_mode():
-        projected = project_keys_values(adapter, made, CPU, torch.float32)
+        projected = project_keys_values(adapter, made, CPU, (CPU, torch.float32))
     for site in projected:
         for part in site:
             assert part.untyped_storage().data_ptr() not in owned
@@ -148,7 +148,9 @@ def test_sdxl_keys_and_values_take_10_6_megabytes_per_identity(
     meta = torch.device("meta")
     published = IdentityAdapter(sdxl, nn, device=meta)
     side = torch.empty(identities, 16, 2048, device=meta)
-    projected = project_keys_values(published, IdentityTokens(side, side), meta, torch.float16)
+    projected = project_keys_values(
+        published, IdentityTokens(side, side), meta, (meta, torch.float16)
+    )
     values = 2 * 16 * 2 * sum(published_shapes.SITE_WIDTHS) * identities
     assert sum(site.nbytes for site in projected) == 2 * values
     assert 2 * values / identities == pytest.approx(10.6e6, rel=0.005)

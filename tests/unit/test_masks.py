@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 
 from instantid_core.errors import ImageError
 from instantid_core.masks import Region, RegionMask, Resampling, region_mask, resize_mask
-from instantid_core.schedule import Area, BatchRows, Row
+from instantid_core.schedule import Area, BatchRows, Latent, Row
 from instantid_core.types import Polarity
 
 LIKE = torch.zeros(1)
-LATENT = (16, 24)
+
+
+def latent_with(pictures: Iterable[int]) -> Latent:
+    return Latent(batch=1 + max(pictures), height=16, width=24)
 
 
 def checkers(count: int = 1, height: int = 128, width: int = 192) -> torch.Tensor:
@@ -20,13 +25,12 @@ def checkers(count: int = 1, height: int = 128, width: int = 192) -> torch.Tenso
 
 
 def whole(*pictures: int) -> BatchRows:
-    return BatchRows(tuple(Row(Polarity.POSITIVE, picture, None, LATENT) for picture in pictures))
+    return with_areas(*((picture, None) for picture in pictures))
 
 
 def with_areas(*places: tuple[int, Area | None]) -> BatchRows:
-    return BatchRows(
-        tuple(Row(Polarity.POSITIVE, picture, area, LATENT) for picture, area in places)
-    )
+    latent = latent_with(picture for picture, _ in places)
+    return BatchRows(tuple(Row(Polarity.POSITIVE, *place, latent) for place in places))
 
 
 # --- what counts as a mask ------------------------------------------------------------------------
@@ -154,6 +158,13 @@ def test_computed_regions_are_rendered_once_per_size_at_that_size() -> None:
         region.for_rows(whole(0, 1), (8, 12), LIKE)
     assert region.rendered == [(4, 6), (8, 12)]
     assert seen.argmax(dim=-1).tolist() == [[1] * 4, [0] * 4]
+
+
+def test_a_window_of_the_batch_gets_its_own_masks() -> None:
+    """A host may run pictures 2 to 5 of six in one call."""
+    masks, latent = checkers(6), Latent(6, 16, 24)
+    rows = BatchRows(tuple(Row(Polarity.POSITIVE, i, None, latent) for i in range(2, 6)))
+    assert torch.equal(RegionMask(masks).for_rows(rows, (128, 192), LIKE), masks[2:])
 
 
 @pytest.mark.parametrize(("masks", "pictures"), [(2, 3), (3, 1), (3, 2)])
