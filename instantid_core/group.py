@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
@@ -15,7 +16,7 @@ from .types import Extent, Faces, FrameFaces, IdentityEmbedding
 
 log = logging.getLogger(__name__)
 
-MATCH = ("left_to_right", "as_given")
+MATCH = ("left_to_right", "as_given", "by_index")
 
 
 class FaceRegion(Region):
@@ -35,6 +36,40 @@ class FaceRegion(Region):
         return torch.from_numpy(masks[self.number : self.number + 1].copy())
 
 
+class Placing(NamedTuple):
+    """How a pose is laid on the picture, and what shape each person's region has."""
+
+    fit: str
+    shape: FaceShape
+
+
+class Matching(NamedTuple):
+    """Which face each identity takes."""
+
+    match: str
+    """`left_to_right` by place, `as_given` in the order that the faces come in, `by_index` by the
+    numbers below."""
+    indices: str = ""
+    """For `by_index`: a face's number for each identity, counted from the left, such as `1, 0`."""
+
+    def numbers(self, people: int, places: int) -> tuple[int, ...]:
+        """Positions among the faces, one per identity."""
+        if self.match not in MATCH:
+            raise SettingError(f"match must be one of {', '.join(MATCH)}; found '{self.match}'.")
+        if self.match != "by_index":
+            return tuple(range(people))
+        words = [word.strip() for word in self.indices.split(",") if word.strip()]
+        numbers = tuple(int(word) for word in words if word.isdecimal())
+        good = len(numbers) == len(words) == len(set(numbers)) == people
+        if not good or max(numbers) >= places:
+            raise SettingError(
+                f"match = by_index needs a face number for each of the {people} identities, from 0 "
+                f"(leftmost) to {places - 1}, each once; found '{self.indices}'. Write, for "
+                f"instance, {', '.join(map(str, range(people)))}."
+            )
+        return numbers
+
+
 @dataclass(frozen=True, eq=False)
 class Member:
     """One person of a group."""
@@ -46,22 +81,23 @@ class Member:
 
 
 def group_members(
-    pose: Faces, identities: Sequence[IdentityEmbedding], match: str, fit: str, shape: FaceShape
+    pose: Faces, identities: Sequence[IdentityEmbedding], matching: Matching, placing: Placing
 ) -> tuple[Member, ...]:
     """Give each identity a face of the pose.
 
-    match: `left_to_right` by place, `as_given` in the order that the faces come in. Faces without
-    an identity are left to the prompt, and the log says so. Raises SettingError for a pose of
-    several pictures, for no identity, and for more identities than faces.
+    Faces without an identity are left to the prompt, and the log says so. Raises SettingError for
+    a pose of several pictures, for no identity, for more identities than faces, and for numbers
+    that do not name a face each.
     """
     frame = _single_frame(pose)
     _require_enough(frame, identities)
-    if match == "left_to_right":
+    if matching.match != "as_given":
         ordered = sorted(frame.faces, key=lambda face: face.box.centre[0])
         frame = replace(frame, faces=tuple(ordered))
+    numbers = matching.numbers(len(identities), len(frame.faces))
     return tuple(
-        Member(identity, _alone(pose, frame, number), FaceRegion(frame, number, fit, shape))
-        for number, identity in enumerate(identities)
+        Member(identity, _alone(pose, frame, number), FaceRegion(frame, number, *placing))
+        for number, identity in zip(numbers, identities, strict=True)
     )
 
 

@@ -43,7 +43,9 @@ PROFILES: dict[str, Shape] = {
     "weak input": _reduced("input"),
     "weak middle": _reduced("middle"),
     "weak output": _reduced("output"),
+    "strong input": _reduced("middle", "output"),
     "strong middle": _reduced("input", "output"),
+    "strong output": _reduced("input", "middle"),
     "style only": _only(STYLE_BLOCK),
     "composition only": _only(COMPOSITION_BLOCK),
 }

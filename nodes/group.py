@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..instantid_core.group import MATCH, group_members
+from ..instantid_core.group import MATCH, Matching, Placing, group_members
 from ..instantid_core.keypoints import FITS
 from ..instantid_core.regions import FaceShape
 from ..instantid_core.types import Faces, IdentityEmbedding
@@ -46,24 +46,14 @@ class ApplyGroup(io.ComfyNode):
                     tooltip="Where the people are: the faces of one photo, from InstantID Analyze "
                     "Faces with select = left_to_right, or a pose.",
                 ),
-                io.Autogrow.Input(
-                    "identities",
-                    template=io.Autogrow.TemplatePrefix(
-                        sockets.Identity.Input(
-                            "identity", tooltip="One person; a new socket appears for the next."
-                        ),
-                        prefix="identity",
-                        min=1,
-                        max=MOST_PEOPLE,
-                    ),
-                    tooltip="One identity per person.",
-                ),
+                _people(),
                 inputs.weight(),
                 inputs.strength(),
                 *inputs.window(),
                 _matching(),
                 *face_shape(GROUP_SHAPE),
                 inputs.fit(advanced=True, optional=True),
+                _face_numbers(),
             ],
             outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
         )
@@ -87,13 +77,15 @@ class ApplyGroup(io.ComfyNode):
         padding: float,
         feather: float,
         fit: str = FITS[0],
+        face_numbers: str = "",
     ) -> io.NodeOutput:
         people = [identity for identity in identities.values() if identity is not None]
-        face_shape = FaceShape(shape, padding, feather)
+        matching = Matching(match, face_numbers)
+        placing = Placing(fit, FaceShape(shape, padding, feather))
         to_model = influence("weight", weight, (start_at, end_at), None)
         to_net = influence("strength", strength, (start_at, end_at), None)
         both = (positive, negative)
-        for member in group_members(faces, people, match, fit, face_shape):
+        for member in group_members(faces, people, matching, placing):
             own_model, own_net = (replace(how, region=member.region) for how in (to_model, to_net))
             model = apply_adapter(model, adapter, member.identity, own_model)
             both = apply_identity_net(
@@ -107,6 +99,32 @@ def _matching() -> io.Combo.Input:
         "match",
         options=list(MATCH),
         default=MATCH[0],
-        tooltip="Which identity takes which face: by place from left to right, or in the order "
-        "in which the faces come.",
+        tooltip="Which identity takes which face: by place from left to right, in the order in "
+        "which the faces come, or by the numbers in face_numbers.",
+    )
+
+
+def _people() -> io.Autogrow.Input:
+    return io.Autogrow.Input(
+        "identities",
+        template=io.Autogrow.TemplatePrefix(
+            sockets.Identity.Input(
+                "identity", tooltip="One person; a new socket appears for the next."
+            ),
+            prefix="identity",
+            min=1,
+            max=MOST_PEOPLE,
+        ),
+        tooltip="One identity per person.",
+    )
+
+
+def _face_numbers() -> io.String.Input:
+    return io.String.Input(
+        "face_numbers",
+        default="",
+        optional=True,
+        advanced=True,
+        tooltip="For match = by_index: the number of a face for each identity, counted "
+        "from 0 at the left, such as 1, 0.",
     )

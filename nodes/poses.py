@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfy_api.latest import io, ui
 
 from ..instantid_core import keypoints
+from ..instantid_core.pose_json import from_json, to_json
 from ..instantid_core.poses import (
     VIEWS,
     FacePlacement,
@@ -90,6 +93,27 @@ def opacity(what: str) -> io.Float.Input:
     )
 
 
+def starting_points() -> list[io.Input]:
+    """What may stand in for the preset."""
+    return [
+        sockets.Faces.Input(
+            "faces",
+            optional=True,
+            tooltip="Start from a photo's faces: preset, face_height, eye_line and "
+            "center_x are not used then, and width and height only size the preview.",
+        ),
+        io.String.Input(
+            "pose_json",
+            default="",
+            multiline=True,
+            optional=True,
+            advanced=True,
+            tooltip="A pose as text, such as this node's own output: kept in the workflow, "
+            "it stands in for preset and photo. Empty leaves those in charge.",
+        ),
+    ]
+
+
 class Pose(io.ComfyNode):
     """Makes a pose from a preset, or edits the pose of a photo."""
 
@@ -114,16 +138,12 @@ class Pose(io.ComfyNode):
                 *edit_inputs(),
                 opacity("limb"),
                 opacity("point"),
-                sockets.Faces.Input(
-                    "faces",
-                    optional=True,
-                    tooltip="Start from a photo's faces: preset, face_height, eye_line and "
-                    "center_x are not used then, and width and height only size the preview.",
-                ),
+                *starting_points(),
             ],
             outputs=[
                 sockets.Faces.Output(display_name="faces"),
                 io.Image.Output(display_name="preview"),
+                io.String.Output(display_name="pose_json"),
             ],
         )
 
@@ -142,14 +162,18 @@ class Pose(io.ComfyNode):
         limb_opacity: float,
         point_opacity: float,
         faces: Faces | None = None,
+        pose_json: str = "",
     ) -> io.NodeOutput:
         extent = Extent(width, height)
-        if faces is None:
+        if pose_json.strip():
+            faces = from_json(pose_json)
+        elif faces is None:
             faces = pose(preset, FacePlacement(face_height, eye_line, center_x), extent)
         faces = edited(faces, PoseEdit(scale, rotate, mirror))
         faces = styled(faces, KeypointStyle(limb_opacity, point_opacity))
         picture = keypoints.draw(faces, extent)
-        return io.NodeOutput(faces, picture, ui=ui.PreviewImage(picture, cls=cls))
+        text = to_json(replace(faces, frames=faces.frames[:1]))
+        return io.NodeOutput(faces, picture, text, ui=ui.PreviewImage(picture, cls=cls))
 
 
 class InterpolatePoses(io.ComfyNode):

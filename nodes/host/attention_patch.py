@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
-from comfy.samplers import cast_transformer_options
 
 from ...instantid_core.attention import SiteIdentity
 from ...instantid_core.schedule import Latent, SamplingRows
@@ -125,10 +124,17 @@ def _hook(model: ModelPatcher) -> None:
 
 
 def _renew(_: ModelPatcher, clone: ModelPatcher) -> None:
-    sites = clone.model_options["transformer_options"].get("patches_replace", {}).get("attn2", {})
+    _exchange(clone.model_options["transformer_options"], IdentityAttention.renewed)
+
+
+def _exchange(
+    options: dict[str, Any], change: Callable[[IdentityAttention], IdentityAttention]
+) -> None:
+    """Put `change(patch)` in place of each of this pack's patches; options are the caller's own."""
+    sites = options.get("patches_replace", {}).get("attn2", {})
     for key, patch in sites.items():
         if isinstance(patch, IdentityAttention):
-            sites[key] = patch.renewed()
+            sites[key] = change(patch)
 
 
 def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -143,7 +149,7 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     options = guider.model_options["transformer_options"]
     options[SIGMAS] = lru_cache(maxsize=None)(to_sigma)
     # The guider copied the options before the host moved the model's patches to its device.
-    cast_transformer_options(options, device=guider.model_patcher.load_device)
+    _exchange(options, lambda patch: patch.to(guider.model_patcher.load_device))
     for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})

@@ -51,6 +51,12 @@ def photo(client: ComfyClient) -> str:
 
 
 @pytest.fixture(scope="session")
+def other_photo(client: ComfyClient) -> str:
+    """Somebody else."""
+    return client.upload("other.png", encoded(painter.portrait(480, 480, identity=11)[0]))
+
+
+@pytest.fixture(scope="session")
 def empty_photo(client: ComfyClient) -> str:
     return client.upload("empty.png", encoded(painter.canvas(320, 200)))
 

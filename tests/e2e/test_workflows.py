@@ -16,45 +16,105 @@ from PIL import Image
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 SIDE = 128
-QUICK = {
-    "EmptyLatentImage": {"width": SIDE, "height": SIDE},
-    "InstantIDDrawKeypoints": {"width": SIDE, "height": SIDE},
-    "KSampler": {"steps": 2, "seed": 5},
-}
+FEW = 2
+"""Sampling steps, and pictures of a batch."""
+BATCHES = ("batch_size", "steps")
+QUICK = {"KSampler": {"seed": 5}}
 
 
-def quick_prompt(path: Path, object_info: dict[str, Any], photo: str) -> Prompt:
-    """A shipped workflow on the small models, small and short."""
-    prompt = to_prompt(json.loads(path.read_text(encoding="utf-8")), object_info)
+def quick_prompt(path: Path, object_info: dict[str, Any], photo: str, other: str = "") -> Prompt:
+    """A shipped workflow on the small models, small and short.
+
+    other: photo for nodes whose title speaks of a second one.
+    """
+    return shortened(to_prompt(load(path), object_info), object_info, photo, other)
+
+
+def shortened(prompt: Prompt, object_info: dict[str, Any], photo: str, other: str = "") -> Prompt:
     prompt = fit_choices(override(prompt, {"LoadImage": {"image": photo}}), object_info)
-    return override(demo_prompt.with_small_models(prompt), QUICK)
+    prompt = override(demo_prompt.with_small_models(prompt), QUICK)
+    for node in prompt.values():
+        given = node["inputs"]
+        given.update(demo_prompt.sides(node, SIDE))
+        given.update({name: min(FEW, given[name]) for name in BATCHES if name in given})
+        if other and "second" in node["_meta"]["title"].lower() and "image" in given:
+            given["image"] = other
+    return prompt
+
+
+def load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def named(name: str) -> Path:
+    return next(path for path in WORKFLOWS if path.stem == f"instantid_{name}")
 
 
 def picture(client: ComfyClient, prompt: Prompt, outputs: dict[str, Any]) -> np.ndarray:
+    """What the first node that saves has saved first."""
     (node, *_) = nodes_of(prompt, "SaveImage")
-    content = client.image(outputs[node]["images"][0])
+    return pixels(client, outputs[node]["images"][0])
+
+
+def pixels(client: ComfyClient, image: dict[str, Any]) -> np.ndarray:
+    content = client.image(image)
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(float)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_runs_to_its_end(
-    path: Path, client: ComfyClient, object_info: dict[str, Any], photo: str
+def test_runs_and_identity_changes_the_picture(
+    path: Path, client: ComfyClient, object_info: dict[str, Any], photo: str, other_photo: str
 ) -> None:
-    prompt = quick_prompt(path, object_info, photo)
-    unknown = {node["class_type"] for node in prompt.values()} - object_info.keys()
-    assert not unknown
-    finished = client.run(prompt)
-    assert picture(client, prompt, finished.outputs).std() > 1
+    prompt = quick_prompt(path, object_info, photo, other_photo)
+    plain = demo_prompt.without_identity(prompt)
+    with_identity, without = (picture(client, p, client.run(p).outputs) for p in (prompt, plain))
+    assert with_identity.std() > 1
+    assert np.abs(with_identity - without).mean() > 1
+
+
+@pytest.mark.parametrize("name", ["interpolation", "novel_view"])
+def test_every_picture_of_a_batch_is_its_own(
+    name: str, client: ComfyClient, object_info: dict[str, Any], photo: str, other_photo: str
+) -> None:
+    """All begin with the same noise, so only identity or pose can tell them apart.
+
+    Two views next to each other change little in random models: some 0.1 levels.
+    """
+    prompt = quick_prompt(named(name), object_info, photo, other_photo)
+    outputs = client.run(prompt).outputs
+    for node in nodes_of(prompt, "SaveImage"):
+        first, second = (pixels(client, image) for image in outputs[node]["images"])
+        assert np.abs(first - second).mean() > 0.02
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_identity_changes_the_picture(
-    path: Path, client: ComfyClient, object_info: dict[str, Any], photo: str
+def test_every_needed_input_is_connected(path: Path, object_info: dict[str, Any]) -> None:
+    """Those of muted branches too, which no run reaches."""
+    for node in to_prompt(switched_on(load(path)), object_info).values():
+        schema = object_info[node["class_type"]]
+        for name in schema["input"].get("required") or {}:
+            assert any(given.split(".")[0] == name for given in node["inputs"]), (node, name)
+
+
+def switched_on(saved: dict[str, Any], title: str = "") -> dict[str, Any]:
+    """A saved workflow without muted nodes; with a title, only that group is switched on."""
+    frames = [group["bounding"] for group in saved["groups"] if title in group["title"]]
+    for node in saved["nodes"]:
+        if any(left <= node["pos"][0] <= left + width for left, _, width, _ in frames):
+            node["mode"] = 0
+    return saved
+
+
+def test_a_branch_of_the_comparison_can_be_switched_on(
+    client: ComfyClient, object_info: dict[str, Any], photo: str
 ) -> None:
-    prompt = quick_prompt(path, object_info, photo)
-    plain = demo_prompt.without_identity(prompt)
-    pictures = [picture(client, p, client.run(p).outputs) for p in (prompt, plain)]
-    assert np.abs(pictures[0] - pictures[1]).mean() > 1
+    """The sheet leaves out what is muted, and grows by what is not."""
+    saved = load(named("comparison"))
+    one = shortened(to_prompt(saved, object_info), object_info, photo)
+    two = shortened(to_prompt(switched_on(saved, "LoRA"), object_info), object_info, photo)
+    widths = [picture(client, p, client.run(p).outputs).shape[1] for p in (one, two)]
+    assert len(nodes_of(two, "KSampler")) == len(nodes_of(one, "KSampler")) + 1 == 2
+    assert widths[1] > 1.9 * widths[0]
 
 
 def test_the_template_browser_lists_them(client: ComfyClient) -> None:
@@ -74,8 +134,8 @@ def test_help_and_translations_are_served(client: ComfyClient, object_info: dict
 
 def test_nothing_runs_twice(client: ComfyClient, object_info: dict[str, Any], photo: str) -> None:
     """A new seed must not analyse, project or load again."""
-    path = next(path for path in WORKFLOWS if path.stem == "instantid_composed")
-    prompt = override(quick_prompt(path, object_info, photo), {"KSampler": {"seed": 77}})
+    prompt = quick_prompt(named("composed"), object_info, photo)
+    prompt = override(prompt, {"KSampler": {"seed": 77}})
     client.run(prompt)
     again = client.run(override(prompt, {"KSampler": {"seed": 78}}))
     ran = {prompt[time.node]["class_type"] for time in again.times}
@@ -86,7 +146,6 @@ def test_nothing_runs_twice(client: ComfyClient, object_info: dict[str, Any], ph
 def test_no_face_is_said_in_a_sentence(
     client: ComfyClient, object_info: dict[str, Any], empty_photo: str
 ) -> None:
-    path = next(path for path in WORKFLOWS if path.stem == "instantid_basic")
-    prompt = quick_prompt(path, object_info, empty_photo)
+    prompt = quick_prompt(named("basic"), object_info, empty_photo)
     with pytest.raises(RunFailedError, match=r"NoFaceError: No face was found in image 1 of 1"):
         client.run(prompt)

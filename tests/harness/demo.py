@@ -6,6 +6,7 @@ Runs in the Python that runs that ComfyUI.
 import argparse
 import importlib.util
 import io
+import json
 import signal
 import sys
 import tempfile
@@ -35,6 +36,8 @@ INSTALLED_HINT = (
     "names every file with its folder, and --checkpoint picks another checkpoint.\n"
 )
 LOG = "server.log"
+TWO_FACES = "two faces"
+"""What workflows say of a photo that must show two people."""
 NEEDED = ("insightface", "onnxruntime", "cv2")
 
 
@@ -96,7 +99,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def run(options: argparse.Namespace, scratch: Path) -> None:
     """Starts the server, makes the pictures, and reports."""
     saved = demo_prompt.read_workflow(options.workflow)
-    photo = chosen_photo(options)
+    photo = chosen_photo(options, saved)
     print("Starting ComfyUI", flush=True)
     with HostServer(launch(options, scratch)) as server:
         print(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}", flush=True)
@@ -133,8 +136,8 @@ def require_packages() -> None:
         )
 
 
-def chosen_photo(options: argparse.Namespace) -> Picture:
-    """The user's photo, or a drawn face where the small face models will look at it."""
+def chosen_photo(options: argparse.Namespace, saved: Mapping[str, Any]) -> Picture:
+    """The user's photo, or as many drawn faces as the workflow needs for the small face models."""
     if options.photo:
         return read_photo(options.photo)
     if options.installed:
@@ -142,7 +145,7 @@ def chosen_photo(options: argparse.Namespace) -> Picture:
             "With --comfyui the real face models look for a face, and they do not take the drawn "
             "one for any. Name a photo with --photo FILE."
         )
-    return drawn_photo()
+    return drawn_photo(people=2 if TWO_FACES in json.dumps(saved) else 1)
 
 
 def read_photo(path: Path) -> Picture:
@@ -156,13 +159,13 @@ def read_photo(path: Path) -> Picture:
     return Picture(f"photo{path.suffix.lower() or '.png'}", content)
 
 
-def drawn_photo() -> Picture:
-    """A drawn face that the small face models know."""
+def drawn_photo(people: int = 1) -> Picture:
+    """Drawn faces side by side that the small face models know."""
     from .painter import portrait  # needs OpenCV, which a photo of the user's own does not
 
-    rgb, _ = portrait(768, 768)
+    faces = [portrait(768, 768, identity=5 * number)[0] for number in range(people)]
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, format="PNG")
+    Image.fromarray(np.concatenate(faces, axis=1)).save(buffer, format="PNG")
     return Picture("photo.png", buffer.getvalue())
 
 

@@ -25,11 +25,14 @@ KEYPOINTS_NODE = "demo_keypoints"
 CHECKPOINT = "CheckpointLoaderSimple"
 SMALL_CHECKPOINT = "SmallSDXLCheckpoint"
 SMALL_FILE = "instantid_small.safetensors"
-SMALL_SIZE = {"width": 512, "height": 512}
+SMALL_SIDE = 512
+SIDES = ("width", "height", "size")
+"""Inputs that say how large a picture is, whatever node they belong to."""
+SMALL_LORA = "style_small.safetensors"
 SMALL_VALUES: Mapping[str, Mapping[str, Any]] = {
-    "EmptyLatentImage": SMALL_SIZE,
-    "InstantIDDrawKeypoints": SMALL_SIZE,
     "KSampler": {"steps": 8},
+    "LoraLoader": {"lora_name": SMALL_LORA},
+    "LoraLoaderModelOnly": {"lora_name": SMALL_LORA},
     "InstantIDLoadAdapter": {"adapter_name": SMALL_FILE},
     # Those that see text; IdentityNet's loader gets SMALL_FILE.
     "ControlNetLoader": {"control_net_name": "depth_small.safetensors"},
@@ -37,6 +40,7 @@ SMALL_VALUES: Mapping[str, Mapping[str, Any]] = {
 SAMPLER_SEEDS = {"KSampler": "seed", "KSamplerAdvanced": "noise_seed", "RandomNoise": "noise_seed"}
 NO_IDENTITY = {
     "InstantIDApply": {"weight": 0.0, "strength": 0.0},
+    "InstantIDApplyGroup": {"weight": 0.0, "strength": 0.0},
     "InstantIDApplyAdapter": {"weight": 0.0},
     "InstantIDApplyIdentityNet": {"strength": 0.0},
 }
@@ -115,9 +119,17 @@ def with_small_models(prompt: Prompt) -> Prompt:
 
 def small_values(prompt: Prompt) -> dict[str, Mapping[str, Any]]:
     """Node id to the inputs that the small models need otherwise."""
-    values = {node: SMALL_VALUES.get(prompt[node]["class_type"], {}) for node in prompt}
+    values = {
+        name: {**sides(node, SMALL_SIDE), **SMALL_VALUES.get(node["class_type"], {})}
+        for name, node in prompt.items()
+    }
     identity = {"control_net_name": SMALL_FILE}
     return {**values, **dict.fromkeys(identity_nets(prompt), identity)}
+
+
+def sides(node: Mapping[str, Any], side: int) -> dict[str, int]:
+    """The inputs of a node that make its picture `side` x `side`; links are left alone."""
+    return {name: side for name in SIDES if isinstance(node["inputs"].get(name), int)}
 
 
 def identity_nets(prompt: Prompt) -> list[str]:

@@ -62,7 +62,9 @@ def add_small_workflows(object_info: ObjectInfo) -> None:
         (folder / f"{path.stem}_small.json").write_text(text, encoding="utf-8")
         prompt = to_prompt(saved, object_info)
         for node in nodes_of(prompt, "LoadImage"):
-            (BASE / "input" / prompt[node]["inputs"]["image"]).write_bytes(drawn_photo().content)
+            (BASE / "input" / prompt[node]["inputs"]["image"]).write_bytes(
+                drawn_photo(people=2).content
+            )
 
 
 def small_workflow(saved: Mapping[str, Any], object_info: ObjectInfo) -> dict[str, Any]:

@@ -17,6 +17,7 @@ ADAPTER_FILE = "instantid_small.safetensors"
 CONTROLNET_FILE = "instantid_small.safetensors"
 PLAIN_CONTROLNET_FILE = "depth_small.safetensors"
 """A ControlNet that sees text, for chains."""
+LORA_FILE = "style_small.safetensors"
 
 
 def use_cpu_without_gpu() -> None:
@@ -27,15 +28,20 @@ def use_cpu_without_gpu() -> None:
 
 
 def write_models(models: Path) -> None:
-    """Fill a models folder: adapter, two ControlNets, and the synthetic antelopev2."""
+    """Fill a models folder: adapter, two ControlNets, a LoRA, and the synthetic antelopev2."""
     use_cpu_without_gpu()
-    from .small_models_node.small_sdxl import SmallConfig, small_controlnet_weights
+    from .small_models_node.small_sdxl import (
+        SmallConfig,
+        small_controlnet_weights,
+        small_lora_weights,
+    )
 
     config = SmallConfig()
-    for folder in ("instantid", "controlnet", "insightface"):
+    for folder in ("instantid", "controlnet", "insightface", "loras"):
         (models / folder).mkdir(parents=True, exist_ok=True)
     sizes = AdapterSizes(config.site_widths, config.context_dim)
     save_file(flat(adapter_weights(sizes)), models / "instantid" / ADAPTER_FILE)
     for name, seed in ((CONTROLNET_FILE, 1), (PLAIN_CONTROLNET_FILE, 3)):
         save_file(small_controlnet_weights(config, seed), models / "controlnet" / name)
+    save_file(small_lora_weights(config), models / "loras" / LORA_FILE)
     build_pack(models / "insightface")

@@ -136,7 +136,9 @@ class Graph:
         number = len(self.groups) + 1
         self.groups.append(Group(f"{number}. {title}", MUTED if muted else 0))
 
-    def add(self, kind: str, title: str = "", models: Sequence[Model] = (), **given: Any) -> Node:
+    def add(
+        self, kind: str, title: str = "", models: Sequence[Model] = (), /, **given: Any
+    ) -> Node:
         """Adds a node of class `kind`.
 
         given: widget values and outputs of other nodes; a growing input takes a list of outputs.

@@ -1,5 +1,6 @@
 """What the shipped workflows have in common: model files, settings, the usual nodes, the note."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ class Person:
 
 def models(graph: Graph) -> Parts:
     graph.group("Models")
-    checkpoint = graph.add("CheckpointLoaderSimple", models=[CHECKPOINT], ckpt_name=CHECKPOINT.name)
+    checkpoint = graph.add("CheckpointLoaderSimple", "", [CHECKPOINT], ckpt_name=CHECKPOINT.name)
     net = graph.add(
         "ControlNetLoader",
         "Load IdentityNet",
@@ -67,10 +68,12 @@ def models(graph: Graph) -> Parts:
         control_net_name=IDENTITY_NET.name,
     )
     return Parts(
-        *(checkpoint[name] for name in ("MODEL", "CLIP", "VAE")),
-        graph.add("InstantIDLoadAdapter", adapter_name=ADAPTER_FILE)["adapter"],
-        graph.add("InstantIDLoadFaceAnalyzer")["analyzer"],
-        net["CONTROL_NET"],
+        model=checkpoint["MODEL"],
+        clip=checkpoint["CLIP"],
+        vae=checkpoint["VAE"],
+        adapter=graph.add("InstantIDLoadAdapter", adapter_name=ADAPTER_FILE)["adapter"],
+        analyzer=graph.add("InstantIDLoadFaceAnalyzer")["analyzer"],
+        identity_net=net["CONTROL_NET"],
     )
 
 
@@ -78,7 +81,8 @@ def with_lora(graph: Graph, parts: Parts, file: Model, strength: float) -> Parts
     """`parts` with a LoRA on the model and on the text encoder."""
     lora = graph.add(
         "LoraLoader",
-        models=[file],
+        "",
+        [file] if file.url else [],
         model=parts.model,
         clip=parts.clip,
         lora_name=file.name,
@@ -178,6 +182,23 @@ def picture(graph: Graph, parts: Parts, given: Conditioned, prefix: str, **chang
     saved(graph, sampled(graph, parts, given, empty_latent(graph), **changes), prefix)
 
 
+def score(graph: Graph, parts: Parts, who: Person, image: Output) -> Output:
+    """How much pictures look like a person, as a picture."""
+    scored = graph.add(
+        "InstantIDScoreIdentity",
+        analyzer=parts.analyzer,
+        identity=who.identity,
+        image=image,
+        reference_image=who.photo,
+    )
+    return scored["picture"]
+
+
+def two_photos(graph: Graph, parts: Parts, first: str, second: str) -> tuple[Person, Person]:
+    graph.group("Two photos to two identities")
+    return person(graph, parts, first), person(graph, parts, second)
+
+
 # The note.
 
 USUAL_CFG = "**CFG 4.5.** InstantID burns colours at the CFG of 7 or 8 that plain SDXL likes."
@@ -217,16 +238,24 @@ class Advice:
         return self.cfg, self.size, self.amounts, self.sampler
 
 
-def note(about: str, files: Sequence[str] = (), advice: Advice = Advice()) -> str:
+USUAL = Advice()
+
+
+def note(about: str, files: Sequence[str] = (), advice: Advice = USUAL) -> str:
     """What a person should know before pressing Run."""
     return "\n\n".join(
         (
-            textwrap.dedent(about).strip(),
+            unwrapped(textwrap.dedent(about).strip()),
             _list("Settings that matter", advice.lines),
             _list("Model files", (*FILES, *files)),
             LICENCE,
         )
     )
+
+
+def unwrapped(text: str) -> str:
+    """Paragraphs and list entries on one line each: the editor keeps line breaks."""
+    return re.sub(r"(?<!\n)\n *(?![\n#]|- |\d+\. )", " ", text)
 
 
 def _list(title: str, entries: Sequence[str]) -> str:

@@ -191,3 +191,16 @@ def test_the_same_bits_again(group: Any) -> None:
     first = sample(*group(1, 2))
     assert torch.equal(first, sample(*group(1, 2)))
     assert not torch.equal(first, sample(*group(2, 1)))
+
+
+def test_matching_by_number(group: Any, pose: Any) -> None:
+    _, positive, _ = group(1, 2, match="by_index", face_numbers="1, 0")
+    nets = positive[0][1]["control"].previous_controlnet, positive[0][1]["control"]
+    faces = [net.condition.pose.frames[0].faces[0] for net in nets]
+    assert faces == list(pose.frames[0].faces[::-1])
+
+
+@pytest.mark.parametrize("numbers", ["", "0", "0, 0", "0, 2", "a, b", "0, 1, 1", "-1, 0"])
+def test_numbers_that_name_no_faces(group: Any, pack: Any, numbers: str) -> None:
+    with pytest.raises(pack.module("instantid_core.errors").SettingError, match="needs a face num"):
+        group(1, 2, match="by_index", face_numbers=numbers)

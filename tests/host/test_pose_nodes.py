@@ -55,7 +55,7 @@ def hint_of(pack: Any, faces: Any, model: Any, prompt: Any, **parts: Any) -> tor
     net.get_control(
         torch.zeros(1, 4, 24, 32), sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma}
     )
-    hint = net.cond_hint_original
+    hint = net.cond_hint
     net.cleanup()
     return hint.movedim(1, -1)
 
@@ -71,7 +71,7 @@ def test_identity_net_draws_a_pose_as_draw_keypoints_does(
     prompt: Any,
     opacity: float,
 ) -> None:
-    faces, preview = make_pose(rotate=8.0, limb_opacity=opacity)
+    faces, preview, _ = make_pose(rotate=8.0, limb_opacity=opacity)
     parts = {"adapter": adapter, "control_net": control_net, "identity": identity_of(1)}
     drawn = draw(pack, faces, 256, 192)
     assert torch.equal(hint_of(pack, faces, model, prompt, **parts), drawn)
@@ -87,7 +87,7 @@ def test_an_unchanged_photo_pose_is_drawn_with_equal_bits(
     pack: Any, make_pose: Any, faces_of: Any
 ) -> None:
     faces = faces_of(photo(1, 320, 240))
-    edited, _ = make_pose(faces=faces, preset="up", face_height=0.1)
+    edited, *_ = make_pose(faces=faces, preset="up", face_height=0.1)
     assert torch.equal(draw(pack, edited, 320, 240), draw(pack, faces, 320, 240))
     assert edited.known == ()
 
@@ -96,7 +96,7 @@ def test_a_photo_pose_in_the_mirror_is_that_of_the_flipped_photo(
     pack: Any, make_pose: Any, faces_of: Any
 ) -> None:
     picture = photo(1, 320, 240, center=(120, 120), roll=10, yaw=20)
-    mirrored, _ = make_pose(faces=faces_of(picture), mirror=True)
+    mirrored, *_ = make_pose(faces=faces_of(picture), mirror=True)
     flipped = faces_of(picture.flip(2))
     apart = mirrored.all[0].keypoints - flipped.all[0].keypoints
     # The painted points are called by their colours, which do not change sides in the mirror.
@@ -155,3 +155,24 @@ def test_a_picture_without_faces_gives_an_empty_mask(pack: Any, faces_of: Any) -
         (mask,) = node.execute(faces=faces, **MASK, each_face=each_face).result
         assert mask.shape == (1, 96, 128)
         assert not mask.any()
+
+
+def test_a_pose_from_a_photo_is_kept_as_text(make_pose: Any, faces_of: Any) -> None:
+    """What a workflow keeps: the edited pose of a photo, without the photo."""
+    photos = faces_of(photo(1, 320, 240, center=(120, 120), roll=10))
+    edited, picture, text = make_pose(faces=photos, rotate=15.0, width=320, height=240)
+    kept, again, same_text = make_pose(pose_json=text, preset="up", width=320, height=240)
+    assert torch.equal(picture, again)
+    assert kept.frames[0].extent == edited.frames[0].extent
+    assert same_text == text
+
+
+def test_text_that_is_no_pose(make_pose: Any, pack: Any) -> None:
+    with pytest.raises(pack.module("instantid_core.errors").SettingError, match="read as JSON"):
+        make_pose(pose_json="front")
+
+
+def test_poses_of_a_batch_give_the_text_of_the_first(make_pose: Any, faces_of: Any) -> None:
+    both = torch.cat([photo(1), photo(2, roll=20)])
+    _, _, text = make_pose(faces=faces_of(both))
+    assert text == make_pose(faces=faces_of(both[:1]))[2]

@@ -24,21 +24,44 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
 LANGUAGES = ("en", "zh")
-WIDGETS = ("Int", "Float", "Combo")
-HOST_MODULES = ("application", "models", "paths", "progress")
+WIDGETS = ("Int", "Float", "Combo", "Boolean", "String")
+HOST_MODULES = ("application", "identity_files", "models", "paths", "progress")
 CORE_CLASSES = {
+    "BatchImagesNode",
     "CheckpointLoaderSimple",
     "CLIPTextEncode",
+    "ConditioningCombine",
+    "ConditioningSetMask",
     "ControlNetApplyAdvanced",
     "ControlNetLoader",
     "EmptyLatentImage",
+    "ImageFromBatch",
+    "ImageScale",
+    "ImageStitch",
+    "ImageToMask",
+    "InvertMask",
     "KSampler",
+    "LatentBatchSeedBehavior",
     "LoadImage",
+    "LoraLoader",
+    "LoraLoaderModelOnly",
     "MarkdownNote",
+    "MaskToImage",
+    "PhotoMakerEncode",
+    "PhotoMakerLoader",
     "PreviewImage",
+    "PrimitiveInt",
     "SaveImage",
+    "SetLatentNoiseMask",
     "VAEDecode",
+    "VAEEncode",
 }
+NAMES = {
+    *("basic", "composed", "depth_controlnet", "stylized", "style_lora", "lightning"),
+    *("img2img", "face_swap", "two_people", "two_people_two_styles", "several_references"),
+    *("interpolation", "novel_view", "comparison"),
+}
+MUTED = 2
 FETCHABLE = (".safetensors", ".sft", ".ckpt", ".pth", ".pt")
 FETCHED_FROM = "https://huggingface.co/"
 MESSAGE_SYNTAX = set("{}@|")  # has a meaning in the editor's translations
@@ -78,8 +101,11 @@ class Kind:
     def Input(self, name: str, **settings: Any) -> Input:  # noqa: N802  the host's name
         return Input(name, self.name, settings)
 
-    def Output(self, display_name: str) -> str:  # noqa: N802  the host's name
+    def Output(self, display_name: str, **_: Any) -> str:  # noqa: N802  the host's name
         return display_name
+
+    def TemplatePrefix(self, *_: Any, **__: Any) -> None:  # noqa: N802  the host's name
+        """What a growing input repeats; its own name and tooltip are what is documented."""
 
 
 class FakeIO:
@@ -134,7 +160,7 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 
 
 def test_the_nodes_were_read() -> None:
-    assert len(NODES) == 8
+    assert len(NODES) == 21
     assert all(item.settings["tooltip"] for node in NODES.values() for item in node.inputs)
 
 
@@ -288,9 +314,9 @@ def load(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_three_workflows_ship() -> None:
-    names = {"instantid_basic", "instantid_composed", "instantid_depth_controlnet"}
-    assert {path.stem for path in WORKFLOWS} == names
+def test_what_ships_is_what_the_readme_lists() -> None:
+    shipped = {path.stem.removeprefix("instantid_") for path in WORKFLOWS}
+    assert shipped == NAMES == set(re.findall(r"`instantid_(\w+)\.json`", README))
 
 
 @each_workflow
@@ -330,12 +356,16 @@ def test_widget_values_fit_the_schemas(path: Path) -> None:
             options = item.settings.get("options")
             if isinstance(options, list):
                 assert value in options
+            elif "min" in item.settings:
+                assert item.settings["min"] <= value <= item.settings["max"]
             elif "default" in item.settings:
-                assert value == item.settings["default"]
-        assert {slot["name"] for slot in node["inputs"]} == {item.name for item in inputs}
-        needed = [item.name for item in inputs if item not in widgets and not item.optional]
-        linked = [slot["name"] for slot in node["inputs"] if slot["link"] is not None]
-        assert set(needed) <= set(linked)
+                assert isinstance(value, type(item.settings["default"]))
+        # Slots of a growing input are called `identities.identity0` and so on.
+        names = {slot["name"].split(".")[0] for slot in node["inputs"]}
+        assert names == {item.name for item in inputs}
+        needed = {item.name for item in inputs if item not in widgets and not item.optional}
+        linked = {slot["name"].split(".")[0] for slot in node["inputs"] if slot["link"]}
+        assert needed <= linked
 
 
 @each_workflow
@@ -345,17 +375,44 @@ def test_fetchable_models_are_named_as_in_the_widget(path: Path) -> None:
             assert model["name"] in node["widgets_values"]
             assert model["name"].endswith(FETCHABLE)
             assert model["url"].startswith(FETCHED_FROM)
-            assert model["directory"] in ("checkpoints", "controlnet")
-        if node["type"] in ("CheckpointLoaderSimple", "ControlNetLoader"):
+            assert model["directory"] in ("checkpoints", "controlnet", "loras")
+        loads = "Loader" in node["type"] and not node["type"].startswith("InstantID")
+        if loads and node["mode"] != MUTED:
             assert node["properties"]["models"]
 
 
 @each_workflow
 def test_settings_are_those_of_the_note(path: Path) -> None:
-    nodes = {node["type"]: node for node in load(path)["nodes"]}
-    note = nodes["MarkdownNote"]["widgets_values"][0]
-    for words in ("CFG 4.5", "1016", "weight 0.8", "strength 0.8", "models/instantid", "watermark"):
-        assert words in note
-    seed, control, steps, cfg, *_ = nodes["KSampler"]["widgets_values"]
-    assert (isinstance(seed, int), control, steps, cfg) == (True, "randomize", 30, 4.5)
-    assert nodes["EmptyLatentImage"]["widgets_values"][:2] == [1016, 1016]
+    nodes = load(path)["nodes"]
+    note = nodes[0]["widgets_values"][0]
+    assert all(words in note for words in ("models/instantid", "watermark", "non-commercial"))
+    samplers = [node["widgets_values"] for node in nodes if node["type"] == "KSampler"]
+    for seed, control, steps, cfg, sampler, scheduler, _ in samplers:
+        assert (isinstance(seed, int), control, steps) == (True, "randomize", 4 if cfg == 1 else 30)
+        assert all(words in note for words in (f"CFG {cfg:g}", f"`{sampler}`", f"`{scheduler}`"))
+    for node in nodes:
+        if node["type"] == "EmptyLatentImage":
+            width, height, _ = node["widgets_values"]
+            assert (width, height) in ((1016, 1016), (1208, 824))
+            assert f"{width} x {height}" in note or "About 1016 pixels" in note
+        for name, amount in amounts(node):
+            assert f"{name} {amount:g}" in note
+
+
+def amounts(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Weight and strength of a node that applies an identity."""
+    if node["type"].startswith("InstantIDApply"):
+        names = [slot["name"] for slot in node["inputs"] if "widget" in slot]
+        for name, value in zip(names, node["widgets_values"], strict=True):
+            if name in ("weight", "strength"):
+                yield name, value
+
+
+@each_workflow
+def test_batches_are_as_long_as_what_goes_over_them(path: Path) -> None:
+    """Every picture of a latent batch has an identity or a pose of its own."""
+    nodes = load(path)["nodes"]
+    batches = {n["widgets_values"][2] for n in nodes if n["type"] == "EmptyLatentImage"} - {1}
+    steps = [n["widgets_values"][0] for n in nodes if n["type"].startswith("InstantIDInterpolate")]
+    views = [n for n in nodes if n["type"] == "InstantIDPose" and len(batches) > 1]
+    assert batches == {*steps, *([len(views)] if views else [])}

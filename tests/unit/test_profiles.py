@@ -47,7 +47,9 @@ EXPECTED = {
     "weak input": staged(0.2, 1, 1),
     "weak middle": staged(1, 0.2, 1),
     "weak output": staged(1, 1, 0.2),
+    "strong input": staged(1, 0.2, 0.2),
     "strong middle": staged(0.2, 1, 0.2),
+    "strong output": staged(0.2, 0.2, 1),
     "style only": [float(t == 6) for t in range(BLOCKS)],
     "composition only": [float(t == 3) for t in range(BLOCKS)],
 }

@@ -105,3 +105,19 @@ def small_controlnet_weights(
         hint_channels=3, operations=comfy.ops.disable_weight_init, dtype=torch.float32, **settings
     )
     return fill(net, seed).state_dict()
+
+
+def small_lora_weights(
+    config: SmallConfig = SmallConfig(), rank: int = 4, seed: int = 4
+) -> dict[str, torch.Tensor]:
+    """A LoRA file's contents for two layers of the UNet, in the usual naming."""
+    layers = {
+        "input_blocks_4_1_proj_in": 2 * config.width,
+        "middle_block_1_proj_out": 4 * config.width,
+    }
+    weights = {}
+    for layer, width in layers.items():
+        for half, shape in (("down", (rank, width)), ("up", (width, rank))):
+            name = f"lora_unet_{layer}.lora_{half}.weight"
+            weights[name] = weights_for(name, shape, seed)
+    return weights

@@ -21,6 +21,15 @@ class WordEncoder:
     def __init__(self, context_dim: int, pooled_width: int) -> None:
         self.context_dim = context_dim
         self.pooled_width = pooled_width
+        self.cond_stage_model = torch.nn.Module()
+        """What LoRA loaders look for layers in."""
+
+    def clone(self) -> WordEncoder:
+        return self
+
+    def add_patches(self, *_: Any) -> tuple[str, ...]:
+        """Take nothing of a LoRA: there is no layer."""
+        return ()
 
     def tokenize(self, text: str, **_: Any) -> list[str]:
         return re.findall(r"\w+", text.lower())[:TOKENS]
