@@ -147,7 +147,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return
         pictures: dict[Any, torch.Tensor] = {}
         hints = [self._hint_of(row, x_noisy, pictures) for row in rows.rows]
-        dtype = self.manual_cast_dtype or self.control_model.dtype
+        dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
         hint = self.preprocess_image(torch.stack(hints))
         self.cond_hint = hint.to(device=x_noisy.device, dtype=dtype)
         self._prepared = key
