@@ -17,7 +17,7 @@ import torch
 
 from .errors import ImageError, NoFaceError, SettingError
 from .geometry import box_of, moved
-from .images import frames_of
+from .images import colours_of, pixels_of
 from .keypoints import Placement
 from .masks import region_mask
 from .schedule import finite
@@ -82,7 +82,7 @@ def cut(images: torch.Tensor, faces: Faces, size: int, context: float) -> CutFac
         raise SettingError(f"A crop of {size} x {size} pixels has no pixel: set size to 1 or more.")
     if finite("context", context) <= 0:
         raise SettingError(f"context must be greater than 0, found {context:g}.")
-    pictures = _colours(images)
+    pictures = colours_of(images)
     _require_same_pictures(faces, pictures)
     chosen = [(n, face) for n, frame in enumerate(faces.frames) for face in frame.faces]
     if not chosen:
@@ -113,9 +113,9 @@ def paste(
     or masks that do not belong together, SettingError for settings without meaning.
     """
     _require_settings(how)
-    pictures = _editable(images)
+    pictures = pixels_of(images)
     _require_source(pictures, crops)
-    patches, region = _colours(crop_images), None if mask is None else region_mask(mask)
+    patches, region = colours_of(crop_images), None if mask is None else region_mask(mask)
     _require_crops(patches, crops, region)
     count = len(crops.squares)
     copies = len(patches) // count
@@ -234,19 +234,6 @@ def _colour(pixels: torch.Tensor, share: torch.Tensor) -> tuple[torch.Tensor, to
     """Mean and standard deviation per channel; the shares add up to 1."""
     mean = (pixels * share).sum(dim=(0, 1))
     return mean, ((pixels - mean).square() * share).sum(dim=(0, 1)).sqrt()
-
-
-def _colours(images: torch.Tensor) -> torch.Tensor:
-    """[B, H, W, 3] float32, CPU. Raises ImageError for what is no picture."""
-    return _editable(images)[..., :3]
-
-
-def _editable(images: torch.Tensor) -> torch.Tensor:
-    """[B, H, W, 3 or 4] float32, CPU: grey becomes colour, alpha stays."""
-    frames_of(images)
-    batch = images.unsqueeze(0) if images.ndim == 3 else images
-    pixels = batch.detach().float().cpu()
-    return pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels
 
 
 def _require_same_pictures(faces: Faces, pictures: torch.Tensor) -> None:

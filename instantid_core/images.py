@@ -24,6 +24,14 @@ def frames_of(images: torch.Tensor) -> tuple[np.ndarray, ...]:
 
 def colours_of(images: torch.Tensor) -> torch.Tensor:
     """Bring an image batch to [B, H, W, 3] float32 on the CPU; shapes and errors as `frames_of`."""
+    return pixels_of(images)[..., :3]
+
+
+def pixels_of(images: torch.Tensor) -> torch.Tensor:
+    """[B, H, W, 3 or 4] float32 on the CPU: grey becomes colour, alpha stays.
+
+    Shapes and errors as `frames_of`.
+    """
     batch = images.unsqueeze(0) if images.ndim == 3 else images
     _require_picture(batch)
     pixels = batch.detach().float().cpu()
@@ -33,7 +41,7 @@ def colours_of(images: torch.Tensor) -> torch.Tensor:
                 f"Image {number} of {len(pixels)} holds NaN or infinite pixels. A VAE running in "
                 "too low a precision usually makes them: decode again in fp32 or use another VAE."
             )
-    return pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels[..., :3]
+    return pixels.expand(-1, -1, -1, 3) if pixels.shape[-1] == 1 else pixels
 
 
 def batch_of(frames: Sequence[np.ndarray]) -> torch.Tensor:

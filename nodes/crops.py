@@ -10,12 +10,12 @@ from ..instantid_core.regions import FaceShape, frame_masks
 from ..instantid_core.types import Extent, Faces
 from . import sockets
 from .inputs import CATEGORY, OUTPUT_SIDE
-from .regions import face_shape
+from .regions import USUAL_SHAPE, face_shape
 
 Crop = io.Custom("INSTANTID_CROP")
 """instantid_core.crops.FaceCrops"""
 WORDS = ["InstantID", "face swap", "inpaint", "face detailer", "small face", "crop", "group photo"]
-USUAL_SHAPE, USUAL_PASTING = FaceShape(), Pasting()
+USUAL_PASTING = Pasting()
 
 
 class CropFace(io.ComfyNode):

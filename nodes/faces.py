@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
@@ -25,7 +26,13 @@ def analyse_images(
     analyzer: FaceAnalyzer, image: torch.Tensor, selection: Selection, min_score: float = MIN_SCORE
 ) -> Analysis:
     """Analyse an image batch, with progress on the running node."""
-    frames = frames_of(image)
+    return analyse_frames(analyzer, frames_of(image), selection, min_score)
+
+
+def analyse_frames(
+    analyzer: FaceAnalyzer, frames: tuple[np.ndarray, ...], selection: Selection, min_score: float
+) -> Analysis:
+    """The same for frames that the caller needs as well."""
     return analyse(frames, analyzer, selection, min_score, progress(len(frames)))
 
 
@@ -67,8 +74,9 @@ class AnalyzeFaces(io.ComfyNode):
         on_no_face: Literal["error", "skip"],
     ) -> io.NodeOutput:
         selection = Selection(select, index, on_no_face)
-        analysis = analyse_images(analyzer, image, selection, min_score)
-        picture = preview.annotated(frames_of(image), analysis)
+        frames = frames_of(image)
+        analysis = analyse_frames(analyzer, frames, selection, min_score)
+        picture = preview.annotated(frames, analysis)
         mask = preview.box_masks(analysis)
         faces = analysis.faces
         shown = ui.PreviewImage(picture, cls=cls)

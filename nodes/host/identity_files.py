@@ -14,6 +14,7 @@ from ...instantid_core import identity_file
 from ...instantid_core.errors import SettingError
 from ...instantid_core.identity_file import IdentityFile, Notes
 from ...instantid_core.types import Extent, IdentityEmbedding
+from .paths import register_folders
 
 IDENTITIES = "instantid_identities"
 SAVED = "identities"
@@ -24,10 +25,8 @@ PROJECT_FILE = Path(__file__).parents[2] / "pyproject.toml"
 
 def register_identity_folders() -> None:
     """Tell the host about `models/instantid_identities` and `identities` in the output folder."""
-    for folder in (Path(folder_paths.models_dir, IDENTITIES), _saved_folder()):
-        folder_paths.add_model_folder_path(IDENTITIES, str(folder))
-    folders, known = folder_paths.folder_names_and_paths[IDENTITIES]
-    folder_paths.folder_names_and_paths[IDENTITIES] = (folders, set(known) | {EXTENSION})
+    folders = (Path(folder_paths.models_dir, IDENTITIES), _saved_folder())
+    register_folders(IDENTITIES, folders, {EXTENSION})
 
 
 def identity_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import folder_paths
@@ -14,11 +15,17 @@ ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 def register_model_folders() -> None:
     """Tell the host about the pack's folders, beside any that the user's configuration names."""
     models = Path(folder_paths.models_dir)
-    for name, extensions in ((ADAPTERS, ADAPTER_EXTENSIONS), (FACE_MODELS, {".onnx"})):
-        folder_paths.add_model_folder_path(name, str(models / name))
-        folders, known = folder_paths.folder_names_and_paths[name]
-        # A new set: the host shares one set object among several folder types.
-        folder_paths.folder_names_and_paths[name] = (folders, set(known) | extensions)
+    register_folders(ADAPTERS, [models / ADAPTERS], ADAPTER_EXTENSIONS)
+    register_folders(FACE_MODELS, [models / FACE_MODELS], {".onnx"})
+
+
+def register_folders(name: str, folders: Iterable[Path], extensions: set[str]) -> None:
+    """Add folders and file extensions to a kind of model file, new or known."""
+    for folder in folders:
+        folder_paths.add_model_folder_path(name, str(folder))
+    registered, known = folder_paths.folder_names_and_paths[name]
+    # A new set: the host shares one set object among several folder types.
+    folder_paths.folder_names_and_paths[name] = (registered, set(known) | extensions)
 
 
 def adapter_names() -> list[str]:
