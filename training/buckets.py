@@ -1,0 +1,72 @@
+"""Albums as aspect buckets: each batch comes from one picture size, as in SDXL's training."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+SQUARE = (128, 128)
+WIDE = (192, 128)
+
+
+@dataclass(frozen=True)
+class AlbumSizes:
+    """How many pictures of each kind a run paints, and from which seed."""
+
+    single: int = 6000
+    pairs: int = 1500
+    """Two people, 192 x 128."""
+    wide: int = 0
+    """One person, 192 x 128."""
+    seed: int = 1
+
+
+def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:
+    """The run's albums by kind: `single`, `pairs`, `wide`; those of no pictures are left out."""
+    from .dataset import load_or_paint
+
+    kinds = {
+        "single": (sizes.single, SQUARE, 1),
+        "pairs": (sizes.pairs, WIDE, 2),
+        "wide": (sizes.wide, WIDE, 1),
+    }
+    return {
+        kind: load_or_paint(folder / "albums" / kind, count, sizes.seed, size=size, people=people)
+        for kind, (count, size, people) in kinds.items()
+        if count
+    }
+
+
+def choose(
+    counts: dict[str, int], batch: int, generator: torch.Generator
+) -> tuple[str, torch.Tensor]:
+    """A bucket, by its share of the pictures, and `batch` indices into it."""
+    kinds = list(counts)
+    shares = torch.tensor([float(counts[kind]) for kind in kinds])
+    kind = kinds[int(torch.multinomial(shares, 1, generator=generator))]
+    return kind, torch.randint(counts[kind], (batch,), generator=generator)
+
+
+def pictures_of(images: torch.Tensor) -> torch.Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 in -1..1, channels last in memory."""
+    return images.movedim(-1, 1).float().div_(127.5).sub_(1)
+
+
+def add_album_arguments(parser: argparse.ArgumentParser, defaults: AlbumSizes) -> None:
+    """The command line's sizes of the albums."""
+    parser.add_argument("--single", type=int, default=defaults.single)
+    parser.add_argument("--pairs", type=int, default=defaults.pairs)
+    parser.add_argument("--wide", type=int, default=defaults.wide)
+    parser.add_argument("--album-seed", type=int, default=defaults.seed)
+
+
+def album_sizes(arguments: argparse.Namespace) -> AlbumSizes:
+    """Sizes from the command line."""
+    return AlbumSizes(arguments.single, arguments.pairs, arguments.wide, arguments.album_seed)

@@ -1,0 +1,90 @@
+"""Albums: many painted pictures with all that is known of them, painted once and kept on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .world import BACKGROUNDS, STYLES, TRAINING, Scene, caption, paint, random_scene
+from .world.scenes import SIDE
+
+
+@dataclass(frozen=True)
+class Album:
+    """N pictures of one size with P people each."""
+
+    images: np.ndarray
+    """[N, H, W, 3] RGB, uint8."""
+    keypoints: np.ndarray
+    """[N, P, 5, 2] pixels, float32, in insightface's order."""
+    boxes: np.ndarray
+    """[N, P, 4] pixels x0, y0, x1, y1, float32."""
+    identities: np.ndarray
+    """[N, P] int64."""
+    styles: np.ndarray
+    """[N] int64, indices into STYLES."""
+    backgrounds: np.ndarray
+    """[N] int64, indices into BACKGROUNDS."""
+
+    @property
+    def captions(self) -> list[str]:
+        """One text per picture."""
+        people = self.identities.shape[1]
+        return [
+            caption(STYLES[style], BACKGROUNDS[background], people)
+            for style, background in zip(self.styles, self.backgrounds, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_or_paint(
+    folder: Path,
+    count: int,
+    seed: int,
+    size: tuple[int, int] = (SIDE, SIDE),
+    people: int = 1,
+    numbers: Sequence[int] = TRAINING,
+) -> Album:
+    """The album of these settings, from `folder` if it is there, else painted and kept there.
+
+    size: width and height in pixels. numbers: identities to choose from.
+    """
+    width, height = size
+    first, last = numbers[0], numbers[-1]
+    path = folder / f"album-{count}-{seed}-{width}x{height}-{people}-{first}-{last}.npz"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        album = paint_album(random_scenes(count, seed, size, people, numbers))
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, **vars(album))
+        partial.replace(path)
+    with np.load(path) as stored:
+        return Album(**{name: stored[name] for name in stored.files})
+
+
+def random_scenes(
+    count: int, seed: int, size: tuple[int, int], people: int, numbers: Sequence[int]
+) -> list[Scene]:
+    """`count` scenes that depend on the arguments alone."""
+    rng = np.random.default_rng((seed, people, *size))
+    return [random_scene(rng, numbers, *size, people=people) for _ in range(count)]
+
+
+def paint_album(scenes: Sequence[Scene]) -> Album:
+    """Paints scenes of one size with one number of people."""
+    paintings = [paint(scene) for scene in scenes]
+    return Album(
+        np.stack([painting.image for painting in paintings]),
+        np.stack([painting.keypoints for painting in paintings]),
+        np.stack([painting.boxes for painting in paintings]),
+        np.array([[person.identity for person in scene.people] for scene in scenes]),
+        np.array([STYLES.index(scene.style) for scene in scenes]),
+        np.array([BACKGROUNDS.index(scene.background) for scene in scenes]),
+    )

@@ -1,0 +1,255 @@
+"""The training loop that the autoencoder, the base model and InstantID share.
+
+A step's batch, noise and learning rate depend on the seed and the step's number alone. So a run
+that was interrupted goes on exactly as it would have, without any generator's state in its file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from .curves import draw_curves
+
+Tensors = dict[str, torch.Tensor]
+Loss = Callable[[nn.Module, torch.Generator], tuple[torch.Tensor, dict[str, torch.Tensor]]]
+"""The network and this step's generator -> the loss, and figures for the log."""
+STATE_FILE = "state.pt"
+WEIGHTS_FILE = "weights.pt"
+LOG_FILE = "log.csv"
+CURVES_FILE = "curves.png"
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long and how fast to train, and where to write."""
+
+    folder: Path
+    steps: int
+    learning_rate: float = 1e-3
+    warmup: int = 100
+    """Steps over which the learning rate rises from 0."""
+    final_rate: float = 0.05
+    """Where the cosine ends, as a fraction of `learning_rate`."""
+    weight_decay: float = 0.01
+    largest_gradient: float = 1.0
+    """Gradients are scaled down to this norm."""
+    ema_decay: float = 0.998
+    accumulation: int = 1
+    """Batches per step."""
+    mixed_precision: str = "bf16"
+    checkpoint_every: int = 250
+    log_every: int = 10
+    seed: int = 0
+    threads: int = 0
+    """0 leaves torch's choice."""
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warmup, then half a cosine."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        progress = (step - self.warmup) / max(1, self.steps - self.warmup)
+        fall = (1 + torch.cos(torch.tensor(torch.pi * min(progress, 1.0))).item()) / 2
+        return self.learning_rate * (self.final_rate + (1 - self.final_rate) * fall)
+
+
+class Average:
+    """Exponential moving average of the trained parameters (Polyak), with a warm start."""
+
+    def __init__(self, parameters: Tensors, decay: float) -> None:
+        self.decay = decay
+        self.values = {name: value.detach().clone() for name, value in parameters.items()}
+
+    @torch.no_grad()
+    def update(self, parameters: Tensors, step: int) -> None:
+        """Move towards the parameters; early steps count for more, as their start is random."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        names = list(self.values)
+        torch._foreach_lerp_(
+            [self.values[name] for name in names],
+            [parameters[name].detach() for name in names],
+            1 - decay,
+        )
+
+
+def train(network: nn.Module, loss_of: Loss, settings: LoopSettings) -> Tensors:
+    """Train those parameters of `network` that ask for gradients; resume where the folder says.
+
+    Returns their moving average by name, and writes it to `weights.pt` in the folder.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(network, settings)
+    log = _Log(settings, run.step)
+    while run.step < settings.steps:
+        losses = run.advance(loss_of)
+        log.add(run.step, settings.rate(run.step - 1), losses)
+        if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
+            run.save()
+            log.draw()
+    _write(run.average.values, settings.folder / WEIGHTS_FILE)
+    return run.average.values
+
+
+class _Run:
+    """Network, optimiser and average at some step, and their file."""
+
+    def __init__(self, network: nn.Module, settings: LoopSettings) -> None:
+        self.settings = settings
+        self.step = 0
+        self.accelerator = Accelerator(mixed_precision=settings.mixed_precision)
+        trained = [value for value in network.parameters() if value.requires_grad]
+        optimiser = torch.optim.AdamW(
+            trained, settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        prepared: Any = self.accelerator.prepare(network, optimiser)
+        self.network, self.optimiser = prepared
+        self.average = Average(self._trained(), settings.ema_decay)
+        self._resume()
+
+    def advance(self, loss_of: Loss) -> dict[str, float]:
+        """One step of the optimiser; returns the mean of each loss over its batches."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        parts: list[dict[str, torch.Tensor]] = []
+        for number in range(self.settings.accumulation):
+            seed = self.settings.seed * 1_000_003 + self.step * self.settings.accumulation + number
+            generator = torch.Generator().manual_seed(seed)
+            with self.accelerator.autocast():
+                loss, figures = loss_of(self.network, generator)
+            self.accelerator.backward(loss / self.settings.accumulation)
+            parts.append({"loss": loss.detach(), **figures})
+        self.accelerator.clip_grad_norm_(
+            list(self._trained().values()), self.settings.largest_gradient
+        )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        self.average.update(self._trained(), self.step)
+        return _means(parts)
+
+    def save(self) -> None:
+        """Write all that resuming needs."""
+        state = {
+            "step": self.step,
+            "trained": self._trained(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.values,
+        }
+        _write(state, self.settings.folder / STATE_FILE)
+
+    def _trained(self) -> Tensors:
+        network = self.accelerator.unwrap_model(self.network)
+        return {name: value for name, value in network.named_parameters() if value.requires_grad}
+
+    def _resume(self) -> None:
+        path = self.settings.folder / STATE_FILE
+        if not path.exists():
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.step = state["step"]
+        with torch.no_grad():
+            for name, value in self._trained().items():
+                value.copy_(state["trained"][name])
+                self.average.values[name].copy_(state["average"][name])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def _means(parts: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+    names = {name for part in parts for name in part}
+    return {
+        name: float(torch.stack([p[name].float() for p in parts if name in p]).mean())
+        for name in sorted(names)
+    }
+
+
+def _write(values: Any, path: Path) -> None:
+    """Never leave half a file under the name that resuming reads."""
+    part = path.with_suffix(".part")
+    torch.save(values, part)
+    os.replace(part, path)
+
+
+class _Log:
+    """A CSV of means over `log_every` steps, and a picture of its curves."""
+
+    def __init__(self, settings: LoopSettings, step: int) -> None:
+        self.path = settings.folder / LOG_FILE
+        self.every = settings.log_every
+        self.rows = [row for row in self._read() if int(row["step"]) <= step]
+        self.waiting: list[dict[str, float]] = []
+        self.since = time.monotonic()
+
+    def add(self, step: int, rate: float, losses: dict[str, float]) -> None:
+        """Collect a step; every so often write and print a row."""
+        self.waiting.append(losses)
+        if step % self.every:
+            return
+        seconds = (time.monotonic() - self.since) / len(self.waiting)
+        row = {"step": str(step), "learning_rate": f"{rate:.6g}", "seconds": f"{seconds:.4f}"}
+        for name in sorted({name for part in self.waiting for name in part}):
+            seen = [part[name] for part in self.waiting if name in part]
+            row[name] = f"{sum(seen) / len(seen):.6f}"
+        self.rows.append(row)
+        self._write()
+        print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        self.waiting, self.since = [], time.monotonic()
+
+    def draw(self) -> None:
+        """Draw the curves so far."""
+        draw_curves(self.rows, self.path.with_name(CURVES_FILE))
+
+    def _read(self) -> list[dict[str, str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _write(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        with self.path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
+    """The command line's settings of the loop."""
+    parser.add_argument("--folder", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--warmup", type=int, default=100)
+    parser.add_argument("--ema-decay", type=float, default=0.998)
+    parser.add_argument("--accumulation", type=int, default=1)
+    parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--checkpoint-every", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0)
+
+
+def loop_settings(arguments: argparse.Namespace, name: str) -> LoopSettings:
+    """Settings from the command line; the loop writes into the run's subfolder `name`."""
+    return LoopSettings(
+        folder=arguments.folder / name,
+        steps=arguments.steps,
+        learning_rate=arguments.learning_rate,
+        warmup=arguments.warmup,
+        ema_decay=arguments.ema_decay,
+        accumulation=arguments.accumulation,
+        mixed_precision=arguments.mixed_precision,
+        checkpoint_every=arguments.checkpoint_every,
+        seed=arguments.seed,
+        threads=arguments.threads,
+    )

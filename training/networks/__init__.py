@@ -1,0 +1,1 @@
+"""The small world's networks: plain torch, so that a ComfyUI node can carry a copy of them."""

@@ -1,0 +1,59 @@
+"""How a picture is painted: each style changes a finished flat picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+PAPER = np.array([246.0, 241.0, 230.0])
+BLOCK = 4
+"""Pixels of a side of the pixel style's blocks."""
+
+
+def flat(picture: np.ndarray) -> np.ndarray:
+    """Plain areas of colour."""
+    return picture
+
+
+def sketch(picture: np.ndarray) -> np.ndarray:
+    """Dark lines on paper, with a little of the colour left."""
+    values = picture.astype(np.float32)
+    soft = cv2.GaussianBlur(values, (0, 0), 1.4)
+    line = np.clip((soft - values).max(axis=2, keepdims=True) / 30.0, 0, 1)
+    return _bytes((0.6 * PAPER + 0.4 * values) * (1 - 0.75 * line))
+
+
+def night(picture: np.ndarray) -> np.ndarray:
+    """Dark and blue."""
+    values = picture.astype(np.float32)
+    return _bytes(values * np.array([0.38, 0.44, 0.66]) + np.array([2.0, 6.0, 26.0]))
+
+
+def pastel(picture: np.ndarray) -> np.ndarray:
+    """Light and pale."""
+    return _bytes(0.5 * picture.astype(np.float32) + 0.5 * np.array([255.0, 240.0, 246.0]))
+
+
+def pixel(picture: np.ndarray) -> np.ndarray:
+    """Coarse blocks of few, strong colours."""
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA)
+    strong = np.round(np.clip((small.astype(np.float32) - 128) * 1.25 + 128, 0, 255) / 32) * 32
+    return cv2.resize(_bytes(strong), (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, 0, 255).round().astype(np.uint8)
+
+
+PAINTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "flat": flat,
+    "sketch": sketch,
+    "night": night,
+    "pastel": pastel,
+    "pixel": pixel,
+}
+"""Each takes and gives [H, W, 3] uint8."""
+STYLES = tuple(PAINTERS)
