@@ -23,7 +23,7 @@ from .buckets import (
     load_albums,
     pictures_of,
 )
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
+from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
 from .networks.autoencoder import FACTOR, LATENT_CHANNELS, Autoencoder
 
 NAME = "autoencoder"
@@ -107,16 +107,14 @@ def train_autoencoder(arguments: argparse.Namespace) -> None:
     images = {kind: torch.from_numpy(album.images) for kind, album in albums.items()}
     counts = {kind: len(album) for kind, album in images.items()}
     weights = LossWeights()
-    network = Autoencoder().to(memory_format=torch.channels_last)
+    network = channels_last(Autoencoder())
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
         kind, indices = choose(counts, arguments.batch, generator)
         pictures = pictures_of(images[kind][indices])
         height, width = pictures.shape[2] // FACTOR, pictures.shape[3] // FACTOR
         shape = (arguments.batch, LATENT_CHANNELS, height, width)
-        return autoencoder_loss(
-            model, pictures, torch.randn(shape, generator=generator), weights
-        )
+        return autoencoder_loss(model, pictures, torch.randn(shape, generator=generator), weights)
 
     network.load_state_dict(train(network, loss_of, settings), strict=False)
     network.eval()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SQUARE = (128, 128)
 WIDE = (192, 128)
+KINDS = ("single", "pairs", "wide")
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,25 @@ class AlbumSizes:
     """One person, 192 x 128."""
     seed: int = 1
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of which there are pictures."""
+        return tuple(kind for kind in KINDS if getattr(self, kind))
 
-def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:
-    """The run's albums by kind: `single`, `pairs`, `wide`; those of no pictures are left out."""
+
+def load_album(folder: Path, kind: str, sizes: AlbumSizes) -> Album:
+    """The run's album of a kind: `single`, `pairs` or `wide`."""
     from .dataset import load_or_paint
 
-    kinds = {
-        "single": (sizes.single, SQUARE, 1),
-        "pairs": (sizes.pairs, WIDE, 2),
-        "wide": (sizes.wide, WIDE, 1),
-    }
-    return {
-        kind: load_or_paint(folder / "albums" / kind, count, sizes.seed, size=size, people=people)
-        for kind, (count, size, people) in kinds.items()
-        if count
-    }
+    size = SQUARE if kind == "single" else WIDE
+    people = 2 if kind == "pairs" else 1
+    count = getattr(sizes, kind)
+    return load_or_paint(folder / "albums" / kind, count, sizes.seed, size=size, people=people)
+
+
+def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:
+    """The run's albums by kind; those of no pictures are left out."""
+    return {kind: load_album(folder, kind, sizes) for kind in sizes.kinds}
 
 
 def choose(

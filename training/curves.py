@@ -20,7 +20,8 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
     axes.set(xlabel="step", yscale="log")
-    axes.legend()
+    if axes.has_data():
+        axes.legend()
     axes.grid(True, which="both", alpha=0.2)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)

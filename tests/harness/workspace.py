@@ -10,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import small_world
 from .cache import CacheError, build_once, cache_root, key_of
 from .environment import REPOSITORY, Environment, child_environ, say
 from .host_server import Launch
+from .small_world import link_or_copy
 
 PACK = "instantid-compose"
 SMALL_PACK = "instantid-small-models"
@@ -46,9 +48,14 @@ def current() -> Environment:
     return Environment(Path(sys.executable), Path(os.environ["COMFYUI_PATH"]))
 
 
-def small_launch(environment: Environment, base: Path, port: int = 0) -> Launch:
-    """A server on the pack and the small models, with everything it writes under `base`."""
-    prepare_small(environment, base)
+def small_launch(
+    environment: Environment, base: Path, port: int = 0, world: bool = False
+) -> Launch:
+    """A server on the pack and the small models, with everything it writes under `base`.
+
+    world: the trained models of the small world, too, face models included.
+    """
+    prepare_small(environment, base, world)
     arguments = [
         *("--base-directory", str(base)),
         *("--disable-all-custom-nodes", "--whitelist-custom-nodes", PACK, SMALL_PACK),
@@ -89,16 +96,20 @@ def processor(python: Path) -> tuple[str, ...]:
     return () if result.returncode == 0 else ("--cpu",)
 
 
-def prepare_small(environment: Environment, base: Path) -> None:
+def prepare_small(environment: Environment, base: Path, world: bool = False) -> None:
     """Fills `base` with the pack, the small models, and the node that loads their checkpoint."""
     for kind in ("input", "output", "custom_nodes"):
         (base / kind).mkdir(parents=True, exist_ok=True)
     install_pack(base / "custom_nodes")
-    copy_fresh(HARNESS / "small_models_node", base / "custom_nodes" / SMALL_PACK)
+    node = base / "custom_nodes" / SMALL_PACK
+    copy_fresh(HARNESS / "small_models_node", node)
+    copy_fresh(small_world.NETWORKS, node / "networks")
     models = base / "models"
     if models.exists():
         shutil.rmtree(models)
     shutil.copytree(small_models(environment), models, copy_function=link_or_copy)
+    if world:
+        small_world.lay_out(models)
 
 
 def install_pack(custom_nodes: Path) -> None:
@@ -120,15 +131,6 @@ def copy_fresh(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def link_or_copy(source: str, target: str) -> str:
-    """Puts a large file elsewhere without a second copy where the disk allows it."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target
 
 
 def small_models(environment: Environment) -> Path:

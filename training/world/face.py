@@ -182,12 +182,8 @@ class Portrait:
             center = (side * person.eye_gap, EYE_LINE + 0.01)
             rim = ellipse(center, (reach, reach))
             if person.glasses == "square":
-                x, y = center
-                tall = reach * 0.72
-                rim = np.array(
-                    [[x - reach, y - tall], [x + reach, y - tall], [x + reach, y + tall]]
-                    + [[x - reach, y + tall], [x - reach, y - tall]]
-                )
+                corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
+                rim = corners * (reach, 0.72 * reach) + center
             stroke(self.canvas, self.on_face(rim), person.frame, line)
         bridge = np.array([[reach - person.eye_gap, EYE_LINE], [person.eye_gap - reach, EYE_LINE]])
         stroke(self.canvas, self.on_face(bridge), person.frame, line)

@@ -1,0 +1,161 @@
+"""InstantID's trained parts around a frozen UNet of diffusers (arXiv 2401.07519, section 3.2).
+
+The image adapter is the resampler with one key and one value projection per cross-attention site;
+IdentityNet is a ControlNet whose cross-attention sees the identity tokens and no text.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor2_0
+from torch import nn
+from torch.nn import functional
+
+from instantid_core.resampler import Resampler, ResamplerConfig
+
+EMBEDDING_WIDTH = 512
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """Sizes of the resampler; the published one has width 1280 and depth 4."""
+
+    width: int = 128
+    depth: int = 4
+    tokens: int = 16
+
+    def resampler(self, context_dim: int) -> ResamplerConfig:
+        """All its sizes, for a UNet with this context width."""
+        return ResamplerConfig(
+            embed_dim=EMBEDDING_WIDTH,
+            width=self.width,
+            inner_width=self.width,
+            feedforward_width=4 * self.width,
+            depth=self.depth,
+            tokens=self.tokens,
+            context_dim=context_dim,
+        )
+
+
+class ImageAdapter(nn.Module):
+    """Embeddings to tokens, and tokens to keys and values at every site of a UNet."""
+
+    def __init__(self, unet: UNet2DConditionModel, settings: AdapterSettings) -> None:
+        super().__init__()
+        self.resampler = Resampler(settings.resampler(unet.config["cross_attention_dim"]), nn)
+        nn.init.normal_(self.resampler.latents, std=1 / math.sqrt(settings.width))
+        sites = cross_attention_names(unet)
+        self.to_k, self.to_v = (
+            nn.ModuleList(_copy_of(unet, name, projection) for name in sites)
+            for projection in ("to_k", "to_v")
+        )
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Raw face embeddings [B, 512] -> tokens [B, tokens, context]."""
+        return self.resampler(embeddings[:, None])
+
+
+def cross_attention_names(unet: UNet2DConditionModel) -> list[str]:
+    """The text's attention layers in the order of diffusers' processors: input, output, middle."""
+    ending = ".processor"
+    return [name[: -len(ending)] for name in unet.attn_processors if ".attn2." in name]
+
+
+def _copy_of(unet: UNet2DConditionModel, site: str, projection: str) -> nn.Linear:
+    """The identity's projections start as the text's, as IP-Adapter's do."""
+    source: Any = unet.get_submodule(f"{site}.{projection}")
+    copy = nn.Linear(source.in_features, source.out_features, bias=False)
+    copy.weight.data.copy_(source.weight)
+    return copy
+
+
+class DecoupledAttention:
+    """A diffusers attention processor: attention to the text plus attention to the identity.
+
+    The context holds the text first and the identity's tokens behind it, as in the reference.
+    """
+
+    def __init__(self, to_k: nn.Module, to_v: nn.Module, tokens: int) -> None:
+        self.to_k, self.to_v = to_k, to_v
+        self.tokens = tokens
+        self.scale = 1.0
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        **_: Any,
+    ) -> torch.Tensor:
+        """Hidden states [B, N, C] and a context [B, T + tokens, context] -> [B, N, C]."""
+        text = encoder_hidden_states[:, : -self.tokens]
+        identity = encoder_hidden_states[:, -self.tokens :]
+        query = attn.to_q(hidden_states)
+        seen = _attention(query, attn.to_k(text), attn.to_v(text), attn.heads)
+        known = _attention(query, self.to_k(identity), self.to_v(identity), attn.heads)
+        return attn.to_out[1](attn.to_out[0](seen + self.scale * known))
+
+
+def _attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
+) -> torch.Tensor:
+    split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+    return functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+
+
+class InstantID(nn.Module):
+    """The frozen UNet, the image adapter in its attention, and IdentityNet on its encoder."""
+
+    def __init__(
+        self, unet: UNet2DConditionModel, settings: AdapterSettings = AdapterSettings()
+    ) -> None:
+        super().__init__()
+        self.unet = unet.requires_grad_(False)
+        self.adapter = ImageAdapter(unet, settings)
+        self.identity_net = ControlNetModel.from_unet(unet).requires_grad_(True)
+        install(unet, self.adapter, settings.tokens)
+
+    def forward(
+        self,
+        noisy: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: tuple[torch.Tensor, torch.Tensor],
+        sizes: torch.Tensor,
+        embeddings: torch.Tensor,
+        hints: torch.Tensor,
+    ) -> torch.Tensor:
+        """Predict the noise in latents [B, 4, h, w] at timesteps [B].
+
+        text: context [B, T, C] and pooled [B, P]. sizes: [B, 6]. embeddings: raw, [B, 512].
+        hints: drawn keypoints [B, 3, 8 h, 8 w] in 0..1.
+        """
+        context, pooled = text
+        tokens = self.adapter(embeddings)
+        added = {"text_embeds": pooled, "time_ids": sizes}
+        residuals, middle = self.identity_net(
+            noisy, timesteps, tokens, hints, added_cond_kwargs=added, return_dict=False
+        )
+        return self.unet(
+            noisy,
+            timesteps,
+            torch.cat((context, tokens.to(context)), dim=1),
+            down_block_additional_residuals=residuals,
+            mid_block_additional_residual=middle,
+            added_cond_kwargs=added,
+        ).sample
+
+
+def install(unet: UNet2DConditionModel, adapter: ImageAdapter, tokens: int) -> None:
+    """Put decoupled attention at every cross-attention site."""
+    pairs = iter(zip(adapter.to_k, adapter.to_v, strict=True))
+    processors: dict[str, Any] = {
+        name: DecoupledAttention(*next(pairs), tokens) if ".attn2." in name else AttnProcessor2_0()
+        for name in unet.attn_processors
+    }
+    unet.set_attn_processor(processors)

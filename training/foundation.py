@@ -1,0 +1,71 @@
+"""What InstantID is trained on: a frozen UNet, and how pictures and captions reach it.
+
+Either the small world's own base model or a published SDXL in diffusers' layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from .autoencoder_training import encode_all, load_autoencoder
+from .base_training import load_base
+from .buckets import pictures_of
+from .loop import channels_last
+from .networks.autoencoder import SCALE
+
+Text = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """Frozen models."""
+
+    unet: UNet2DConditionModel
+    encode_pictures: Callable[[torch.Tensor], torch.Tensor]
+    """[N, H, W, 3] uint8 -> latents [N, 4, H / 8, W / 8] of unit variance."""
+    encode_captions: Callable[[list[str]], Text]
+    """N captions -> context [N, T, C] and pooled [N, P]."""
+
+
+def load_foundation(run: Path, pretrained: Path | None) -> Foundation:
+    """The run's own base model, or a pipeline folder of diffusers where one is named."""
+    return _published(pretrained) if pretrained else _own(run)
+
+
+def _own(run: Path) -> Foundation:
+    base = load_base(run)
+    autoencoder = channels_last(load_autoencoder(run))
+
+    @torch.no_grad()
+    def encode_captions(captions: list[str]) -> Text:
+        encoder = base.caption_encoder
+        return encoder(torch.tensor([encoder.tokenize(caption) for caption in captions]))
+
+    return Foundation(
+        base.unet, lambda images: encode_all(autoencoder, images) * SCALE, encode_captions
+    )
+
+
+def _published(folder: Path) -> Foundation:
+    from diffusers import StableDiffusionXLPipeline
+
+    pipeline: Any = StableDiffusionXLPipeline.from_pretrained(folder)
+    vae = pipeline.vae.requires_grad_(False)
+
+    @torch.no_grad()
+    def encode_pictures(images: torch.Tensor) -> torch.Tensor:
+        parts = [vae.encode(pictures_of(part)).latent_dist.mean for part in images.split(1)]
+        return torch.cat(parts) * vae.config.scaling_factor
+
+    @torch.no_grad()
+    def encode_captions(captions: list[str]) -> Text:
+        context, _, pooled, _ = pipeline.encode_prompt(captions, do_classifier_free_guidance=False)
+        return context, pooled
+
+    return Foundation(pipeline.unet, encode_pictures, encode_captions)

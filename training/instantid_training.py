@@ -1,0 +1,160 @@
+"""Train InstantID as the paper does: `python -m training.instantid_training --folder RUN`.
+
+The base model is frozen. The image adapter and IdentityNet learn to predict the noise of a picture
+from its text, its five keypoints and the embedding of its own face; neither text nor identity is
+dropped (arXiv 2401.07519, section 3.3).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from instantid_core.keypoints import draw_frame
+from instantid_core.types import Box, Detection, Extent, FrameFaces
+
+from .adapter_network import InstantID
+from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
+from .diffusion import add_noise, noise_loss, size_numbers
+from .face_embeddings import album_embeddings
+from .foundation import Foundation, Text, load_foundation
+from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
+from .networks.autoencoder import FACTOR
+from .networks.denoiser import TIMESTEPS
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+NAME = "instantid"
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """What InstantID's training needs of an album with one person a picture."""
+
+    latents: torch.Tensor
+    """[N, 4, h, w], unit variance."""
+    captions: torch.Tensor
+    """[N] int64, rows of `text`."""
+    text: Text
+    """Context [n, T, C] and pooled [n, P] of the distinct captions."""
+    embeddings: torch.Tensor
+    """[N, 512], raw."""
+    keypoints: np.ndarray
+    """[N, 5, 2] pixels."""
+
+    @property
+    def extent(self) -> Extent:
+        """Size of the pictures in pixels."""
+        return Extent(self.latents.shape[3] * FACTOR, self.latents.shape[2] * FACTOR)
+
+    def hints(self, indices: torch.Tensor) -> torch.Tensor:
+        """Keypoints drawn at the pictures' size: [B, 3, H, W] in 0..1."""
+        drawn = [hint_picture(self.keypoints[index], self.extent) for index in indices.tolist()]
+        return torch.from_numpy(np.stack(drawn)).movedim(-1, 1).float() / 255
+
+    def text_of(self, indices: torch.Tensor) -> Text:
+        """Context and pooled embedding of some pictures' captions."""
+        rows = self.captions[indices]
+        return self.text[0][rows], self.text[1][rows]
+
+
+def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
+    """IdentityNet's condition for keypoints [5, 2] in pixels: [H, W, 3] uint8."""
+    face = Detection(Box(0, 0, *extent), 1.0, keypoints)
+    return draw_frame(FrameFaces(extent, (face,)), extent, "stretch")
+
+
+def prepare(foundation: Foundation, album: Album, embeddings: torch.Tensor) -> Portraits:
+    """Encode an album's pictures and captions once, before training."""
+    captions = album.captions
+    distinct = sorted(set(captions))
+    places = {caption: place for place, caption in enumerate(distinct)}
+    return Portraits(
+        foundation.encode_pictures(torch.from_numpy(album.images)),
+        torch.tensor([places[caption] for caption in captions]),
+        foundation.encode_captions(distinct),
+        embeddings,
+        album.keypoints[:, 0],
+    )
+
+
+def load_portraits(arguments: argparse.Namespace, foundation: Foundation) -> dict[str, Portraits]:
+    """The run's albums of one person, ready for training."""
+    sizes = album_sizes(arguments)
+    portraits = {}
+    for kind in (kind for kind in sizes.kinds if kind != "pairs"):
+        album = load_album(arguments.folder, kind, sizes)
+        kept = arguments.folder / NAME / f"embeddings-{kind}.npy"
+        embeddings = album_embeddings(album, arguments.recogniser, kept)
+        portraits[kind] = prepare(foundation, album, embeddings)
+    return portraits
+
+
+def train_instantid(arguments: argparse.Namespace) -> None:
+    """Train the image adapter and IdentityNet on a run's base model, or on a published one."""
+    settings = loop_settings(arguments, NAME)
+    torch.manual_seed(settings.seed)
+    foundation = load_foundation(arguments.folder, arguments.pretrained)
+    portraits = load_portraits(arguments, foundation)
+    counts = {kind: len(album.latents) for kind, album in portraits.items()}
+    model = channels_last(InstantID(foundation.unet))
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    print(f"{trained / 1e6:.2f} M trained parameters", flush=True)
+
+    def loss_of(network: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
+        kind, indices = choose(counts, arguments.batch, generator)
+        album, batch = portraits[kind], len(indices)
+        latents = album.latents[indices]
+        noise = torch.randn(latents.shape, generator=generator)
+        timesteps = torch.randint(TIMESTEPS, (batch,), generator=generator)
+        known = torch.rand(batch, 1, generator=generator) >= arguments.zero_embedding_rate
+        found = network(
+            add_noise(latents, noise, timesteps),
+            timesteps,
+            album.text_of(indices),
+            size_numbers(album.extent.height, album.extent.width, batch),
+            album.embeddings[indices] * known,
+            album.hints(indices),
+        )
+        return noise_loss(found, noise, timesteps)
+
+    train(model, loss_of, settings)
+
+
+def load_instantid(run: Path) -> InstantID:
+    """The InstantID that a run has trained on its own base model, frozen."""
+    model = InstantID(load_foundation(run, None).unet)
+    weights = torch.load(run / NAME / WEIGHTS_FILE, weights_only=True)
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    absent = [name for name in missing if not name.startswith("unet.")]
+    if absent or unexpected:
+        raise ValueError(f"{run} holds another model: differs at {[*absent, *unexpected][:3]}.")
+    return model.requires_grad_(False).eval()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_loop_arguments(parser, steps=3000)
+    add_album_arguments(parser, AlbumSizes())
+    parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
+    parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
+    parser.add_argument(
+        "--zero-embedding-rate",
+        type=float,
+        default=0.0,
+        help="share of embeddings replaced by zeros; the paper has none",
+    )
+    parser.set_defaults(batch=16)
+    train_instantid(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""From trained networks to ONNX files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from accelerate.utils import extract_model_from_parallel
+from torch import nn
+from torch.optim import swa_utils
+
+OPSET = 17
+Axes = dict[str, dict[int, str]]
+"""Input or output name -> axis -> name of the free dimension."""
+
+
+def export(
+    network: nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    outputs: Sequence[str],
+    axes: Axes,
+    input_name: str = "input.1",
+) -> None:
+    """Write `network` as it evaluates, traced with `example`, in float32.
+
+    The folding of batch norms into convolutions is the exporter's. The file appears as a whole or
+    not at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    network = network.eval().cpu().float()
+    with warnings.catch_warnings(), torch.no_grad():
+        # The new exporter needs onnxscript, which the locked environment has no other use for.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            str(partial),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[input_name],
+            output_names=list(outputs),
+            dynamic_axes=axes,
+        )
+    os.replace(partial, path)
+
+
+def finish(
+    network: nn.Module, averages: dict[str, torch.Tensor], batches: Iterator[torch.Tensor]
+) -> nn.Module:
+    """Give a network its averaged weights and batch statistics that belong to them.
+
+    Statistics gathered in training are those of the weights before averaging. batches: inputs of
+    `network`, as many as are needed for a mean (a few thousand pictures).
+    """
+    # Away with the mixed precision that accelerate has put around the network.
+    network = extract_model_from_parallel(network, keep_fp32_wrapper=False)
+    network.load_state_dict(averages, strict=False)
+    swa_utils.update_bn(batches, network)
+    return network.eval()

@@ -1,0 +1,256 @@
+"""The small world's recogniser: aligned crops to embeddings, in glintr100's place.
+
+Trained with CosFace's additive margin (arXiv 1801.09414) between the faces of a batch: with one
+direction per identity, four pictures each are too few to turn six thousand directions. As in
+ArcFace's nets the last layer is a batch norm without gain, so that embeddings are centred: two
+strangers have a cosine near 0, and a raw embedding is about sqrt(512) = 22.6 long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .alignment import CROP_SIDE, crops, jittered
+from .degradation import degrade
+from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
+from .onnx_files import export, finish
+from .world import HELD_OUT, STYLES
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+NAME = "recogniser"
+FILE = "glintr100.onnx"
+EMBEDDING_WIDTH = 512
+REPORT_BATCH = 256
+
+
+@dataclass(frozen=True)
+class RecogniserSettings:
+    """The network's sizes and its loss."""
+
+    batch: int = 128
+    widths: tuple[int, int, int, int] = (16, 32, 80, 160)
+    """Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
+    margin: float = 0.2
+    """By how much the cosine of two pictures of one person must lead."""
+    scale: float = 16.0
+    """Cosines are multiplied by this before the softmax."""
+    people_per_batch: int = 48
+    """Identities in a batch: several pictures of each meet in one step."""
+    jitter: float = 0.02
+    """Keypoint noise as a fraction of the face's height."""
+
+
+class EmbeddingNetwork(nn.Module):
+    """[N, 3, 112, 112] RGB in -1..1 -> [N, 512] raw embeddings."""
+
+    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        first, second, third, fourth = widths
+        self.features = nn.Sequential(
+            *_convolution(3, first, 2), nn.ReLU(inplace=True),
+            *_convolution(first, second, 2), nn.ReLU(inplace=True),
+            _Residual(second),
+            *_convolution(second, third, 2), nn.ReLU(inplace=True),
+            _Residual(third),
+            *_convolution(third, fourth, 2), nn.ReLU(inplace=True),
+            _Residual(fourth),
+        )  # fmt: skip
+        # One weight per place and channel (MobileFaceNet, arXiv 1804.07573) instead of a mean:
+        # where a feature lies in an aligned crop matters.
+        side = CROP_SIDE // 16
+        self.gather = nn.Conv2d(fourth, fourth * 2, side, groups=fourth, bias=False)
+        self.gather_norm = nn.BatchNorm2d(fourth * 2)
+        self.embed = nn.Linear(fourth * 2, EMBEDDING_WIDTH, bias=False)
+        self.centre = nn.BatchNorm1d(EMBEDDING_WIDTH, affine=False)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        x = self.gather_norm(self.gather(self.features(crops)))
+        return self.centre(self.embed(x.flatten(1)).float())
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return layer, nn.BatchNorm2d(outputs)
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_convolution(width, width), nn.ReLU(inplace=True), *_convolution(width, width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x + self.layers(x))
+
+
+def margin_loss(
+    embeddings: torch.Tensor, labels: torch.Tensor, scale: float, margin: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """CosFace with the batch's own faces as directions: embeddings [N, 512], labels [N].
+
+    Every pair of one person is a softmax of its own: the pair's cosine less `margin` against the
+    cosines with everybody else in the batch. Returns the mean over pairs, and the share of pairs
+    closer than any stranger.
+    """
+    units = functional.normalize(embeddings.float())
+    # Half the precision would be a tenth of the loss: cosines are multiplied by `scale`.
+    with torch.autocast(units.device.type, enabled=False):
+        cosines = units @ units.T
+    same = labels[:, None] == labels[None]
+    strangers = cosines.masked_fill(same, -torch.inf)
+    others = (scale * strangers).logsumexp(dim=1, keepdim=True)
+    pairs = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    losses = functional.softplus(others - scale * (cosines - margin))[pairs]
+    closest = (cosines > strangers.amax(dim=1, keepdim=True))[pairs]
+    return losses.mean(), closest.float().mean()
+
+
+class FaceBatches:
+    """Draws batches of degraded, aligned crops from an album; every face counts once."""
+
+    def __init__(self, album: Album, settings: RecogniserSettings) -> None:
+        self.album = album
+        self.settings = settings
+        self.people, labels = np.unique(album.identities, return_inverse=True)
+        self.labels = labels.reshape(-1)
+        order = np.argsort(self.labels, kind="stable")
+        self.faces = np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)
+        """Per identity, its faces: picture * people in a picture + place."""
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crops [batch, 3, 112, 112] in -1..1 and labels [batch]."""
+        rng = np.random.default_rng(int(torch.randint(1 << 62, (), generator=generator)))
+        count = min(self.settings.people_per_batch, len(self.people))
+        chosen = rng.choice(len(self.people), count, replace=False)
+        pool = np.concatenate([self.faces[person] for person in chosen])
+        faces = rng.choice(pool, self.settings.batch, replace=len(pool) < self.settings.batch)
+        places = self.album.identities.shape[1]
+        images = torch.from_numpy(self.album.images[faces // places]).movedim(-1, 1)
+        worse = degrade(images.float() / 255, generator)
+        pictures = (worse * 255).round().byte().movedim(1, -1).contiguous().numpy()
+        points = self.album.keypoints[faces // places, faces % places]
+        points = jittered(points, rng, self.settings.jitter)
+        return normalised(crops(pictures, points)), torch.from_numpy(self.labels[faces])
+
+
+def normalised(crops: np.ndarray) -> torch.Tensor:
+    """[N, 112, 112, 3] uint8 -> [N, 3, 112, 112] in -1..1, as insightface feeds crops."""
+    return (torch.from_numpy(crops).movedim(-1, 1).float() - 127.5) / 127.5
+
+
+def train_recogniser(
+    album: Album, held_out: Album, settings: RecogniserSettings, loop: LoopSettings
+) -> dict[str, Any]:
+    """Train, write `glintr100.onnx` and `report.json` into the loop's folder; give the report."""
+    torch.manual_seed(loop.seed)
+    batches = FaceBatches(album, settings)
+    network = EmbeddingNetwork(settings.widths).to(memory_format=torch.channels_last)
+
+    def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
+        pictures, labels = batches.draw(generator)
+        device = next(model.parameters()).device
+        embeddings = model(pictures.to(device)).float()
+        loss, closest = margin_loss(embeddings, labels.to(device), settings.scale, settings.margin)
+        return loss, {"misses": 1 - closest.detach()}
+
+    averages = train(network, loss_of, loop)
+    finish(network, averages, _inputs(batches, 24))
+    write_recogniser(network, loop.folder / FILE)
+    report = verify(network, held_out)
+    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return report
+
+
+def _inputs(batches: FaceBatches, count: int) -> Iterator[torch.Tensor]:
+    for number in range(count):
+        yield batches.draw(torch.Generator().manual_seed(number))[0]
+
+
+def write_recogniser(network: EmbeddingNetwork, path: Path) -> None:
+    """Write an ONNX file that insightface's ArcFaceONNX opens: any number of crops at once."""
+    example = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE)
+    axes = {"input.1": {0: "crops"}, "embedding": {0: "crops"}}
+    export(network, example, path, ["embedding"], axes)
+
+
+@torch.no_grad()
+def embeddings_of(network: nn.Module, album: Album) -> torch.Tensor:
+    """Raw embeddings [N, 512] of the first face of each picture of an album."""
+    device = next(network.parameters()).device
+    parts = []
+    for start in range(0, len(album), REPORT_BATCH):
+        part = slice(start, start + REPORT_BATCH)
+        faces = normalised(crops(album.images[part], album.keypoints[part, 0]))
+        parts.append(network(faces.to(device)).float().cpu())
+    return torch.cat(parts)
+
+
+def verify(network: nn.Module, album: Album) -> dict[str, Any]:
+    """How well embeddings tell people apart who were not in the training, over all pairs.
+
+    `same` and `different` are mean cosines; `accepted` is the share of pairs of one person above
+    the cosine that one pair in a hundred of two people exceeds; `by_styles` the same per styles.
+    """
+    raw = embeddings_of(network.eval(), album)
+    units = functional.normalize(raw)
+    upper = torch.triu(torch.ones(len(raw), len(raw), dtype=torch.bool), diagonal=1)
+    people = torch.from_numpy(album.identities[:, 0])
+    styles = torch.from_numpy(album.styles)
+    cosines, same = units @ units.T, people[:, None] == people[None]
+    threshold = float(np.quantile(cosines[upper & ~same].numpy(), 0.99))
+    by_styles = {}
+    for first in range(len(STYLES)):
+        for second in range(first, len(STYLES)):
+            match = (styles[:, None] == first) & (styles[None] == second)
+            pairs = cosines[same & (match | match.T) & upper]
+            if len(pairs):
+                figures = {"same": float(pairs.mean()), "accepted": _share(pairs, threshold)}
+                by_styles[f"{STYLES[first]}, {STYLES[second]}"] = figures
+    return {
+        "same": float(cosines[upper & same].mean()),
+        "different": float(cosines[upper & ~same].mean()),
+        "threshold": threshold,
+        "accepted": _share(cosines[upper & same], threshold),
+        "norm": float(raw.norm(dim=1).mean()),
+        "by_styles": by_styles,
+    }
+
+
+def _share(cosines: torch.Tensor, threshold: float) -> float:
+    return float((cosines > threshold).float().mean())
+
+
+def main() -> None:
+    """The command line."""
+    from .dataset import load_or_paint
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_loop_arguments(parser, steps=1100)
+    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.add_argument("--album-seed", type=int, default=1)
+    parser.set_defaults(batch=128, learning_rate=3e-3, ema_decay=0.99)
+    arguments = parser.parse_args()
+    folder = arguments.folder / "albums"
+    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    settings = RecogniserSettings(batch=arguments.batch)
+    report = train_recogniser(album, held_out, settings, loop_settings(arguments, NAME))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

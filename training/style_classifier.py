@@ -1,0 +1,182 @@
+"""Names the style and the background of a picture: tells whether a text was followed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .degradation import DegradationSettings, degrade
+from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
+from .onnx_files import export, finish
+from .world import BACKGROUNDS, HELD_OUT, STYLES
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+NAME = "style"
+FILE = "style.onnx"
+SIDE = 128
+"""Pixels of a side of the pictures that the network sees."""
+REPORT_BATCH = 100
+# Coarse sampling and rounding would take away what styles differ in.
+DAMAGE = DegradationSettings(smallest_scale=0.55, rounding=0.06)
+
+
+@dataclass(frozen=True)
+class StyleSettings:
+    """The network's sizes."""
+
+    batch: int = 64
+    widths: tuple[int, int, int, int] = (16, 32, 64, 96)
+    """Channels at 1/2, 1/4, 1/8 and 1/16 of the picture's side."""
+
+
+class StyleNetwork(nn.Module):
+    """[N, 3, 128, 128] RGB in 0..1 -> style logits [N, 5] and background logits [N, B]."""
+
+    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((3, *widths), widths, strict=False):
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(inplace=True),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.style = nn.Linear(widths[-1], len(STYLES))
+        self.background = nn.Linear(widths[-1], len(BACKGROUNDS))
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.features(pictures * 2 - 1).mean(dim=(2, 3))
+        return self.style(features), self.background(features)
+
+
+class AnySize(nn.Module):
+    """The network behind a resize of pictures [N, 3, H, W] to its own size."""
+
+    def __init__(self, network: StyleNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        fitted = functional.interpolate(pictures, (SIDE, SIDE), mode="bilinear")
+        return self.network(fitted)
+
+
+class StyleLoss:
+    """Draws degraded pictures of an album and compares both answers with its labels."""
+
+    def __init__(self, album: Album, settings: StyleSettings) -> None:
+        self.album = album
+        self.settings = settings
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, np.ndarray]:
+        """Pictures [batch, 3, 128, 128] in 0..1 and their places in the album."""
+        count = (self.settings.batch,)
+        chosen = torch.randint(len(self.album), count, generator=generator).numpy()
+        return degrade(pictures_of(self.album.images[chosen]), generator, DAMAGE), chosen
+
+    def __call__(
+        self, network: nn.Module, generator: torch.Generator
+    ) -> tuple[torch.Tensor, Tensors]:
+        """The loss of one batch."""
+        pictures, chosen = self.draw(generator)
+        device = next(network.parameters()).device
+        style, background = network(pictures.to(device))
+        styles = torch.from_numpy(self.album.styles[chosen]).to(device)
+        backgrounds = torch.from_numpy(self.album.backgrounds[chosen]).to(device)
+        style_loss = functional.cross_entropy(style.float(), styles)
+        background_loss = functional.cross_entropy(background.float(), backgrounds)
+        figures = {"style": style_loss.detach(), "background": background_loss.detach()}
+        return style_loss + background_loss, figures
+
+
+def pictures_of(images: np.ndarray) -> torch.Tensor:
+    """[N, H, W, 3] uint8 -> [N, 3, H, W] in 0..1."""
+    return torch.from_numpy(images).movedim(-1, 1).float() / 255
+
+
+def train_style_classifier(
+    album: Album, held_out: Album, settings: StyleSettings, loop: LoopSettings
+) -> dict[str, Any]:
+    """Train, write `style.onnx` and `report.json` into the loop's folder; give the report."""
+    torch.manual_seed(loop.seed)
+    loss = StyleLoss(album, settings)
+    network = StyleNetwork(settings.widths).to(memory_format=torch.channels_last)
+    averages = train(network, loss, loop)
+    finish(network, averages, _inputs(loss, 30))
+    report = {"as painted": accuracy(network, held_out, None)}
+    report["degraded"] = accuracy(network, held_out, DAMAGE)
+    write_style_classifier(network, loop.folder / FILE)
+    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return report
+
+
+def _inputs(loss: StyleLoss, count: int) -> Iterator[torch.Tensor]:
+    for number in range(count):
+        yield loss.draw(torch.Generator().manual_seed(number))[0]
+
+
+def write_style_classifier(network: StyleNetwork, path: Path) -> None:
+    """Write the ONNX file: `pictures` of any number and size -> `style`, `background` logits."""
+    example = torch.zeros(2, 3, SIDE + 64, SIDE)
+    axes = {
+        "pictures": {0: "count", 2: "height", 3: "width"},
+        "style": {0: "count"},
+        "background": {0: "count"},
+    }
+    export(AnySize(network), example, path, ["style", "background"], axes, "pictures")
+
+
+@torch.no_grad()
+def accuracy(
+    network: nn.Module, album: Album, damage: DegradationSettings | None
+) -> dict[str, float]:
+    """Shares of an album's pictures with the right style and the right background."""
+    network.eval()
+    generator = torch.Generator().manual_seed(0)
+    device = next(network.parameters()).device
+    right = {"style": 0, "background": 0}
+    for start in range(0, len(album), REPORT_BATCH):
+        part = slice(start, start + REPORT_BATCH)
+        pictures = pictures_of(album.images[part])
+        if damage:
+            pictures = degrade(pictures, generator, damage)
+        style, background = network(pictures.to(device))
+        right["style"] += int((style.argmax(1).cpu().numpy() == album.styles[part]).sum())
+        hits = background.argmax(1).cpu().numpy() == album.backgrounds[part]
+        right["background"] += int(hits.sum())
+    return {name: count / len(album) for name, count in right.items()}
+
+
+def main() -> None:
+    """The command line."""
+    from .dataset import load_or_paint
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_loop_arguments(parser, steps=600)
+    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.add_argument("--album-seed", type=int, default=1)
+    parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
+    arguments = parser.parse_args()
+    folder = arguments.folder / "albums"
+    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    settings = StyleSettings(batch=arguments.batch)
+    report = train_style_classifier(album, held_out, settings, loop_settings(arguments, NAME))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
