@@ -27,3 +27,15 @@ class IncompatibleModelError(InstantIDError):
 
 class SettingError(InstantIDError):
     """A widget value, or a combination of values, that has no meaning."""
+
+
+class DownloadError(InstantIDError):
+    """A model file that could not be fetched, or that was not the published one."""
+
+
+class DownloadCancelledError(InstantIDError):
+    """A download that somebody stopped; what had come is kept for the next time."""
+
+
+class ArchiveError(InstantIDError):
+    """An archive that does not hold what it should, or holds what it should not."""

@@ -61,13 +61,18 @@ class LoadAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "adapter_name",
-                    options=paths.adapter_names(),
+                    options=paths.adapter_choices(),
                     tooltip="File in models/instantid: ip-adapter.bin as published, or the same as "
                     "safetensors.",
                 )
             ],
             outputs=[sockets.Adapter.Output(display_name="adapter")],
         )
+
+    @classmethod
+    def validate_inputs(cls, adapter_name: str | None) -> bool | str:
+        """Takes the place of the host's "value not in list". A linked name is not known yet."""
+        return True if adapter_name is None else paths.explain_adapter(adapter_name) or True
 
     @classmethod
     def execute(cls, adapter_name: str) -> io.NodeOutput:

@@ -9,6 +9,13 @@ import folder_paths
 
 ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
+CONTROL_NETS = "controlnet"
+NO_ADAPTER = "no file found - see Get InstantID models"
+"""What the choice of adapters shows when there is none."""
+HOW_TO_GET = (
+    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in the "
+    "pack's folder, gets the published one."
+)
 ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 
 
@@ -41,3 +48,34 @@ def adapter_path(name: str) -> str:
 def face_model_roots() -> list[Path]:
     """Folders in which model packs of insightface may lie."""
     return [Path(folder) for folder in folder_paths.get_folder_paths(FACE_MODELS)]
+
+
+def model_roots() -> dict[str, list[Path]]:
+    """Folders for each kind of published file, as ComfyUI searches them.
+
+    The first is where downloads go: ComfyUI's own, or the user's where extra_model_paths.yaml has
+    `is_default`, or names a kind that ComfyUI itself does not have.
+    """
+    return {
+        kind: [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
+        for kind in (ADAPTERS, CONTROL_NETS, FACE_MODELS)
+    }
+
+
+def adapter_choices() -> list[str]:
+    """Adapter files to choose from; where there are none, one entry that says so."""
+    return adapter_names() or [NO_ADAPTER]
+
+
+def explain_adapter(name: str) -> str | None:
+    """Why there is no such adapter file and what to do, or None when there is one."""
+    names = adapter_names()
+    if name in names:
+        return None
+    folders = "; ".join(folder_paths.get_folder_paths(ADAPTERS))
+    if not names:
+        return f"Expected an adapter file in {folders}; found none. {HOW_TO_GET}"
+    return (
+        f"Expected the adapter file {name} in {folders}; found {', '.join(names)}. Choose one of "
+        f"these. {HOW_TO_GET}"
+    )

@@ -1,0 +1,50 @@
+"""From a published download to its files in a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from .archives import unpack
+from .downloads import Manners, Progress, Wanted, download, require_space, sha256_of
+from .errors import DownloadCancelledError, DownloadError
+from .model_files import Download, address
+
+
+def fetch(
+    item: Download, root: Path, mirror: str | None, progress: Progress, manners: Manners
+) -> list[Path]:
+    """Put the files of a download below `root`, a folder of its kind, and return where they are.
+
+    Files of the same names are replaced, once the new ones are whole. An archive is removed after
+    unpacking. Raises DownloadError, ArchiveError, DownloadCancelledError and SettingError.
+    """
+    wanted = Wanted(address(item, mirror), item.size, item.sha256)
+    targets = {file.path(root): file for file in item.files}
+    if not item.archive:
+        (target,) = targets
+        download(wanted, target, progress, manners)
+        return [target]
+    archive = next(iter(targets)).with_name(PurePosixPath(urlsplit(item.url).path).name)
+    if not _is_whole(wanted, archive, manners):
+        download(wanted, archive, progress, manners)
+    try:
+        require_space(archive.parent, item.unpacked, manners.free)
+        unpack(archive, targets, manners.cancelled)
+        archive.unlink()
+    except OSError as error:
+        raise DownloadError(
+            f"{archive} cannot be unpacked ({error}). Check that its folder is writable and that "
+            "the disk has room; the archive is kept."
+        ) from error
+    return list(targets)
+
+
+def _is_whole(wanted: Wanted, archive: Path, manners: Manners) -> bool:
+    """Whether an earlier call fetched the archive and did not come to unpack it."""
+    if not archive.is_file() or archive.stat().st_size != wanted.size:
+        return False
+    found = sha256_of(archive, manners.cancelled)
+    if not found:
+        raise DownloadCancelledError(f"Checking {archive.name} was stopped.")
+    return found == wanted.sha256

@@ -1,0 +1,159 @@
+"""The pack's routes on ComfyUI's server: list the published files, fetch them, stop.
+
+A request names entries of the pack's own list and nothing else: no part of it reaches a path or a
+URL. The mirror is the server's environment variable. Every route wants a request of the page that
+the same server gave; ComfyUI's own check lets pages of another port on the same machine through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from ...instantid_core.downloads import Manners, Progress
+from ...instantid_core.errors import DownloadError, SettingError
+from ...instantid_core.model_fetch import fetch
+from ...instantid_core.model_files import MIRROR_VARIABLE, Download, chosen, published
+from ...instantid_core.model_inventory import Found, Item, take_stock
+from ...instantid_core.model_job import DownloadJob
+from . import paths
+
+PREFIX = "/instantid_compose/models"
+EVENT = "instantid_compose.models"
+HEADER = "X-InstantID-Compose"
+"""Must be there. A page of another site cannot send it without asking the server first, and the
+server does not allow it."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def register_model_routes() -> None:
+    """Add the routes to ComfyUI's server. Does nothing where nodes are loaded without one."""
+    module = sys.modules.get("server")
+    server = getattr(getattr(module, "PromptServer", None), "instance", None)
+    if server is None or any(getattr(route, "path", "") == PREFIX for route in server.routes):
+        # A second copy of the pack must not stop the server, which takes each route once.
+        return
+    handlers = ModelRoutes(lambda state: server.send_sync(EVENT, state))
+    server.routes.get(PREFIX)(same_origin(handlers.listing))
+    server.routes.get(f"{PREFIX}/progress")(same_origin(handlers.progress))
+    server.routes.post(f"{PREFIX}/download")(same_origin(handlers.download))
+    server.routes.post(f"{PREFIX}/cancel")(same_origin(handlers.cancel))
+
+
+def same_origin(handler: Handler) -> Handler:
+    """The handler, for requests of a page that this server itself gave."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if HEADER not in request.headers or not _comes_from_here(request):
+            return refusal(
+                403,
+                "Only ComfyUI's own page may ask for this. Open ComfyUI at the address that the "
+                f"request goes to, and send the header {HEADER}.",
+            )
+        return await handler(request)
+
+    return guarded
+
+
+def _comes_from_here(request: web.Request) -> bool:
+    # Browsers set both headers themselves and let no script change them; other programs send none.
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+
+
+def refusal(status: int, sentence: str) -> web.Response:
+    """An answer that says what is wrong."""
+    return web.json_response({"error": sentence}, status=status)
+
+
+class ModelRoutes:
+    """The handlers, and the one job they share: made once, when the pack is loaded."""
+
+    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
+        self._downloads = published()
+        self._job = DownloadJob(fetch_into_model_folder, report)
+
+    async def listing(self, _request: web.Request) -> web.Response:
+        """GET: every published file, whether it is there, and what runs."""
+        items = await asyncio.to_thread(take_stock, self._downloads, paths.model_roots())
+        answer = {
+            "models": [described(item) for item in items],
+            "mirror": os.environ.get(MIRROR_VARIABLE) or None,
+            "job": self._job.state(),
+        }
+        return web.json_response(answer)
+
+    async def progress(self, _request: web.Request) -> web.Response:
+        """GET: what runs, as the events tell it."""
+        return web.json_response(self._job.state())
+
+    async def download(self, request: web.Request) -> web.Response:
+        """POST {"ids": [...]}: fetch these entries of the list."""
+        try:
+            downloads = chosen(self._downloads, await _ids(request))
+            self._job.start(downloads)
+        except SettingError as error:
+            return refusal(400, str(error))
+        except DownloadError as error:
+            return refusal(409, str(error))
+        return web.json_response(self._job.state(), status=202)
+
+    async def cancel(self, _request: web.Request) -> web.Response:
+        """POST: stop; what has come is kept."""
+        self._job.cancel()
+        return web.json_response(self._job.state())
+
+
+async def _ids(request: web.Request) -> list[str]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise SettingError(f"Expected JSON such as {{'ids': ['adapter']}}: {error}.") from error
+    ids = body.get("ids") if isinstance(body, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+        raise SettingError("Expected JSON such as {'ids': ['adapter']}, with a list of names.")
+    return ids
+
+
+def fetch_into_model_folder(item: Download, progress: Progress, cancelled: threading.Event) -> None:
+    """Fetch one published download into the first folder that ComfyUI has for its kind."""
+    root = paths.model_roots()[item.kind][0]
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    fetch(item, root, mirror, progress, Manners(cancelled=cancelled))
+
+
+def described(item: Item) -> dict[str, Any]:
+    """Plain values of one entry, for the page."""
+    download = item.download
+    return {
+        "id": download.id,
+        "title": download.title,
+        "kind": download.kind,
+        "state": item.state.value,
+        "complete": item.complete,
+        "size": download.size,
+        "licence": download.licence,
+        "source": download.source,
+        "files": [_described_file(found) for found in item.files],
+    }
+
+
+def _described_file(found: Found) -> dict[str, Any]:
+    return {
+        "name": found.file.name,
+        "folder": str(found.path.parent),
+        "state": found.state.value,
+        "size": found.file.size,
+        "detail": found.detail,
+    }

@@ -1,0 +1,217 @@
+"""The models manager in a real editor: seen, worked by keyboard and mouse, and never on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from harness.browser import Editor
+from harness.model_server import Served
+from harness.model_site import LIMIT, Site, site_without_models
+from harness.small_files import SMALL
+from playwright.sync_api import Locator, expect
+
+COMMAND = "InstantIDCompose.GetModels"
+MILLISECONDS = LIMIT * 1000
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory) -> Iterator[Site]:
+    with site_without_models(tmp_path_factory.mktemp("without_models")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(site) -> Site:
+    """In place of the server with models."""
+    return site
+
+
+def opened(editor: Editor) -> Locator:
+    """The dialog, opened by its command."""
+    editor.page.evaluate("(id) => window.app.extensionManager.command.execute(id)", COMMAND)
+    dialog = editor.page.get_by_role("dialog", name="InstantID models")
+    expect(dialog.get_by_role("row")).to_have_count(4, timeout=MILLISECONDS)
+    return dialog
+
+
+def row(dialog: Locator, title: str) -> Locator:
+    return dialog.get_by_role("row").filter(has_text=title)
+
+
+def served(site: Site, end: str) -> Served:
+    return next(file for path, file in site.mirror.files.items() if path.endswith(end))
+
+
+def test_the_menu_has_the_entry(canvas_editor):
+    page = canvas_editor.page
+    page.get_by_label("ComfyUI menu").or_(page.locator(".comfyui-logo")).first.click()
+    page.get_by_text("Extensions", exact=True).first.hover()
+    page.get_by_text("Get InstantID models").first.click()
+    expect(page.get_by_role("dialog", name="InstantID models")).to_be_visible()
+
+
+def test_the_list_shows_what_goes_where(canvas_editor, site):
+    dialog = opened(canvas_editor)
+    adapter = row(dialog, "InstantID image adapter")
+    for text in ("ip-adapter.bin", str(site.elsewhere), "non-commercial", "missing"):
+        expect(adapter).to_contain_text(text)
+    expect(adapter.get_by_role("progressbar")).to_be_hidden()
+    link = adapter.get_by_role("link")
+    expect(link).to_have_attribute("href", "https://huggingface.co/InstantX/InstantID")
+    expect(dialog.get_by_role("checkbox", checked=True)).to_have_count(3)
+    expect(dialog).to_contain_text(site.mirror.url)
+    canvas_editor.photograph("model_manager")
+    assert not any(file.requests for file in site.mirror.files.values())
+
+
+def test_nothing_chosen_nothing_to_press(canvas_editor):
+    dialog = opened(canvas_editor)
+    for box in dialog.get_by_role("checkbox").all():
+        box.uncheck()
+    expect(dialog.get_by_role("button", name="Download", exact=True)).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Stop download")).to_be_disabled()
+
+
+def test_the_keyboard_is_enough(canvas_editor):
+    dialog, page = opened(canvas_editor), canvas_editor.page
+    graph = page.evaluate("() => JSON.stringify(window.app.rootGraph.serialize().nodes)")
+    visited = set()
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        visited.add(
+            page.evaluate(
+                "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+            )
+        )
+    assert {"Get IdentityNet, a ControlNet", "Close"} <= visited
+    assert any(name.startswith("Download") for name in visited)
+    page.keyboard.press("Delete")
+    page.keyboard.press("Control+a")
+    assert graph == page.evaluate("() => JSON.stringify(window.app.rootGraph.serialize().nodes)"), (
+        "keys in the dialog do not reach the graph"
+    )
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_at_200_percent_everything_can_be_reached(open_editor):
+    editor = open_editor("canvas", viewport={"width": 720, "height": 450}, device_scale_factor=2)
+    dialog = opened(editor)
+    for name in ("Download", "Stop download", "Close"):
+        button = dialog.get_by_role("button", name=name).first
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 720
+        assert box["y"] + box["height"] <= 450
+    assert dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth"), "only the table scrolls"
+    editor.photograph("model_manager_zoomed")
+
+
+def test_an_error_is_a_sentence_in_its_row(canvas_editor, site):
+    served(site, ".zip").failures = [404]
+    dialog = opened(canvas_editor)
+    for box in dialog.get_by_role("checkbox").all()[:2]:
+        box.uncheck()
+    dialog.get_by_role("button", name="Download").first.click()
+    faces = row(dialog, "antelopev2")
+    expect(faces).to_contain_text("the server answers 404", timeout=MILLISECONDS)
+    expect(faces).to_contain_text("failed")
+    assert not site.written()
+
+
+def test_text_of_the_server_is_never_markup(canvas_editor):
+    page = canvas_editor.page
+    page.route(
+        "**/instantid_compose/models",
+        lambda route: route.fulfill(
+            json={
+                "models": [
+                    {
+                        "id": "x",
+                        "title": "<img src=x onerror=window.hacked=1>",
+                        "state": "missing",
+                        "complete": False,
+                        "size": 5,
+                        "licence": "<b>l</b>",
+                        "source": "javascript:window.hacked=1",
+                        "files": [{"name": "<i>", "folder": "<u>", "detail": "<s>"}],
+                    }
+                ],
+                "mirror": None,
+                "job": {"running": False, "tasks": [], "at": 0},
+            }
+        ),
+    )
+    page.evaluate("(id) => window.app.extensionManager.command.execute(id)", COMMAND)
+    dialog = page.get_by_role("dialog", name="InstantID models")
+    expect(dialog).to_contain_text("<img src=x onerror=window.hacked=1>")
+    expect(dialog).to_contain_text("<u>")
+    expect(dialog.locator("img, b, i, u, s")).to_have_count(0)
+    expect(dialog.get_by_role("link")).to_have_count(0)
+    assert page.evaluate("() => window.hacked") is None
+
+
+def test_a_loader_without_a_file_leads_to_the_dialog(editor):
+    hint = editor.page.get_by_role("status").filter(has_text="InstantID lacks model files")
+    editor.add("InstantIDLoadAdapter")
+    expect(hint).to_be_visible()
+    editor.photograph("model_hint")
+    hint.get_by_role("button", name="Get InstantID models").click()
+    expect(editor.page.get_by_role("dialog", name="InstantID models")).to_be_visible()
+    expect(hint).to_be_hidden()
+
+
+def test_a_refused_run_leads_to_the_dialog_too(canvas_editor):
+    loader = canvas_editor.add("ControlNetLoader")
+    canvas_editor.set_value(loader, "control_net_name", "instantid/ours.safetensors")
+    shown = canvas_editor.add("PreviewAny", 300)
+    canvas_editor.connect(loader, 0, shown, "source")
+    canvas_editor.run()
+    hint = canvas_editor.page.get_by_role("status").filter(has_text="lacks model files")
+    expect(hint).to_be_visible(timeout=MILLISECONDS)
+    hint.get_by_role("button", name="Not now").click()
+    expect(hint).to_be_hidden()
+
+
+# From here on there are files.
+
+
+def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
+    loader = canvas_editor.add("InstantIDLoadAdapter")
+    assert "Get InstantID models" in canvas_editor.value(loader, "adapter_name")
+    file = served(site, "ip-adapter.bin")
+    file.hold_after = 50_000
+    dialog = opened(canvas_editor)
+    for box in dialog.get_by_role("checkbox").all()[1:]:
+        box.uncheck()
+    dialog.get_by_role("button", name="Download").first.click()
+    assert file.held.wait(LIMIT)
+    adapter = row(dialog, "InstantID image adapter")
+    expect(adapter.get_by_role("progressbar")).to_be_visible(timeout=MILLISECONDS)
+    canvas_editor.photograph("model_progress")
+    # A reloaded page shows the same download, and can stop it.
+    canvas_editor.reload()
+    dialog = opened(canvas_editor)
+    adapter = row(dialog, "InstantID image adapter")
+    expect(adapter).to_contain_text("downloading")
+    dialog.get_by_role("button", name="Stop download").click()
+    file.release.set()
+    expect(adapter).to_contain_text("what has come is kept", timeout=MILLISECONDS)
+    assert "ip-adapter.bin" not in site.written()
+    canvas_editor.page.evaluate("() => window.app.graph.clear()")
+    loader = canvas_editor.add("InstantIDLoadAdapter")
+    for box in dialog.get_by_role("checkbox").all()[1:]:
+        box.uncheck()
+    dialog.get_by_role("checkbox").first.check()
+    dialog.get_by_role("button", name="Download").first.click()
+    expect(adapter).to_contain_text("there", timeout=MILLISECONDS)
+    assert (site.elsewhere / "ip-adapter.bin").read_bytes() == SMALL["adapter"]
+    canvas_editor.page.wait_for_function(
+        """(id) => window.app.graph.getNodeById(id).widgets
+            .find((widget) => widget.name === "adapter_name").value === "ip-adapter.bin" """,
+        arg=loader,
+        timeout=MILLISECONDS,
+    )
