@@ -106,7 +106,7 @@ def train_autoencoder(arguments: argparse.Namespace) -> None:
     albums = load_albums(arguments.folder, album_sizes(arguments))
     images = {kind: torch.from_numpy(album.images) for kind, album in albums.items()}
     counts = {kind: len(album) for kind, album in images.items()}
-    weights = LossWeights()
+    weights = LossWeights(divergence=arguments.divergence)
     network = channels_last(Autoencoder())
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
@@ -144,6 +144,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=3000)
     add_album_arguments(parser, AlbumSizes())
+    parser.add_argument(
+        "--divergence",
+        type=float,
+        default=LossWeights.divergence,
+        help="weight of the Kullback-Leibler term; smaller keeps more detail",
+    )
     train_autoencoder(parser.parse_args())
 
 

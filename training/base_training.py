@@ -16,7 +16,7 @@ from torch import nn
 
 from .autoencoder_training import encode_all, load_autoencoder
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
-from .diffusion import add_noise, noise_loss, size_numbers
+from .diffusion import add_noise, noise_loss, offset_noise, size_numbers
 from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
 from .networks.autoencoder import FACTOR, SCALE
 from .networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
@@ -120,7 +120,7 @@ def train_base(arguments: argparse.Namespace) -> None:
         bucket = buckets[kind]
         latents, tokens = bucket.latents[indices], bucket.tokens[indices]
         kept = torch.rand(len(indices), 1, generator=generator) >= CAPTION_DROPOUT
-        noise = torch.randn(latents.shape, generator=generator)
+        noise = offset_noise(latents.shape, arguments.noise_offset, generator)
         timesteps = torch.randint(TIMESTEPS, (len(indices),), generator=generator)
         sizes = size_numbers(*bucket.extent, len(indices))
         # Token 0 is no word, so the empty caption is all zeros.
@@ -135,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=3500)
     add_album_arguments(parser, AlbumSizes())
+    parser.add_argument("--noise-offset", type=float, default=0.15)
     parser.set_defaults(batch=32)
     train_base(parser.parse_args())
 

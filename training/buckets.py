@@ -41,7 +41,7 @@ def load_album(folder: Path, kind: str, sizes: AlbumSizes) -> Album:
     size = SQUARE if kind == "single" else WIDE
     people = 2 if kind == "pairs" else 1
     count = getattr(sizes, kind)
-    return load_or_paint(folder / "albums" / kind, count, sizes.seed, size=size, people=people)
+    return load_or_paint(folder / "albums", count, sizes.seed, size=size, people=people)
 
 
 def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:

@@ -51,7 +51,7 @@ class DetectorSettings:
     batch: int = 24
     widths: tuple[int, int, int, int] = (24, 48, 96, 96)
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the pooled picture's side."""
-    offsets: float = 4.0
+    offsets: float = 8.0
     """Weight of the box's and the keypoints' error beside the score's."""
 
 

@@ -21,12 +21,11 @@ from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
-from .diffusion import add_noise, noise_loss, size_numbers
+from .diffusion import add_noise, draw_timesteps, noise_loss, offset_noise, size_numbers
 from .face_embeddings import album_embeddings
 from .foundation import Foundation, Text, load_foundation
 from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
 from .networks.autoencoder import FACTOR
-from .networks.denoiser import TIMESTEPS
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -112,8 +111,8 @@ def train_instantid(arguments: argparse.Namespace) -> None:
         kind, indices = choose(counts, arguments.batch, generator)
         album, batch = portraits[kind], len(indices)
         latents = album.latents[indices]
-        noise = torch.randn(latents.shape, generator=generator)
-        timesteps = torch.randint(TIMESTEPS, (batch,), generator=generator)
+        noise = offset_noise(latents.shape, arguments.noise_offset, generator)
+        timesteps = draw_timesteps(batch, arguments.timesteps == "cubic", generator)
         known = torch.rand(batch, 1, generator=generator) >= arguments.zero_embedding_rate
         found = network(
             add_noise(latents, noise, timesteps),
@@ -144,6 +143,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=3000)
     add_album_arguments(parser, AlbumSizes())
+    parser.add_argument("--noise-offset", type=float, default=0.15)
+    parser.add_argument("--timesteps", choices=("uniform", "cubic"), default="cubic")
     parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
     parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
     parser.add_argument(

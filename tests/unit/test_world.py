@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_the_face_has_the_size_that_was_asked_for():
 
 def test_styles_change_the_picture_and_not_the_keypoints():
     paintings = [paint(portrait(style=style)) for style in STYLES]
-    for first, second in zip(paintings, paintings[1:], strict=False):
+    for first, second in itertools.pairwise(paintings):
         assert np.array_equal(first.keypoints, second.keypoints)
         assert np.abs(first.image.astype(int) - second.image).mean() > 5
 

@@ -1,0 +1,180 @@
+"""The training code: what it trains, what it leaves alone, and that it can go on where it stopped.
+
+diffusers' own scheduler and networks are what it is held against.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import nn
+
+from training.adapter_network import AdapterSettings, InstantID, cross_attention_names
+from training.autoencoder_training import pyramid_loss
+from training.diffusion import add_noise, noise_loss, size_numbers
+from training.loop import LoopSettings, train
+from training.networks.autoencoder import SCALE, Autoencoder
+from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
+from training.networks.denoiser import TIMESTEPS, DenoiserConfig
+
+SMALL = DenoiserConfig(widths=(64, 64, 64), context_dim=32)
+SIZE = (2, 4, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def unet() -> UNet2DConditionModel:
+    torch.manual_seed(0)
+    return UNet2DConditionModel(**SMALL.unet)
+
+
+@pytest.fixture
+def model(unet: UNet2DConditionModel) -> InstantID:
+    torch.manual_seed(1)
+    return InstantID(unet, AdapterSettings(width=64, depth=1, tokens=4))
+
+
+def inputs(text_seed: int = 0) -> dict:
+    """The arguments of one prediction; only the text's context depends on `text_seed`."""
+    generator = torch.Generator().manual_seed(7)
+    noisy = torch.randn(SIZE, generator=generator)
+    pooled = torch.randn(2, SMALL.pooled_width, generator=generator)
+    embeddings = torch.randn(2, 512, generator=generator)
+    hints = torch.rand(2, 3, 64, 64, generator=generator)
+    context = torch.randn(2, 5, 32, generator=torch.Generator().manual_seed(text_seed))
+    return {
+        "noisy": noisy,
+        "timesteps": torch.tensor([10, 700]),
+        "text": (context, pooled),
+        "sizes": size_numbers(64, 64, 2),
+        "embeddings": embeddings,
+        "hints": hints,
+    }
+
+
+def open_zero_convolutions(model: InstantID) -> None:
+    """A new IdentityNet says nothing at all; give it a voice."""
+    for name, value in model.identity_net.named_parameters():
+        if "controlnet_down_blocks" in name or "controlnet_mid_block" in name:
+            torch.nn.init.normal_(value, std=0.1, generator=torch.Generator().manual_seed(3))
+
+
+def test_a_training_step_moves_adapter_and_identity_net_alone(model: InstantID):
+    open_zero_convolutions(model)
+    base = {name: value.clone() for name, value in model.unet.state_dict().items()}
+    loss = model(**inputs()).square().mean()
+    loss.backward()
+    trained = {name for name, value in model.named_parameters() if value.requires_grad}
+    moved = {name for name, value in model.named_parameters() if value.grad is not None}
+    assert trained == moved
+    assert {name.split(".")[0] for name in trained} == {"adapter", "identity_net"}
+    assert all(torch.equal(value, base[name]) for name, value in model.unet.state_dict().items())
+
+
+def test_identity_net_sees_no_text(model: InstantID):
+    open_zero_convolutions(model)
+    seen = []
+    hook = model.identity_net.register_forward_hook(lambda _, __, out: seen.append(out))
+    with torch.no_grad():
+        first, second = model(**inputs(text_seed=0)), model(**inputs(text_seed=1))
+    hook.remove()
+    for one, other in zip([*seen[0][0], seen[0][1]], [*seen[1][0], seen[1][1]], strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(first, second)
+
+
+def test_a_new_identity_net_changes_nothing(model: InstantID):
+    with torch.no_grad():
+        given = inputs()
+        first = model(**given)
+        given["hints"] = 1 - given["hints"]
+        assert torch.equal(first, model(**given))
+
+
+def test_there_are_keys_and_values_for_every_site(unet: UNet2DConditionModel, model: InstantID):
+    sites = [name for name in unet.attn_processors if "attn2" in name]
+    assert len(cross_attention_names(unet)) == len(sites) == len(model.adapter.to_k)
+
+
+def test_noise_is_added_as_diffusers_adds_it():
+    scheduler = DDPMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
+    )
+    latents, noise = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(0))
+    for timesteps in (torch.tensor([0, 999]), torch.tensor([250, 500])):
+        theirs = scheduler.add_noise(latents, noise, timesteps)
+        # Their table is in float32 throughout, ours multiplies in float64.
+        assert torch.allclose(add_noise(latents, noise, timesteps), theirs, atol=2e-6)
+
+
+def test_the_loss_is_the_error_of_the_noise():
+    found, noise = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(0))
+    loss, quarters = noise_loss(found, noise, torch.tensor([10, TIMESTEPS - 1]))
+    assert loss == pytest.approx(torch.nn.functional.mse_loss(found, noise).item(), rel=1e-6)
+    assert set(quarters) == {"quarter_1", "quarter_4"}
+
+
+class Line(nn.Module):
+    """The least that can be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+
+def line_loss(network: nn.Module, generator: torch.Generator):
+    x = torch.randn(16, 3, generator=generator)
+    return (network.get_submodule("layer")(x) - x.sum(1, keepdim=True)).square().mean(), {}
+
+
+def settings(folder: Path, steps: int) -> LoopSettings:
+    # The rate is constant, so that a shorter run is a part of a longer one.
+    return LoopSettings(
+        folder, steps, warmup=0, final_rate=1.0, mixed_precision="no", checkpoint_every=3
+    )
+
+
+def test_an_interrupted_training_goes_on_exactly(tmp_path: Path):
+    torch.manual_seed(0)
+    whole = Line()
+    start = {name: value.clone() for name, value in whole.state_dict().items()}
+    expected = train(whole, line_loss, settings(tmp_path / "whole", 6))
+    first, second = Line(), Line()
+    first.load_state_dict(start)
+    train(first, line_loss, settings(tmp_path / "parts", 3))
+    found = train(second, line_loss, settings(tmp_path / "parts", 6))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert torch.equal(second.layer.weight, whole.layer.weight)
+    assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_latents_come_back_normalised():
+    torch.manual_seed(0)
+    autoencoder = Autoencoder().eval()
+    pictures = torch.rand(4, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        raw = autoencoder.posterior(pictures)[0]
+        autoencoder.set_statistics(raw.mean((0, 2, 3)), raw.std((0, 2, 3)))
+        latents = autoencoder.encode(pictures) * SCALE
+        assert latents.std((0, 2, 3)).sub(1).abs().max() < 1e-4
+        again = autoencoder.decode(autoencoder.encode(pictures))
+        assert torch.allclose(again, autoencoder.reconstruct(raw).clamp(-1, 1), atol=1e-5)
+
+
+def test_the_pyramid_counts_edges_that_a_mean_forgets():
+    flat = torch.zeros(1, 3, 16, 16)
+    stripes = flat.clone()
+    stripes[..., ::2] = 1.0
+    evenly = torch.full_like(flat, 0.5)
+    assert pyramid_loss(stripes, flat, 2) > pyramid_loss(evenly, flat, 2)
+
+
+def test_unknown_words_are_words_and_the_empty_text_is_none():
+    words = vocabulary(["a night portrait of a person, beach background"])
+    encoder = CaptionEncoder(CaptionConfig(words=words, width=32, pooled_width=8))
+    known, unknown = encoder.tokenize("night portrait"), encoder.tokenize("night spaceship")
+    assert known[0] == unknown[0]
+    assert known[1] != unknown[1] != 0
+    assert set(encoder.tokenize("")) == {0}
