@@ -24,6 +24,7 @@ from .curves import draw_curves
 Tensors = dict[str, torch.Tensor]
 Loss = Callable[[nn.Module, torch.Generator], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 """The network and this step's generator -> the loss, and figures for the log."""
+Pace = Callable[[str], float]
 STATE_FILE = "state.pt"
 WEIGHTS_FILE = "weights.pt"
 LOG_FILE = "log.csv"
@@ -78,15 +79,23 @@ class Average:
             value.lerp_(parameters[name].detach(), 1 - decay)
 
 
-def train(network: nn.Module, loss_of: Loss, settings: LoopSettings) -> Tensors:
+def steady(_name: str) -> float:
+    """Every parameter at the same learning rate."""
+    return 1.0
+
+
+def train(
+    network: nn.Module, loss_of: Loss, settings: LoopSettings, pace: Pace = steady
+) -> Tensors:
     """Train those parameters of `network` that ask for gradients; resume where the folder says.
 
-    Returns their moving average by name, and writes it to `weights.pt` in the folder.
+    pace: what a parameter's learning rate is multiplied by, from its name. Returns the moving
+    average of the trained parameters by name, and writes it to `weights.pt` in the folder.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     settings.folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(network, settings)
+    run = _Run(network, settings, pace)
     log = _Log(settings, run.step)
     while run.step < settings.steps:
         losses = run.advance(loss_of)
@@ -98,16 +107,24 @@ def train(network: nn.Module, loss_of: Loss, settings: LoopSettings) -> Tensors:
     return run.average.values
 
 
+def _groups(network: nn.Module, pace: Pace) -> list[dict[str, Any]]:
+    """Parameter groups of the optimiser, one for each pace."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, value in network.named_parameters():
+        if value.requires_grad:
+            groups.setdefault(pace(name), []).append(value)
+    return [{"params": values, "pace": factor} for factor, values in groups.items()]
+
+
 class _Run:
     """Network, optimiser and average at some step, and their file."""
 
-    def __init__(self, network: nn.Module, settings: LoopSettings) -> None:
+    def __init__(self, network: nn.Module, settings: LoopSettings, pace: Pace) -> None:
         self.settings = settings
         self.step = 0
         self.accelerator = Accelerator(mixed_precision=settings.mixed_precision)
-        trained = [value for value in network.parameters() if value.requires_grad]
         optimiser = torch.optim.AdamW(
-            trained, settings.learning_rate, weight_decay=settings.weight_decay
+            _groups(network, pace), settings.learning_rate, weight_decay=settings.weight_decay
         )
         prepared: Any = self.accelerator.prepare(network, optimiser)
         self.network, self.optimiser = prepared
@@ -117,7 +134,7 @@ class _Run:
     def advance(self, loss_of: Loss) -> dict[str, float]:
         """One step of the optimiser; returns the mean of each loss over its batches."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step)
+            group["lr"] = self.settings.rate(self.step) * group["pace"]
         parts: list[dict[str, torch.Tensor]] = []
         for number in range(self.settings.accumulation):
             seed = self.settings.seed * 1_000_003 + self.step * self.settings.accumulation + number

@@ -21,13 +21,19 @@ IDENTITY_NET = "small_world.safetensors"
 STYLE_CLASSIFIER = FILES / "style.onnx"
 CHECKPOINT_NODE = "SmallWorldCheckpoint"
 PLACES = {
-    "base.safetensors": f"checkpoints/{BASE_MODEL}",
+    "small_world.safetensors": f"checkpoints/{BASE_MODEL}",
     "ip-adapter.bin": f"instantid/{ADAPTER}",
     "identity_net.safetensors": f"controlnet/{IDENTITY_NET}",
     "scrfd_10g_bnkps.onnx": "insightface/models/antelopev2/scrfd_10g_bnkps.onnx",
     "glintr100.onnx": "insightface/models/antelopev2/glintr100.onnx",
 }
 """Files of the world and where ComfyUI looks for them below a models folder."""
+
+
+def missing() -> list[str]:
+    """Files that training has yet to give."""
+    names = (*PLACES, STYLE_CLASSIFIER.name)
+    return [name for name in names if not (FILES / name).is_file()]
 
 
 def lay_out(models: Path) -> Path:

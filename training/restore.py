@@ -1,0 +1,70 @@
+"""Put the frozen models of the shipped small world back into a run's folder, so that InstantID can
+be trained on them again: `python -m training.restore --files tests/data/small_world --run RUN`,
+with ComfyUI's source on the import path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from . import autoencoder_training, base_training, recogniser
+from .export import BASE_FILE, unet_names
+from .loop import WEIGHTS_FILE
+from .networks.denoiser import DenoiserConfig
+
+Tensors = dict[str, torch.Tensor]
+STATISTICS = ("latent_mean", "latent_deviation")
+
+
+def part_of(weights: Tensors, prefix: str) -> Tensors:
+    """The tensors behind a prefix, in float32."""
+    return {
+        name[len(prefix) :]: value.float()
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
+
+
+def base_weights(weights: Tensors) -> Tensors:
+    """UNet and caption encoder in the training's names."""
+    ours = {ldm: name for name, ldm in unet_names(DenoiserConfig()).items()}
+    unet = part_of(weights, "model.diffusion_model.")
+    captions = part_of(weights, "caption_encoder.")
+    return {f"unet.{ours[name]}": value for name, value in unet.items()} | {
+        f"caption_encoder.{name}": value for name, value in captions.items()
+    }
+
+
+def restore(files: Path, run: Path) -> None:
+    """Write what `load_base`, `load_autoencoder` and the InstantID training read."""
+    weights = load_file(files / BASE_FILE)
+    autoencoder = part_of(weights, "autoencoder.")
+    statistics = {name: autoencoder.pop(name) for name in STATISTICS}
+    folders = {
+        run / autoencoder_training.NAME / WEIGHTS_FILE: autoencoder,
+        run / autoencoder_training.NAME / autoencoder_training.STATISTICS_FILE: statistics,
+        run / base_training.NAME / WEIGHTS_FILE: base_weights(weights),
+    }
+    for path, content in folders.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, path)
+    (run / recogniser.NAME).mkdir(exist_ok=True)
+    shutil.copy2(files / recogniser.FILE, run / recogniser.NAME / recogniser.FILE)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    arguments = parser.parse_args()
+    restore(arguments.files, arguments.run)
+
+
+if __name__ == "__main__":
+    main()
