@@ -7,7 +7,7 @@ with the same names behind `image_proj.` and `ip_adapter.`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +20,9 @@ from .types import EMBEDDING_WIDTH
 
 PARTS = ("image_proj", "ip_adapter")
 WHAT_TO_DO = "Choose InstantID's ip-adapter.bin (1.69 GB), placed in models/instantid."
+
+LIMITS = ResamplerConfig(*[1 << 16] * 4, depth=64, tokens=1 << 12, context_dim=1 << 16)
+"""Sizes above these are not built, not even without memory."""
 
 StateDict = Mapping[str, torch.Tensor]
 
@@ -54,6 +57,7 @@ def read_checkpoint(raw: Mapping[str, Any], name: str) -> AdapterCheckpoint:
             f"found no {missing} among {_some_keys(raw)}. {WHAT_TO_DO}"
         )
     image_proj, ip_adapter = parts
+    _require_weights([*image_proj.values(), *ip_adapter.values()], name)
     config = AdapterConfig(_resampler_config(image_proj, name), _site_widths(ip_adapter, name))
     _require_one_context_width(ip_adapter, config.resampler, name)
     return AdapterCheckpoint(image_proj, ip_adapter, config)
@@ -71,6 +75,15 @@ def _part(raw: Mapping[str, Any], part: str) -> StateDict:
             if isinstance(key, str) and key.startswith(prefix)
         }
     return {key: value for key, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _require_weights(tensors: Iterable[torch.Tensor], name: str) -> None:
+    kinds = {tensor.dtype for tensor in tensors if not tensor.is_floating_point()}
+    if kinds:
+        found = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+        raise CheckpointError(
+            f"'{name}' is damaged: weights are floating-point numbers, found {found}. {WHAT_TO_DO}"
+        )
 
 
 def _some_keys(raw: Mapping[str, Any]) -> str:
@@ -94,6 +107,11 @@ def _resampler_config(image_proj: StateDict, name: str) -> ResamplerConfig:
         raise CheckpointError(
             f"'{name}' is of another family: its attention is {config.inner_width} wide, which "
             f"does not divide into heads of {HEAD_WIDTH}. {WHAT_TO_DO}"
+        )
+    if not all(0 < size <= limit for size, limit in zip(config, LIMITS, strict=True)):
+        raise CheckpointError(
+            f"'{name}' is damaged or of another family: its resampler would have sizes that no "
+            f"adapter has ({config}). {WHAT_TO_DO}"
         )
     _require_shapes(shapes, config, name)
     return config

@@ -9,89 +9,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import FaceModelError
-from .sessions import AUTO, open_sessions
+from .face_files import DETECTOR, MODEL_PACK, PUBLISHED_RECOGNISER, RECOGNISER, FaceModelFiles
+from .face_files import find_models as find_models
+from .opencv import import_cv2
+from .repairs import IMPORT_FAILURES, INSIGHTFACE, first_line, install
+from .sessions import AUTO, import_runtime, open_sessions
 from .types import EMBEDDING_WIDTH
 
 log = logging.getLogger(__name__)
 
-MODEL_PACK = "antelopev2"
-DETECTOR = "scrfd_10g_bnkps.onnx"
-RECOGNISER = "glintr100.onnx"
 DETECTOR_OUTPUTS = 9
 """Scores, boxes and keypoints at three strides."""
-PUBLISHED_RECOGNISER = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
-"""SHA-256 of antelopev2's glintr100.onnx, as insightface's own server lists it."""
-FOREIGN_RECOGNISERS = {
-    "w600k_r50.onnx": "buffalo_l",
-    "w600k_mbf.onnx": "buffalo_s",
-    "arcface_r100.onnx": "another ArcFace training",
-}
 SCORE_FLOOR = 0.05
 """Candidates below this are dropped before non-maximum suppression. Suppression goes from the best
 score down, so a threshold applied afterwards keeps the same faces as one applied before."""
 NMS_OVERLAP = 0.4
-
-
-class FaceModelFiles(NamedTuple):
-    """Where the two models are."""
-
-    detector: Path
-    recogniser: Path
-
-
-def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles:
-    """Find the model pack under the host's insightface folders.
-
-    roots: folders such as `models/insightface`. Looks into `models/<pack>` and `<pack>` below each,
-    and one level deeper, where unpacking the published archive puts the files. Raises
-    FaceModelError that lists the places and says what is missing or wrong.
-    """
-    looked: list[Path] = []
-    for folder in _pack_folders(roots, pack):
-        looked.append(folder)
-        files = FaceModelFiles(folder / DETECTOR, folder / RECOGNISER)
-        if files.detector.is_file() and files.recogniser.is_file():
-            return files
-    raise FaceModelError(_explain_missing(looked, pack))
-
-
-def _pack_folders(roots: Iterable[Path], pack: str) -> Iterator[Path]:
-    for root in roots:
-        for parent in (root / "models" / pack, root / pack):
-            yield parent
-            yield parent / pack
-
-
-def _explain_missing(looked: list[Path], pack: str) -> str:
-    if not looked:
-        return (
-            "No folder for insightface models is registered, so there is nowhere to look for "
-            f"{pack}. Register one named 'insightface' in extra_model_paths.yaml."
-        )
-    wanted = f"Put {DETECTOR} and {RECOGNISER} of the {pack} pack into"
-    for folder in looked:
-        present = sorted(path.name for path in folder.glob("*.onnx"))
-        foreign = next((name for name in present if name in FOREIGN_RECOGNISERS), None)
-        if foreign and RECOGNISER not in present:
-            return (
-                f"{folder} holds {foreign}, the recogniser of {FOREIGN_RECOGNISERS[foreign]}. "
-                "Its embeddings live in another space than the one InstantID was trained on "
-                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}."
-            )
-        if present:
-            missing = ", ".join(n for n in (DETECTOR, RECOGNISER) if n not in present)
-            return (
-                f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted} {folder}."
-            )
-    places = "; ".join(map(str, looked))
-    return f"The face models of {pack} were not found. Looked in: {places}. {wanted} {looked[0]}."
 
 
 class FaceAnalyzer:
@@ -99,7 +37,7 @@ class FaceAnalyzer:
 
     def __init__(self, files: FaceModelFiles, provider: str = AUTO) -> None:
         """Open both models. Raises FaceModelError for broken or foreign files."""
-        zoo = _import_insightface()
+        zoo = import_insightface()
         detector_session, recogniser_session = open_sessions(files, provider)
         _require_outputs(files, detector_session, recogniser_session)
         # Without a file name SCRFD keeps one session for all sizes instead of one per size.
@@ -137,23 +75,29 @@ class FaceAnalyzer:
         return self._recogniser.get_feat(crop).flatten()
 
 
-class _InsightfaceParts(NamedTuple):
+class InsightfaceParts(NamedTuple):
+    """Two model classes and a function of insightface."""
+
     SCRFD: Any
     ArcFaceONNX: Any
     norm_crop: Any
 
 
-def _import_insightface() -> _InsightfaceParts:
+def import_insightface() -> InsightfaceParts:
+    """What is used of insightface. Raises InstantIDError with the command to run."""
+    # insightface imports both and would take the blame when one of them is missing.
+    import_runtime()
+    import_cv2()
     try:
         from insightface.model_zoo.arcface_onnx import ArcFaceONNX
         from insightface.model_zoo.scrfd import SCRFD
         from insightface.utils.face_align import norm_crop
-    except (ImportError, AttributeError, OSError) as error:
+    except IMPORT_FAILURES as error:
         raise FaceModelError(
-            f"insightface cannot be imported ({error}). Face analysis needs version 1.0 or newer: "
-            "run 'python -m pip install \"insightface>=1.0\"' with ComfyUI's Python."
+            f"insightface cannot be imported ({first_line(error)}). Face analysis needs version "
+            f"1.0 or newer: run {install(INSIGHTFACE)}. Then start ComfyUI again."
         ) from error
-    return _InsightfaceParts(SCRFD, ArcFaceONNX, norm_crop)
+    return InsightfaceParts(SCRFD, ArcFaceONNX, norm_crop)
 
 
 def _require_outputs(files: FaceModelFiles, detector: Any, recogniser: Any) -> None:

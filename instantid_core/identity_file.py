@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from .blending import IdentityError
 from .errors import InstantIDError
+from .tensor_file import TensorFileError, require_sound_safetensors
 from .types import EMBEDDING_WIDTH, Extent, IdentityEmbedding
 
 FORMAT = "instantid-compose identity"
@@ -76,6 +77,7 @@ def read(path: Path) -> IdentityFile:
     """Read what `write` wrote. Raises IdentityFileError that says what is wrong with the file."""
     name = path.name
     try:
+        require_sound_safetensors(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             _require_format(metadata, name)
@@ -90,7 +92,7 @@ def read(path: Path) -> IdentityFile:
         raise IdentityFileError(
             f"There is no identity file '{name}' in {path.parent}. Refresh the list of files."
         ) from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, TensorFileError, SafetensorError) as error:
         raise IdentityFileError(
             f"'{name}' cannot be read ({_reason(error)}). It is cut short or no safetensors file: "
             "copy it again from where it came from."

@@ -8,11 +8,22 @@ the CPU comes last.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import FaceModelError, SettingError
+from .native_libraries import RUNTIMES, require_whole
+from .repairs import (
+    CPU_RUNTIME,
+    GPU_RUNTIME,
+    IMPORT_FAILURES,
+    first_line,
+    install,
+    reinstall,
+    runtime_for,
+)
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -61,6 +72,15 @@ def open_sessions(
     raise FaceModelError("ONNX Runtime offers no provider at all, not even the CPU. Reinstall it.")
 
 
+def refusal(runtime: Any, path: Path, provider: str) -> str | None:
+    """Why this provider cannot open a model, in one line; None when it opens it."""
+    try:
+        _open(runtime, path, provider)
+    except _NotOnThisProviderError as error:
+        return error.reason
+    return None
+
+
 def candidates(choice: str, available: list[str]) -> list[str]:
     """Providers to try, the CPU last. Warns when the chosen one is not in this ONNX Runtime."""
     if choice == AUTO:
@@ -80,19 +100,23 @@ def candidates(choice: str, available: list[str]) -> list[str]:
 
 
 def import_runtime() -> Any:
-    """The onnxruntime module, with a sentence when it is missing or broken."""
+    """The onnxruntime module. Raises FaceModelError with the command to run when there is none."""
+    # torch maps the CUDA libraries that ONNX Runtime's CUDA provider needs, so it goes first.
+    import torch
+
     try:
-        # torch maps the CUDA libraries that ONNX Runtime's CUDA provider needs, so it goes first.
+        if "onnxruntime" not in sys.modules:
+            require_whole(RUNTIMES)
         import onnxruntime
-        import torch  # noqa: F401
 
         onnxruntime.InferenceSession  # noqa: B018  absent when two builds overwrote each other
-    except (ImportError, AttributeError, OSError) as error:
+    except IMPORT_FAILURES as error:
+        package = runtime_for(torch.version.cuda)
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
+        command = install(package) if missing else reinstall((CPU_RUNTIME, GPU_RUNTIME), package)
         raise FaceModelError(
-            f"ONNX Runtime cannot be imported ({error}). Face analysis needs it: run "
-            "'python -m pip uninstall -y onnxruntime onnxruntime-gpu', then "
-            "'python -m pip install onnxruntime-gpu' (or onnxruntime without an NVIDIA GPU) with "
-            "ComfyUI's Python."
+            f"ONNX Runtime cannot be imported ({first_line(error)}). Face analysis needs it: run "
+            f"{command}. Then start ComfyUI again."
         ) from error
     return onnxruntime
 
@@ -117,7 +141,7 @@ def _open(runtime: Any, path: Path, provider: str) -> onnxruntime.InferenceSessi
             str(path), options, providers=providers, enable_fallback=0
         )
     except Exception as error:  # the runtime's errors share no narrower base class
-        raise _NotOnThisProviderError(path, str(error).splitlines()[0][:200]) from error
+        raise _NotOnThisProviderError(path, first_line(error)) from error
     finally:
         runtime.set_default_logger_severity(WARNINGS)
     if session.get_providers()[0] != provider:

@@ -3,10 +3,12 @@
 Standard library only.
 """
 
+import os
+import sys
 from pathlib import Path
 
 from .cache import CacheError
-from .environment import Environment
+from .environment import REPOSITORY, Environment
 
 # Below the folder that holds main.py: virtual environments, and the portable build's Python.
 PYTHONS = (
@@ -22,6 +24,40 @@ def find(folder: Path, python: Path | None) -> Environment:
     """The installation in `folder`, run by `python` or by the Python found with it."""
     comfyui = find_comfyui(folder.expanduser().resolve())
     return Environment(find_python(comfyui, python), comfyui)
+
+
+def around_the_pack() -> Path:
+    """The ComfyUI whose custom_nodes this checkout lies in, or the one that COMFYUI_PATH names."""
+    around = REPOSITORY.parent.parent
+    if REPOSITORY.parent.name == "custom_nodes" and (around / "main.py").is_file():
+        return around
+    if chosen := os.environ.get("COMFYUI_PATH"):
+        return Path(chosen)
+    raise CacheError(
+        f"{REPOSITORY} lies in no ComfyUI's custom_nodes, so there is none to look into. Name "
+        "yours with --comfyui DIR."
+    )
+
+
+def to_look_at(folder: Path | None) -> Path | None:
+    """The ComfyUI in `folder`, or the one around the pack; None when neither is there."""
+    if folder:
+        return find_comfyui(folder.expanduser().resolve())
+    try:
+        return find_comfyui(around_the_pack().expanduser().resolve())
+    except CacheError:
+        return None
+
+
+def python_or_this(comfyui: Path | None, python: Path | None) -> Path:
+    """The Python that runs `comfyui`, or the one that runs this when none is found."""
+    if python:
+        # Not resolved, as below.
+        return find_python(comfyui or REPOSITORY, python)
+    try:
+        return find_python(comfyui, None) if comfyui else Path(sys.executable)
+    except CacheError:
+        return Path(sys.executable)
 
 
 def find_comfyui(folder: Path) -> Path:

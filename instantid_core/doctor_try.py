@@ -1,0 +1,100 @@
+"""Imports the libraries and says what came of it; runs in a process of its own.
+
+Prints one line of JSON per library, at once, so that what was seen before a crash is not lost.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InstantIDError
+from .repairs import IMPORT_FAILURES, first_line
+
+SMALLEST_MODEL = bytes.fromhex(
+    "08073a330a0c0a0178120179220452656c751201675a0f0a0178120a0a08080112040a020801"
+    "620f0a0179120a0a08080112040a02080142040a00100d"
+)
+"""An ONNX model, y = Relu(x) for one number."""
+
+
+def main(names: Sequence[str]) -> None:
+    """Try each of these libraries."""
+    for name in names:
+        try:
+            told = TRIES[name]()
+        except InstantIDError as error:
+            told = {"error": first_line(error.__cause__ or error)}
+        except IMPORT_FAILURES as error:
+            told = {"error": f"{type(error).__name__}: {first_line(error)}"}
+        # Libraries print where they like; a line of ours must begin a line.
+        sys.stdout.write("\n" + json.dumps({"library": name, **told}) + "\n")
+        sys.stdout.flush()
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    mps = getattr(torch.backends, "mps", None)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {
+        "version": torch.__version__,
+        "cuda": torch.version.cuda,
+        "rocm": getattr(torch.version, "hip", None),
+        "mps": bool(mps and mps.is_available()),
+        "devices": [_device(torch, number) for number in range(count)],
+    }
+
+
+def _device(torch: Any, number: int) -> dict[str, Any]:
+    free, total = torch.cuda.mem_get_info(number)
+    return {"name": torch.cuda.get_device_name(number), "free": free, "total": total}
+
+
+def _onnxruntime() -> dict[str, Any]:
+    from .sessions import AUTO, candidates, import_runtime, refusal
+
+    runtime = import_runtime()
+    available = runtime.get_available_providers()
+    refused: dict[str, str] = {}
+    opened = None
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, "smallest.onnx")
+        model.write_bytes(SMALLEST_MODEL)
+        for provider in candidates(AUTO, available):
+            reason = refusal(runtime, model, provider)
+            if reason is None:
+                opened = provider
+                break
+            refused[provider] = reason
+    return {
+        "version": runtime.__version__,
+        "available": available,
+        "opened": opened,
+        "refused": refused,
+    }
+
+
+def _opencv() -> dict[str, Any]:
+    from .opencv import import_cv2
+
+    return {"version": import_cv2().__version__}
+
+
+def _insightface() -> dict[str, Any]:
+    from .face_models import import_insightface
+
+    import_insightface()
+    return {"version": sys.modules["insightface"].__version__}
+
+
+TRIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "torch": _torch,
+    "onnxruntime": _onnxruntime,
+    "opencv": _opencv,
+    "insightface": _insightface,
+}

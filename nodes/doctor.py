@@ -1,0 +1,50 @@
+"""The node that looks at the installation."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..instantid_core.doctor import as_json, as_text, examine
+from ..instantid_core.doctor_machine import this_machine
+from .host import installation
+from .inputs import CATEGORY
+
+
+class Doctor(io.ComfyNode):
+    """Says what is installed, what is wrong, and what to do."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDDoctor",
+            display_name="InstantID Doctor",
+            category=CATEGORY,
+            description="Looks at Python, torch, ONNX Runtime, insightface, OpenCV, the model "
+            "files and folders, GPU memory and known conflicts, and says for each what to do. "
+            "Repairs nothing. Looks anew at every run, for some seconds.",
+            search_aliases=["InstantID", "diagnose", "check", "install", "help", "onnxruntime"],
+            is_output_node=True,
+            inputs=[
+                io.Boolean.Input(
+                    "hash_files",
+                    default=False,
+                    tooltip="Also read the model files whole and compare their SHA-256 with the "
+                    "published ones: seconds per GB.",
+                )
+            ],
+            outputs=[
+                io.String.Output(display_name="text"),
+                io.String.Output(display_name="json"),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, hash_files: bool) -> float:
+        """Never equal to itself: the machine may have changed."""
+        return float("nan")
+
+    @classmethod
+    def execute(cls, hash_files: bool) -> io.NodeOutput:
+        findings = examine(installation.host(), this_machine(), hash_files)
+        text = as_text(findings)
+        return io.NodeOutput(text, as_json(findings), ui=ui.PreviewText(text))
