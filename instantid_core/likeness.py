@@ -105,6 +105,18 @@ def score_text(likenesses: Sequence[Likeness]) -> str:
     return "\n".join(lines)
 
 
+def score_report(likenesses: Sequence[Likeness]) -> list[dict[str, float | str | None]]:
+    """Figure, band and words of each picture as plain values; None where there is no figure."""
+    return [
+        {
+            "cosine": found.cosine,
+            "band": None if found.cosine is None else band(found.cosine),
+            "text": found.text,
+        }
+        for found in likenesses
+    ]
+
+
 def comparison_text(comparison: Comparison) -> str:
     """The matrix as a table, and its lowest entry."""
     width = max(6, *(len(label) for label in comparison.labels)) + 2

@@ -24,8 +24,8 @@ MARGIN = 1.4
 """Side of a crop, in longer sides of the face's box."""
 
 
-def face_crop(frame: np.ndarray, box: Box | None) -> np.ndarray | None:
-    """A square of CROP pixels around a face; without a box the whole picture, letterboxed.
+def face_crop(frame: np.ndarray, box: Box | None, edge: int = CROP) -> np.ndarray | None:
+    """A square of `edge` pixels around a face; without a box the whole picture, letterboxed.
 
     frame: [H, W, 3] uint8. What lies outside the picture is left plain. None for a box that is
     empty, not a number, or outside the picture.
@@ -38,14 +38,15 @@ def face_crop(frame: np.ndarray, box: Box | None) -> np.ndarray | None:
     if not (np.isfinite(box).all() and side >= 1):
         return None
     x, y = (round(middle - side / 2) for middle in box.centre)
-    edge = max(1, round(side))
-    top, bottom, left, right = max(0, y), min(height, y + edge), max(0, x), min(width, x + edge)
+    reach = max(1, round(side))
+    top, bottom, left, right = max(0, y), min(height, y + reach), max(0, x), min(width, x + reach)
     if top >= bottom or left >= right:
         return None
-    square = _plain(edge, edge, EMPTY)
+    square = _plain(reach, reach, EMPTY)
     square[top - y : bottom - y, left - x : right - x] = frame[top:bottom, left:right]
     cv2 = import_cv2()
-    return cv2.resize(square, (CROP, CROP), interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_AREA if reach >= edge else cv2.INTER_CUBIC
+    return cv2.resize(square, (edge, edge), interpolation=how)
 
 
 def score_sheet(
@@ -73,6 +74,15 @@ def score_sheet(
         _paste(sheet, _plain(CROP, CROP, EMPTY) if crop is None else crop, left, top)
         _draw_bar(sheet, found, f"{number + 1}: {found.text}", left + CROP + GAP, top + CROP // 2)
     return batch_of([sheet])
+
+
+def result_crops(
+    frames: Sequence[np.ndarray], likenesses: Sequence[Likeness], edge: int = CROP
+) -> tuple[np.ndarray, ...]:
+    """The faces [edge, edge, 3] that the figures are about; where there is none, the picture."""
+    boxes = (None if found.face is None else found.face.box for found in likenesses)
+    crops = (face_crop(frame, box, edge) for frame, box in zip(frames, boxes, strict=True))
+    return tuple(_plain(edge, edge, EMPTY) if crop is None else crop for crop in crops)
 
 
 def matrix_sheet(comparison: Comparison) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,8 @@ class Selection:
     index: int = 0
     """For `index`: 0 is the leftmost face; negative numbers count from the right."""
     on_no_face: Literal["error", "skip"] = "error"
+    numbers: tuple[int, ...] = ()
+    """For `index`: several faces, in this order, in place of the one that `index` names."""
 
     def __post_init__(self) -> None:
         if self.policy not in SELECT:
@@ -56,14 +59,27 @@ class Selection:
 
     def _by_index(self, detections: Detections, where: str) -> Detections:
         count = len(detections)
-        if -count <= self.index < count:
-            return (detections[self.index],)
-        if self.skip_empty:
-            return ()
-        raise NoFaceError(
-            f"Face {self.index} was asked for in {where}, which has {count}. Counted from the "
-            f"left, its faces are 0 to {count - 1}: change index, or set on_no_face to skip."
-        )
+        wanted = self.numbers or (self.index,)
+        missing = [number for number in wanted if not -count <= number < count]
+        if missing and not self.skip_empty:
+            raise NoFaceError(
+                f"Face {missing[0]} was asked for in {where}, which has {count}. Counted from the "
+                f"left, its faces are 0 to {count - 1}: change "
+                f"{'numbers' if self.numbers else 'index'}, or set on_no_face to skip."
+            )
+        # As keys, since -1 and the last number are one face.
+        places = dict.fromkeys(number % count for number in wanted if number not in missing)
+        return tuple(detections[place] for place in places)
+
+
+def read_numbers(text: str) -> tuple[int, ...] | None:
+    """Face numbers of a text such as `0, 2` or `-1`; None for a text that is no such list."""
+    words = re.split(r"[\s,;]+", text.strip(" \t\r\n,;"))
+    if words == [""]:
+        return ()
+    if not all(re.fullmatch(r"[+-]?[0-9]{1,9}", word) for word in words):
+        return None
+    return tuple(dict.fromkeys(map(int, words)))
 
 
 def _area(face: Detection) -> float:

@@ -4,9 +4,12 @@ from comfy_api.latest import ComfyExtension, io
 
 from .apply import Apply, ApplyAdapter, ApplyIdentityNet
 from .crops import CropFace, PasteFace
+from .doctor import Doctor
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
 from .group import ApplyGroup
 from .host.identity_files import register_identity_folders
+from .host.model_routes import register_model_routes
+from .host.notices import watch_warnings
 from .host.paths import register_model_folders
 from .identities import (
     BlendIdentities,
@@ -42,6 +45,7 @@ NODES: list[type[io.ComfyNode]] = [
     PasteFace,
     ScoreIdentity,
     CompareIdentities,
+    Doctor,
 ]
 """In the order in which the node library lists them."""
 
@@ -52,6 +56,8 @@ class InstantIDCompose(ComfyExtension):
     async def on_load(self) -> None:
         register_model_folders()
         register_identity_folders()
+        register_model_routes()
+        watch_warnings()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

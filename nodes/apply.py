@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
+from ..instantid_core.advice import about_faces
 from ..instantid_core.embedding import NegativeIdentity, combine
 from ..instantid_core.errors import SettingError
 from ..instantid_core.face_models import FaceAnalyzer
@@ -21,6 +22,8 @@ from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs
 from .faces import analyse_images
 from .host.application import Influence, apply_adapter, apply_identity_net
+from .host.notices import warn
+from .host.progress import progress
 
 if TYPE_CHECKING:
     from .host.models import LoadedAdapter
@@ -86,7 +89,7 @@ class ApplyAdapter(io.ComfyNode):
         negative = NegativeIdentity(negative_identity, noise_strength, noise_seed)
         how = influence("weight", weight, (start_at, end_at), mask, negative)
         how = replace(how, profile=profile, curve=curve)
-        return io.NodeOutput(apply_adapter(model, adapter, identity, how))
+        return io.NodeOutput(apply_adapter(model, adapter, identity, how, progress))
 
 
 class ApplyIdentityNet(io.ComfyNode):
@@ -199,10 +202,12 @@ class Apply(io.ComfyNode):
     ) -> io.NodeOutput:
         to_model = influence("weight", weight, (start_at, end_at), mask)
         to_net = influence("strength", strength, (start_at, end_at), mask)
-        faces = analyse_images(analyzer, image, Selection()).faces
+        analysis = analyse_images(analyzer, image, Selection())
+        warn(about_faces(analysis))
+        faces = analysis.faces
         pose = faces if image_kps is None else _pose_of(analyzer, image_kps)
         identity = combine(faces, "average")
-        patched = apply_adapter(model, adapter, identity, to_model)
+        patched = apply_adapter(model, adapter, identity, to_model, progress)
         both = (positive, negative)
         conditioned = apply_identity_net(
             both, control_net, adapter, identity, to_net, pose, LETTERBOX

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..instantid_core import keypoints, preview
+from ..instantid_core import advice, keypoints, preview
 from ..instantid_core.analysis import Analysis, analyse
 from ..instantid_core.embedding import COMBINE, combine
 from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.images import frames_of
-from ..instantid_core.selection import ON_NO_FACE, SELECT, Selection
+from ..instantid_core.face_report import face_report, thumbnails
+from ..instantid_core.images import batch_of, frames_of
+from ..instantid_core.selection import ON_NO_FACE, SELECT, Selection, read_numbers
 from ..instantid_core.types import Extent, Faces
 from . import inputs, sockets
+from .host.notices import warn
 from .host.progress import progress
 
+PICKER = "instantid_faces"
+"""Key of the node's output under which `web/js/face_picker.js` looks."""
 MIN_SCORE = 0.5
 """Detections below are not faces: the threshold of the reference."""
 
@@ -39,6 +44,10 @@ def analyse_frames(
 class AnalyzeFaces(io.ComfyNode):
     """Finds and embeds faces."""
 
+    HAS_INTERMEDIATE_OUTPUT = True  # pyright: ignore[reportAssignmentType]
+    """A page that was reloaded gets the faces of a run that had nothing to do. As an attribute,
+    because the schema of older hosts does not know the word; those send nothing."""
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -46,7 +55,7 @@ class AnalyzeFaces(io.ComfyNode):
             display_name="InstantID Analyze Faces",
             category=inputs.CATEGORY,
             description="Finds faces in pictures, picks the ones meant, and reads who they are. "
-            "The preview shows every face with its number and score.",
+            "The preview shows every face with its number and score; a click on it chooses.",
             search_aliases=["face", "detect face", "faceid", "portrait", "identity", "InstantID"],
             inputs=[
                 inputs.analyzer(),
@@ -72,14 +81,17 @@ class AnalyzeFaces(io.ComfyNode):
         index: int,
         min_score: float,
         on_no_face: Literal["error", "skip"],
+        numbers: str = "",
     ) -> io.NodeOutput:
-        selection = Selection(select, index, on_no_face)
+        several = _several(numbers, index) if select == "index" else ()
+        selection = Selection(select, index, on_no_face, several)
         frames = frames_of(image)
         analysis = analyse_frames(analyzer, frames, selection, min_score)
+        warn(advice.about_faces(analysis))
         picture = preview.annotated(frames, analysis)
         mask = preview.box_masks(analysis)
         faces = analysis.faces
-        shown = ui.PreviewImage(picture, cls=cls)
+        shown = {**ui.PreviewImage(picture, cls=cls).as_dict(), **_picker(frames, analysis)}
         return io.NodeOutput(faces, picture, mask, faces.count, ui=shown)
 
 
@@ -105,7 +117,9 @@ class DrawKeypoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, faces: Faces, width: int, height: int, fit: str) -> io.NodeOutput:
-        return io.NodeOutput(keypoints.draw(faces, Extent(width, height), fit))
+        extent = Extent(width, height)
+        warn(filter(None, [advice.about_size(extent)]))
+        return io.NodeOutput(keypoints.draw(faces, extent, fit))
 
 
 class EmbedIdentity(io.ComfyNode):
@@ -171,7 +185,34 @@ def _choice() -> list[io.Input]:
             default=ON_NO_FACE[0],
             tooltip="Without a face: stop with an error, or skip that picture and go on.",
         ),
+        io.String.Input(
+            "numbers",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="For select = index: several faces by number, such as 0, 2, in place of index. "
+            "Clicks on the picture fill it in. Empty: index counts.",
+        ),
     ]
+
+
+def _several(numbers: str, index: int) -> tuple[int, ...]:
+    """What the widget lists; nothing, and a warning, where it lists something else."""
+    found = read_numbers(numbers)
+    if found is None:
+        warn([advice.about_numbers(numbers, index)])
+    return found or ()
+
+
+def _picker(frames: tuple[np.ndarray, ...], analysis: Analysis) -> dict[str, Any]:
+    """Pictures and faces for the front end's face picker, as JSON: the host counts other values
+    of a node's output as pictures that the run has made."""
+    saved = ui.PreviewImage(batch_of(thumbnails(frames))).as_dict()["images"]
+    report = [
+        {**seen, "image": dict(picture)}
+        for seen, picture in zip(face_report(analysis), saved, strict=True)
+    ]
+    return {PICKER: [json.dumps(report)]}
 
 
 make_identity = combine

@@ -14,6 +14,7 @@ from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs, sockets
 from .apply import WORDS, influence
 from .host.application import apply_adapter, apply_identity_net
+from .host.progress import progress
 from .regions import face_shape
 
 if TYPE_CHECKING:
@@ -85,12 +86,15 @@ class ApplyGroup(io.ComfyNode):
         to_model = influence("weight", weight, (start_at, end_at), None)
         to_net = influence("strength", strength, (start_at, end_at), None)
         both = (positive, negative)
-        for member in group_members(faces, people, matching, placing):
+        members = group_members(faces, people, matching, placing)
+        step = progress(len(members))
+        for member in members:
             own_model, own_net = (replace(how, region=member.region) for how in (to_model, to_net))
             model = apply_adapter(model, adapter, member.identity, own_model)
             both = apply_identity_net(
                 both, control_net, adapter, member.identity, own_net, member.pose, fit
             )
+            step()
         return io.NodeOutput(model, *both)
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
 from ..instantid_core import likeness, likeness_sheet
 from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.images import frames_of
+from ..instantid_core.images import batch_of, frames_of
 from ..instantid_core.selection import Selection
-from ..instantid_core.types import IdentityEmbedding
+from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
 from .faces import analyse_images
 from .identities import WORDS, growing_identities
 from .inputs import CATEGORY
 
+PANEL = "instantid_likeness"
+"""Key of the node's output under which `web/js/likeness_panel.js` looks."""
+PANEL_CROP = 256
+"""Pixels: side of the faces in the panel."""
 EVERY_FACE = Selection("all", on_no_face="skip")
 LARGEST_FACE = Selection("largest", on_no_face="skip")
 
@@ -55,7 +62,8 @@ class ScoreIdentity(io.ComfyNode):
                 io.Image.Input(
                     "reference_image",
                     optional=True,
-                    tooltip="A photo of the person, only shown at the top of the picture.",
+                    tooltip="A photo of the person, only shown: at the top of the picture, and "
+                    "beside each result on the node.",
                 ),
             ],
             outputs=[
@@ -75,16 +83,14 @@ class ScoreIdentity(io.ComfyNode):
     ) -> io.NodeOutput:
         faces = analyse_images(analyzer, image, EVERY_FACE).faces
         found = likeness.score(identity, faces)
-        reference = None
-        if reference_image is not None:
-            first = reference_image[:1]
-            frame = analyse_images(analyzer, first, LARGEST_FACE).faces.frames[0]
-            box = frame.faces[0].box if frame.faces else None
-            reference = likeness_sheet.face_crop(frames_of(first)[0], box)
+        reference = None if reference_image is None else _reference(analyzer, reference_image)
+        frames = frames_of(image)
         text = likeness.score_text(found)
-        picture = likeness_sheet.score_sheet(frames_of(image), found, reference)
+        small = None if reference is None else likeness_sheet.face_crop(*reference)
+        picture = likeness_sheet.score_sheet(frames, found, small)
         scores = [math.nan if one.cosine is None else one.cosine for one in found]
-        return io.NodeOutput(scores, text, picture, ui=_shown(picture, text, cls))
+        shown = {**_shown(picture, text, cls), **_panel(frames, found, reference)}
+        return io.NodeOutput(scores, text, picture, ui=shown)
 
 
 class CompareIdentities(io.ComfyNode):
@@ -118,6 +124,38 @@ class CompareIdentities(io.ComfyNode):
         text = likeness.comparison_text(comparison)
         picture = likeness_sheet.matrix_sheet(comparison)
         return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
+
+
+def _reference(analyzer: FaceAnalyzer, images: torch.Tensor) -> tuple[np.ndarray, Box | None]:
+    """The first picture, and where its face is if it has one."""
+    first = images[:1]
+    frame = analyse_images(analyzer, first, LARGEST_FACE).faces.frames[0]
+    return frames_of(first)[0], frame.faces[0].box if frame.faces else None
+
+
+def _panel(
+    frames: Sequence[np.ndarray],
+    found: Sequence[likeness.Likeness],
+    reference: tuple[np.ndarray, Box | None] | None,
+) -> dict[str, Any]:
+    """Crops and figures for the front end's likeness panel, as JSON: the host counts other values
+    of a node's output as pictures that the run has made."""
+    results = _saved(likeness_sheet.result_crops(frames, found, PANEL_CROP))
+    person = None if reference is None else likeness_sheet.face_crop(*reference, PANEL_CROP)
+    report = {
+        "reference": None if person is None else _saved([person])[0],
+        "results": [
+            {**figures, "image": picture}
+            for figures, picture in zip(likeness.score_report(found), results, strict=True)
+        ],
+        "limits": {"strong": likeness.STRONG, "moderate": likeness.MODERATE},
+    }
+    return {PANEL: [json.dumps(report)]}
+
+
+def _saved(crops: Sequence[np.ndarray]) -> list[dict[str, str]]:
+    """Where the browser finds pictures that lie in the temporary folder."""
+    return [dict(one) for one in ui.PreviewImage(batch_of(crops)).as_dict()["images"]]
 
 
 def _shown(picture: torch.Tensor, text: str, cls: type[io.ComfyNode]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ...instantid_core.types import Faces, IdentityEmbedding
 from .attention_patch import install
 from .conditioning import Conditioning, attach
 from .identity_net import IdentityCondition, IdentityNet, require_identity_net
+from .progress import Reporter, unreported
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -45,11 +46,13 @@ def apply_adapter(
     adapter: LoadedAdapter,
     identity: IdentityEmbedding,
     influence: Influence,
+    report: Reporter = unreported,
 ) -> ModelPatcher:
     """A clone of the model whose cross-attention also attends to the identity.
 
-    The model itself comes back when the weight is 0 or the identity is nobody. Raises
-    IncompatibleModelError for a base model that the adapter was not trained for.
+    report: shows the projection, the one part of it that takes a while. The model itself comes
+    back when the weight is 0 or the identity is nobody. Raises IncompatibleModelError for a base
+    model that the adapter was not trained for.
     """
     if _changes_nothing(identity, influence, "The model"):
         return model
@@ -57,7 +60,7 @@ def apply_adapter(
     require_matching_sites(adapter.config, sites)
     tokens = adapter.tokens(identity, influence.negative)
     # As the UNet computes, also where its weights are stored in fp8.
-    keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference())
+    keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference(), report)
     weights = site_weights(influence.profile, influence.amount, sites)
     identities = site_identities(
         keys_values, weights, influence.window, influence.region, influence.curve

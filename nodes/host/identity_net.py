@@ -12,10 +12,12 @@ import comfy.utils
 import torch
 
 from ...instantid_core import keypoints
+from ...instantid_core.advice import about_size
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.masks import Region, Resampling
 from ...instantid_core.schedule import BatchRows, Row, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
+from .notices import warn
 from .row_tags import TAG, rows_of
 
 if TYPE_CHECKING:
@@ -172,6 +174,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """[B, 3, H, W]: the keypoints for a picture of this size."""
         pose = self.condition.pose
         if not isinstance(pose, torch.Tensor) and self.cond_hint_original is self.first_drawing:
+            warn(filter(None, [about_size(extent)]))
             return keypoints.draw(pose, extent, self.condition.fit).movedim(-1, 1)
         return comfy.utils.common_upscale(
             self.cond_hint_original, extent.width, extent.height, self.upscale_algorithm, "center"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -24,22 +23,17 @@ from ...instantid_core.adapter import (
 from ...instantid_core.checkpoint import AdapterConfig, read_checkpoint
 from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.errors import CheckpointError
+from ...instantid_core.tensor_file import TensorFileError, require_sound_safetensors
+from ...instantid_core.torch_archive import read_archive
 from ...instantid_core.types import IdentityEmbedding, IdentityTokens
+from .progress import Reporter, unreported
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
 
-UNREADABLE = (
-    OSError,
-    EOFError,
-    KeyError,
-    ValueError,
-    RuntimeError,
-    pickle.UnpicklingError,
-    SafetensorError,
-    zipfile.BadZipFile,
-)
-"""What the host's loader raises for files that are cut short or of another kind."""
+UNREADABLE = (TensorFileError, OSError, KeyError, ValueError, RuntimeError, SafetensorError)
+"""What reading raises for files that are cut short, of another kind, or made to do harm."""
+SAFETENSORS = (".safetensors", ".sft")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +62,19 @@ class LoadedAdapter:
             known[negative] = project_tokens(self._ready(), identity, negative, device)
         return known[negative]
 
-    def keys_values(self, tokens: IdentityTokens, dtype: torch.dtype) -> tuple[SiteKeysValues, ...]:
-        """Project tokens at every site; the results lie where the host keeps idle UNet weights."""
+    def keys_values(
+        self, tokens: IdentityTokens, dtype: torch.dtype, report: Reporter = unreported
+    ) -> tuple[SiteKeysValues, ...]:
+        """Project tokens at every site; the results lie where the host keeps idle UNet weights.
+
+        report: shows the work while there is any; what is known already has none to show.
+        """
         known = self._projected.setdefault(tokens, {})
         if dtype not in known:
             keep = comfy.model_management.unet_offload_device(), dtype
             device = self.patcher.load_device
-            known[dtype] = project_keys_values(self._ready(), tokens, device, keep)
+            each_site = report(len(self.config.site_widths))
+            known[dtype] = project_keys_values(self._ready(), tokens, device, keep, each_site)
         return known[dtype]
 
     def _ready(self) -> IdentityAdapter:
@@ -85,7 +85,7 @@ class LoadedAdapter:
 def load_adapter(path: str, name: str) -> LoadedAdapter:
     """Load an adapter file of either form. Raises CheckpointError for everything else."""
     try:
-        raw: Any = comfy.utils.load_torch_file(path, safe_load=True)
+        raw = _read(Path(path))
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
@@ -102,3 +102,11 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         offload_device=comfy.model_management.unet_offload_device(),
     )
     return LoadedAdapter(patcher, checkpoint.config)
+
+
+def _read(path: Path) -> Any:
+    """The file's tensors. No claim of the file is believed before it was checked."""
+    if path.suffix.lower() not in SAFETENSORS:
+        return read_archive(path)
+    require_sound_safetensors(path)
+    return comfy.utils.load_torch_file(str(path), safe_load=True)

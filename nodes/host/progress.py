@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import comfy.model_management
 import comfy.utils
 
+Step: TypeAlias = Callable[[], None]
+Reporter: TypeAlias = Callable[[int], Step]
+"""Takes how many steps there will be; gives what to call after each."""
 
-def progress(total: int) -> Callable[[], None]:
+
+def progress(total: int) -> Step:
     """A function to call after each of `total` steps: moves the bar and honours a cancel."""
     bar = comfy.utils.ProgressBar(total)
 
@@ -17,3 +22,8 @@ def progress(total: int) -> Callable[[], None]:
         comfy.model_management.throw_exception_if_processing_interrupted()
 
     return step
+
+
+def unreported(_: int) -> Step:
+    """For work that is itself a step of something longer, whose bar must not jump."""
+    return lambda: None

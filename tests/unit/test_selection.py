@@ -10,7 +10,7 @@ from harness import painter
 
 from instantid_core.analysis import Analysis, analyse
 from instantid_core.errors import NoFaceError, SettingError
-from instantid_core.selection import SELECT, Selection
+from instantid_core.selection import SELECT, Selection, read_numbers
 from instantid_core.types import Box, Detection, Extent
 
 PICTURE = Extent(1000, 600)
@@ -75,6 +75,42 @@ def test_index_out_of_range_says_what_there_is(index: int) -> None:
 def test_index_out_of_range_is_skipped_on_request(index: int) -> None:
     skipping = Selection("index", index, "skip")
     assert skipping.choose(DETECTIONS, PICTURE, "image 1 of 1") == ()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [((0, 2), [0, 2]), ((3, 1), [3, 1]), ((-1, 3), [3]), ((1, -3), [1]), ((), [2])],
+)
+def test_several_numbers_take_the_place_of_index(
+    numbers: tuple[int, ...], expected: list[int]
+) -> None:
+    picked = Selection("index", 2, numbers=numbers).choose(DETECTIONS, PICTURE, "image 1 of 1")
+    assert [int(face.keypoints[0, 0]) for face in picked] == expected
+
+
+def test_numbers_count_for_index_alone() -> None:
+    (face,) = Selection("largest", numbers=(0, 2)).choose(DETECTIONS, PICTURE, "image 1 of 1")
+    assert face is DETECTIONS[1]
+
+
+def test_a_number_that_is_not_there_is_an_error_or_left_out() -> None:
+    with pytest.raises(NoFaceError, match=r"Face 5 was asked for .* change numbers, or set"):
+        Selection("index", 0, "error", (1, 5)).choose(DETECTIONS, PICTURE, "image 1 of 1")
+    skipping = Selection("index", 0, "skip", (1, 5))
+    assert skipping.choose(DETECTIONS, PICTURE, "image 1 of 1") == (DETECTIONS[1],)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("", ()), ("  ", ()), ("2", (2,)), ("0, 2", (0, 2)), ("0 2;-1,", (0, 2, -1)), ("1,1", (1,))],
+)
+def test_numbers_are_read(text: str, numbers: tuple[int, ...]) -> None:
+    assert read_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["left", "1.5", "1, two", "None", "--1", "9" * 40, "\u0661"])
+def test_other_texts_are_no_numbers(text: str) -> None:
+    assert read_numbers(text) is None
 
 
 def test_unknown_policies_are_refused_with_the_choices() -> None:

@@ -1,0 +1,69 @@
+"""Warnings of this pack: once per run each, in the log and on the screen.
+
+Whatever the pack logs as a warning comes by here, so that code which has something to say needs to
+know neither the browser nor what was said before.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+
+from comfy_execution.utils import get_executing_context
+
+EVENT = "instantid_compose.warning"
+PACK = __name__.rsplit(".", 3)[0]
+"""What the names of the pack's loggers begin with."""
+
+log = logging.getLogger(__name__)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Say each sentence, unless this run has said it before."""
+    for sentence in sentences:
+        log.warning("%s", sentence)
+
+
+class _Teller(logging.Filter):
+    """Tells the browser each warning once per run, and keeps repetitions out of the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = ""
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        context = get_executing_context()
+        if record.levelno < logging.WARNING or context is None:
+            return True
+        sentence = record.getMessage()
+        if context.prompt_id != self._run:
+            self._run, self._said = context.prompt_id, set()
+        if sentence in self._said:
+            return False
+        self._said.add(sentence)
+        _tell_browser(context.prompt_id, context.node_id, sentence)
+        return True
+
+
+_TELLER = _Teller()
+
+
+def watch_warnings() -> None:
+    """Let the pack's warnings come by. Calling it again changes nothing.
+
+    At each logger of the pack, because one above them would see only what is no longer stopped.
+    """
+    known = logging.getLogger().manager.loggerDict
+    for name, logger in list(known.items()):
+        if isinstance(logger, logging.Logger) and name.startswith(f"{PACK}."):
+            logger.addFilter(_TELLER)
+
+
+def _tell_browser(run: str, node: str, sentence: str) -> None:
+    # Where nodes run without a server nobody has loaded this module, and nobody is listening.
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:
+        told = {"prompt_id": run, "node": node, "message": sentence}
+        server.send_sync(EVENT, told, server.client_id)

@@ -1,0 +1,314 @@
+"""The face picker on InstantID Analyze Faces: seen, clicked, worked by keyboard, undone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from harness import painter
+from harness.browser import Editor
+from harness.comfy_client import ComfyClient
+from harness.scenes import png
+from playwright.sync_api import Locator, expect
+
+ANALYZE = "InstantIDAnalyzeFaces"
+PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
+"""Identity to the middle and the size of its face."""
+HINT = "Click chooses, Shift adds."
+
+
+def group_photo(shift: int = 0) -> bytes:
+    picture = painter.canvas(960, 480)
+    for identity, (x, size) in PEOPLE.items():
+        painter.paint_face(picture, (x + shift, 240), size, identity=identity)
+    return png(picture)
+
+
+@pytest.fixture(scope="session")
+def photo(client: ComfyClient) -> str:
+    return client.upload("three.png", group_photo())
+
+
+@pytest.fixture(scope="session")
+def other_photo(client: ComfyClient) -> str:
+    picture = painter.canvas(960, 480)
+    painter.paint_face(picture, (480, 240), 200, identity=5)
+    return client.upload("one.png", png(picture))
+
+
+def graph(editor: Editor, *photos: str) -> int:
+    """Analysis of one photo, or of several as a batch; returns the node."""
+    analyze = editor.add(ANALYZE, 450, 60)
+    loader = editor.add("InstantIDLoadFaceAnalyzer", 40, 60)
+    editor.set_value(loader, "provider", "cpu")
+    editor.connect(loader, "analyzer", analyze, "analyzer")
+    sources = [editor.add("LoadImage", 40, 220 + 330 * place) for place in range(len(photos))]
+    for source, name in zip(sources, photos, strict=True):
+        editor.set_value(source, "image", name)
+    last, output = sources[0], "IMAGE"
+    if len(sources) > 1:
+        last, output = editor.add("ImageBatch", 250, 300), "IMAGE"
+        for slot, source in enumerate(sources, start=1):
+            editor.connect(source, "IMAGE", last, f"image{slot}")
+    editor.connect(last, output, analyze, "image")
+    preview = editor.add("PreviewImage", 1000, 60)
+    editor.connect(analyze, "preview", preview, "images")
+    editor.show(analyze)
+    return analyze
+
+
+def picker(editor: Editor) -> Locator:
+    return editor.page.locator(".iid-picker")
+
+
+def faces(editor: Editor, pressed: bool | None = None) -> Locator:
+    return picker(editor).get_by_role("button", name=re.compile("^Face "), pressed=pressed)
+
+
+def status(editor: Editor) -> Locator:
+    return picker(editor).get_by_role("status")
+
+
+def setting(editor: Editor, node: int) -> tuple[str, int, str]:
+    select, index, numbers = (editor.value(node, name) for name in ("select", "index", "numbers"))
+    return select, index, numbers
+
+
+def never_run_before(editor: Editor, node: int, min_score: float) -> None:
+    """Lets the node really run: what the server remembers of it is no reason for a warning."""
+    editor.set_value(node, "min_score", min_score + 0.1 * (editor.engine == "vue"))
+
+
+def ran(editor: Editor, *photos: str) -> int:
+    """A graph whose faces are there to choose from."""
+    node = graph(editor, *photos)
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(node)
+    expect(faces(editor).first).to_be_visible()
+    return node
+
+
+def test_a_click_chooses_and_shift_adds(editor: Editor, photo: str) -> None:
+    node = graph(editor, photo)
+    expect(status(editor)).to_contain_text("Run the graph")
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(node)
+    expect(faces(editor)).to_have_count(3)
+    names = [box.get_attribute("aria-label") for box in faces(editor).all()]
+    assert [re.sub(r"score 0\.\d\d, \d+", "", name) for name in names] == [
+        f"Face {number},  px" for number in range(3)
+    ]
+    expect(faces(editor, pressed=True)).to_have_count(1)
+    faces(editor).nth(2).click()
+    assert setting(editor, node) == ("index", 2, "")
+    faces(editor).nth(0).click(modifiers=["Shift"])
+    assert setting(editor, node) == ("index", 2, "2, 0")
+    expect(status(editor)).to_contain_text(f"Chosen: 2, 0 of 3 faces. {HINT}")
+    editor.photograph("face_picker")
+    assert editor.run()["kind"] == "execution_success"
+    expect(faces(editor, pressed=True)).to_have_count(2)
+    faces(editor).nth(2).click(modifiers=["Shift"])
+    assert setting(editor, node) == ("index", 0, "")
+    assert editor.prompt()[str(node)]["inputs"]["numbers"] == ""
+
+
+def test_boxes_lie_where_the_faces_are(editor: Editor, photo: str) -> None:
+    ran(editor, photo)
+    frame = editor.page.locator(".iid-picture").bounding_box()
+    assert frame
+    assert frame["width"] / frame["height"] == pytest.approx(2, rel=0.02)
+    for box, (x, _) in zip(faces(editor).all(), PEOPLE.values(), strict=True):
+        place = box.bounding_box()
+        assert place
+        middle = (place["x"] + place["width"] / 2 - frame["x"]) / frame["width"]
+        assert middle == pytest.approx(x / 960, abs=0.03)
+
+
+def test_the_picture_is_shown_once(editor: Editor, photo: str) -> None:
+    node = ran(editor, photo)
+    editor.page.wait_for_timeout(500)
+    shown = editor.page.evaluate(
+        """(id) => {
+            const node = window.app.graph.getNodeById(id);
+            return (node.imgs?.length ?? 0) + node.widgets.filter(
+                (widget) => widget.name.includes("image-preview")).length;
+        }""",
+        node,
+    )
+    assert shown == 0
+    assert editor.vue_node(node).locator("img").count() <= 1
+
+
+def test_the_keyboard_is_enough(editor: Editor, photo: str) -> None:
+    node = ran(editor, photo)
+    faces(editor).nth(0).focus()
+    for key, expected in (
+        ("Enter", ("index", 0, "")),
+        ("Tab", ("index", 0, "")),
+        ("Shift+Enter", ("index", 0, "0, 1")),
+        ("Tab", ("index", 0, "0, 1")),
+        ("Space", ("index", 2, "")),
+    ):
+        editor.page.keyboard.press(key)
+        assert setting(editor, node) == expected, key
+    expect(faces(editor).nth(2)).to_be_focused()
+
+
+def test_one_undo_takes_a_choice_back(editor: Editor, photo: str) -> None:
+    node = ran(editor, photo)
+    before = setting(editor, node)
+    faces(editor).nth(2).click()
+    assert setting(editor, node) == ("index", 2, "")
+    editor.page.evaluate(
+        "() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.undo()"
+    )
+    editor.page.wait_for_timeout(500)
+    assert setting(editor, node) == before
+    expect(faces(editor)).to_have_count(3)
+    expect(faces(editor).nth(1)).to_have_attribute("aria-pressed", "true")
+
+
+def test_widgets_and_boxes_agree(editor: Editor, photo: str) -> None:
+    node = ran(editor, photo)
+    for name, value, chosen in (
+        ("select", "left_to_right", [0, 1, 2]),
+        ("select", "center", [1]),
+        ("select", "index", [0]),
+        ("index", -1, [2]),
+        ("numbers", "0 1", [0, 1]),
+        ("numbers", "7", []),
+    ):
+        editor.set_value(node, name, value)
+        pressed = [box.get_attribute("data-number") for box in faces(editor, pressed=True).all()]
+        assert pressed == [str(number) for number in chosen], (name, value)
+    expect(status(editor)).to_contain_text("no such face")
+
+
+def test_every_picture_of_a_batch(editor: Editor, photo: str, other_photo: str) -> None:
+    node = ran(editor, photo, other_photo)
+    expect(picker(editor)).to_contain_text("Picture 1 of 2")
+    faces(editor).nth(2).click()
+    picker(editor).get_by_role("button", name="Next picture").click()
+    expect(faces(editor)).to_have_count(1)
+    expect(status(editor)).to_contain_text("no such face")
+    faces(editor).first.click(modifiers=["Shift"])
+    assert setting(editor, node) == ("index", 2, "2, 0")
+    picker(editor).get_by_role("button", name="Previous picture").click()
+    expect(faces(editor, pressed=True)).to_have_count(2)
+
+
+def test_a_value_that_makes_no_sense(editor: Editor, photo: str) -> None:
+    """A sentence on the node and in the corner, the usual face, and a graph that runs."""
+    node = graph(editor, photo)
+    editor.set_value(node, "select", "index")
+    editor.set_value(node, "numbers", "<b>left</b>")
+    never_run_before(editor, node, 0.41)
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(node)
+    expect(status(editor)).to_contain_text('numbers holds "<b>left</b>"')
+    expect(faces(editor, pressed=True)).to_have_count(1)
+    toast = editor.page.locator(".p-toast").get_by_text("found '<b>left</b>'")
+    expect(toast).to_have_count(1)
+    faces(editor).nth(1).click()
+    assert setting(editor, node) == ("index", 1, "")
+
+
+def test_saved_and_opened_again(editor: Editor, photo: str) -> None:
+    """A choice stays; a file from before there was a list of numbers gets an empty one."""
+    node = ran(editor, photo)
+    faces(editor).nth(1).click()
+    faces(editor).nth(2).click(modifiers=["Shift"])
+    saved = editor.saved()
+    (mine,) = [each for each in saved["nodes"] if each["type"] == ANALYZE]
+    assert mine["widgets_values"] == ["index", 1, 0.5, "error", "1, 2"]
+    editor.load(saved)
+    assert setting(editor, node) == ("index", 1, "1, 2")
+    mine["widgets_values"] = ["largest", 0, 0.5, "error"]
+    editor.load(saved)
+    assert setting(editor, node) == ("largest", 0, "")
+
+
+def test_a_file_with_values_of_another_kind(canvas_editor: Editor, photo: str) -> None:
+    node = graph(canvas_editor, photo)
+    saved = canvas_editor.saved()
+    (mine,) = [each for each in saved["nodes"] if each["type"] == ANALYZE]
+    mine["widgets_values"] = ["index", "first", 0.5, "error", {"a": 1}]
+    canvas_editor.load(saved)
+    assert setting(canvas_editor, node) == ("index", 0, "")
+    expect(status(canvas_editor)).to_contain_text("no usable value for index and numbers")
+    assert canvas_editor.run()["kind"] == "execution_success"
+    expect(faces(canvas_editor, pressed=True)).to_have_count(1)
+
+
+def test_after_a_reload_it_asks_for_a_run(canvas_editor: Editor, photo: str) -> None:
+    ran(canvas_editor, photo)
+    canvas_editor.page.wait_for_timeout(1500)
+    canvas_editor.reload()
+    expect(status(canvas_editor)).to_contain_text("Run the graph")
+    assert canvas_editor.run()["kind"] == "execution_success"
+    expect(faces(canvas_editor)).to_have_count(3)
+
+
+def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> None:
+    node = graph(canvas_editor, photo)
+    canvas_editor.set_value(node, "select", "all")
+    never_run_before(canvas_editor, node, 0.43)
+    assert canvas_editor.run()["kind"] == "execution_success"
+    toast = canvas_editor.page.locator(".p-toast-message").filter(has_text="is small")
+    expect(toast).to_have_count(1)
+    expect(toast).to_contain_text("InstantID Analyze Faces")
+    canvas_editor.photograph("warning")
+
+
+def test_at_double_size(open_editor: Callable[..., Editor], photo: str) -> None:
+    """A page at 200 % has half the room in CSS pixels."""
+    half = {"width": 720, "height": 450}
+    editor = open_editor("vue", viewport=half, device_scale_factor=2)
+    node = ran(editor, photo)
+    faces(editor).nth(2).click()
+    assert setting(editor, node) == ("index", 2, "")
+    editor.photograph("face_picker_200_percent")
+
+
+def test_rules_of_the_choice(canvas_editor: Editor) -> None:
+    """Those of the module that knows nothing of the page."""
+    found = canvas_editor.page.evaluate(
+        """async () => {
+            const rules = await import("/extensions/instantid-compose/js/picker/choice.js");
+            const face = (number, x, half) => ({ number, box: [x - half, 0, x + half, half] });
+            const picture = { width: 100, height: 100,
+                faces: [face(0, 0.2, 0.1), face(1, 0.5, 0.05), face(2, 0.8, 0.2)] };
+            const chosen = (select, index = 0, numbers = "") =>
+                rules.chosenIn(picture, { select, index, numbers });
+            const add = (numbers, number, index = 0, select = "index") =>
+                rules.toggled(picture, { select, index, numbers }, number);
+            return [
+                ["", "0, 2", "1;-1", " 3 3 "].map(rules.readNumbers),
+                [null, undefined, "a", "1.5", "1,,x", {}].map(rules.readNumbers),
+                ["largest", "all", "left_to_right", "center", "unknown"].map((s) => chosen(s)),
+                [chosen("index", -1), chosen("index", 5), chosen("index", 0, "2 -1 0")],
+                [add("", 2), add("0, 2", 0), add("-1, 7", 2), add("", 0), add("", 1, 0, "largest")],
+                rules.chosenIn({ ...picture, faces: [] }, { select: "largest" }),
+            ];
+        }"""
+    )
+    numbers, none, policies, by_index, added, empty = found
+    assert numbers == [[], [0, 2], [1, -1], [3]]
+    assert none == [[], [], None, None, None, None]
+    assert policies == [[2], [0, 1, 2], [0, 1, 2], [1], [0, 1, 2]]
+    assert by_index == [[2], [], [2, 0]]
+    assert [each["numbers"] for each in added] == ["0, 2", "", "", "", "2, 1"]
+    assert [each["index"] for each in added] == [0, 2, 7, 0, 2]
+    assert empty == []
+
+
+def test_pictures_are_those_of_the_run(canvas_editor: Editor, photo: str) -> None:
+    ran(canvas_editor, photo)
+    image = canvas_editor.page.locator(".iid-picture img")
+    canvas_editor.page.wait_for_function(
+        "() => document.querySelector('.iid-picture img').naturalWidth"
+    )
+    size = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+    assert np.array_equal(size, [768, 384])

@@ -1,0 +1,146 @@
+"""Warnings come once in each run, in the log and on the screen."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import torch
+from comfy_execution.utils import CurrentNodeContext
+from harness import painter
+from harness.scenes import photo
+
+SETTINGS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
+
+
+@pytest.fixture
+def told(pack: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the browser is sent."""
+    sent: list[dict[str, Any]] = []
+
+    def send(event: str, data: dict[str, Any], sid: str) -> None:
+        assert (event, sid) == ("instantid_compose.warning", "a browser")
+        sent.append(data)
+
+    instance = SimpleNamespace(send_sync=send, client_id="a browser")
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=instance))
+    monkeypatch.setitem(sys.modules, "server", server)
+    return sent
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_a_sentence_is_said_once_in_a_run(
+    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    warn = pack.module("nodes.host.notices").warn
+    for run, node in (("first", "1"), ("first", "2"), ("second", "1")):
+        with CurrentNodeContext(run, node):
+            warn(["Watch out.", "Watch out."])
+    expected = [("first", "1"), ("second", "1")]
+    assert [(each["prompt_id"], each["node"]) for each in told] == expected
+    assert {each["message"] for each in told} == {"Watch out."}
+    assert warnings(caplog) == ["Watch out."] * 2
+
+
+def test_outside_of_a_run_only_the_log_hears(
+    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    pack.module("nodes.host.notices").warn(["At the start."])
+    assert warnings(caplog) == ["At the start."]
+    assert told == []
+
+
+def test_watching_twice_does_not_say_things_twice(
+    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    notices = pack.module("nodes.host.notices")
+    notices.watch_warnings()
+    notices.warn(["Only once."])
+    assert warnings(caplog) == ["Only once."]
+
+
+def test_warnings_of_the_core_come_by_too(
+    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as the provider that face analysis falls back from."""
+    sessions = pack.module("instantid_core.sessions")
+    with CurrentNodeContext(str(uuid4()), "4"):
+        assert sessions.candidates("cuda", ["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
+    (sent,) = told
+    assert "Face analysis was asked to use cuda" in sent["message"]
+    assert warnings(caplog) == [sent["message"]]
+
+
+def test_no_server_and_no_browser_are_no_trouble(
+    pack: Any, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for server in (SimpleNamespace(), SimpleNamespace(PromptServer=SimpleNamespace(instance=None))):
+        monkeypatch.setitem(sys.modules, "server", server)
+        with CurrentNodeContext(str(id(server)), "1"):
+            pack.module("nodes.host.notices").warn(["Nobody listens."])
+
+
+def test_a_small_face_and_a_skipped_picture_are_told(
+    pack: Any, analyzer: Any, told: list[dict[str, Any]]
+) -> None:
+    small = torch.from_numpy(painter.portrait(512, 512, identity=1, size=70)[0])[None] / 255
+    images = torch.cat([small, torch.zeros(1, 512, 512, 3)])
+    with CurrentNodeContext(str(uuid4()), "7"):
+        pack.run(
+            "InstantIDAnalyzeFaces",
+            analyzer=analyzer,
+            image=images,
+            **SETTINGS | {"on_no_face": "skip"},
+        )
+    skipped, face = [each["message"] for each in told]
+    assert skipped.startswith("1 of 2 pictures had no face to choose and were skipped: 2.")
+    assert face.startswith("Face 0 of image 1 is small")
+
+
+def test_numbers_that_are_none_fall_back_to_index(
+    pack: Any, analyzer: Any, told: list[dict[str, Any]]
+) -> None:
+    with CurrentNodeContext(str(uuid4()), "7"):
+        faces, _, _, count = pack.run(
+            "InstantIDAnalyzeFaces",
+            analyzer=analyzer,
+            image=photo(1),
+            **SETTINGS | {"select": "index", "numbers": "the left one"},
+        )
+    assert (count, faces.count) == (1, 1)
+    (sent,) = told
+    assert "found 'the left one'. Face 0," in sent["message"]
+
+
+def test_the_size_that_brings_watermarks_is_told(
+    pack: Any, told: list[dict[str, Any]], faces_of: Any
+) -> None:
+    faces = faces_of(photo(1))
+    for run, width in (("drawing", 1024), ("other", 1016)):
+        with CurrentNodeContext(run, "9"):
+            pack.run("InstantIDDrawKeypoints", faces=faces, width=width, height=1024, fit="crop")
+    assert ["watermarks" in each["message"] for each in told] == [True]
+
+
+def test_identity_net_tells_of_that_size_when_it_draws(
+    pack: Any, told: list[dict[str, Any]], faces_of: Any
+) -> None:
+    net = pack.module("nodes.host.identity_net")
+    Extent = pack.module("instantid_core.types").Extent  # noqa: N806  a class
+    hint = object()
+    stand_in = SimpleNamespace(
+        condition=SimpleNamespace(pose=faces_of(photo(1)), fit="letterbox"),
+        cond_hint_original=hint,
+        first_drawing=hint,
+    )
+    for run, side in (("sampling", 1024), ("other", 1016)):
+        with CurrentNodeContext(run, "11"):
+            net.IdentityNet._picture(stand_in, Extent(side, side))
+    assert [each["prompt_id"] for each in told] == ["sampling"]

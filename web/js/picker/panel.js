@@ -1,0 +1,114 @@
+/** What the face picker and the likeness panel share: a place on a node, and what the node shows. */
+
+import { app } from "../../../../scripts/app.js";
+import { api } from "../../../../scripts/api.js";
+import { loadStyle } from "./elements.js";
+
+const MARGINS = 20; // the host draws a DOM widget 10 pixels inside its place
+
+/**
+ * Puts an element on a node, in place of the pictures that the host would show there.
+ * @param {object} node
+ * @param {string} name of the widget; it is not saved
+ * @param {HTMLElement} root
+ * @param {{key: string, height: () => number, show: (report: unknown) => void}} panel `key` of the
+ *   node's output, `height` in pixels that the element needs, and `show`, which gets the parsed
+ *   output each time it changes: null where there is none yet
+ */
+export function addPanel(node, name, root, panel) {
+  loadStyle();
+  const widget = node.addDOMWidget(name, "instantid_panel", root, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => panel.height() + MARGINS,
+  });
+  widget.serialize = false;
+  hidePictures(node);
+  letWheelThrough(root);
+  follow(node, root, panel);
+}
+
+/**
+ * Gives a node room for what its panel shows now. Never makes it smaller.
+ * @param {object} node
+ * @param {number} width in pixels of the graph
+ */
+export function makeRoom(node, width) {
+  requestAnimationFrame(() => {
+    if (!node.graph) return;
+    const [, height] = node.computeSize();
+    node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
+    node.graph.setDirtyCanvas(true, true);
+  });
+}
+
+/**
+ * Address of a picture that a run has left on the server.
+ * @param {{filename: string, subfolder: string, type: string}} image
+ * @returns {string}
+ */
+export function addressOf(image) {
+  return api.apiURL(`/view?${new URLSearchParams(image)}`);
+}
+
+/** Both engines of the editor would draw the node's pictures beneath the panel. */
+function hidePictures(node) {
+  node.hideOutputImages = true;
+  node.onDrawBackground = () => {};
+}
+
+/** On the classic canvas the element would swallow the wheel, which zooms everywhere else. */
+function letWheelThrough(root) {
+  root.addEventListener(
+    "wheel",
+    (event) => {
+      const list = event.ctrlKey ? null : event.target.closest(".iid-rows");
+      const scrolls = list && list.scrollHeight > list.clientHeight;
+      if (!scrolls && root.closest(".dom-widget")) app.canvas.processMouseWheel?.(event);
+    },
+    { passive: false },
+  );
+}
+
+/** Calls `panel.show` after every run, and when the node comes back: undo, another tab, reload. */
+function follow(node, root, panel) {
+  let shown;
+  const refresh = (output = outputOf(node)) => {
+    const text = output?.[panel.key]?.join("\n") ?? "";
+    if (text === shown) return;
+    shown = text;
+    panel.show(parse(output?.[panel.key]));
+  };
+  const before = node.onExecuted;
+  node.onExecuted = function (output, ...more) {
+    before?.call(this, output, ...more);
+    refresh(output);
+  };
+  // The host puts outputs back a moment after the nodes, and says so to nobody.
+  const observer = new ResizeObserver(() => refresh());
+  observer.observe(root);
+  root.addEventListener("pointerenter", () => refresh());
+  const removed = node.onRemoved;
+  node.onRemoved = function (...given) {
+    observer.disconnect();
+    removed?.apply(this, given);
+  };
+  refresh({});
+}
+
+/** What the host remembers of a node's last run. */
+function outputOf(node) {
+  const root = app.rootGraph ?? app.graph;
+  const inside = node.graph && node.graph !== root ? `${node.graph.id}:` : "";
+  return app.nodeOutputs?.[`${inside}${node.id}`];
+}
+
+/** A list of reports: one for each time that the run has called the node. */
+function parse(texts) {
+  if (!Array.isArray(texts) || !texts.length) return null;
+  try {
+    return texts.map((text) => JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
