@@ -18,19 +18,23 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from . import demo_prompt, workspace
+from . import demo_prompt, small_world, workspace
 from .cache import CacheError
 from .comfy_client import ClientError, ComfyClient, NodeTime, Run
 from .console import Progress
 from .demo_prompt import KEYPOINTS_NODE, Wishes
 from .environment import REPOSITORY
+from .evaluate_data import EvaluationError
 from .host_server import HostServer, Launch, ServerError
+from .located import register
 from .prompts import Prompt, PromptError, nodes_of
 
 SMALL_MODELS_NOTE = (
-    "The small models have random weights: they show that everything works together, not a "
-    "likeness. For one, name your own ComfyUI with --comfyui DIR."
+    "These small models have random weights: they show that everything works together, not a "
+    "likeness. For one, start the demo without --photo and --workflow, or name your own ComfyUI "
+    "with --comfyui DIR."
 )
+DEFAULT_WORKFLOW = "instantid_composed"
 INSTALLED_HINT = (
     "A value that is not in the list is a model file that your ComfyUI does not have: README.md "
     "names every file with its folder, and --checkpoint picks another checkpoint.\n"
@@ -69,8 +73,11 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
-            run(options, Path(scratch))
-    except (DemoError, PromptError, ClientError, ServerError, CacheError) as error:
+            if shows_likeness(options):
+                likeness(options, Path(scratch))
+            else:
+                run(options, Path(scratch))
+    except (DemoError, EvaluationError, PromptError, ClientError, ServerError, CacheError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -87,7 +94,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Options as `dev.py demo` passes them on; its help describes them."""
     parser = argparse.ArgumentParser(prog="dev.py demo")
     parser.add_argument("--photo", type=Path)
-    parser.add_argument("--workflow", default="instantid_composed")
+    parser.add_argument("--workflow")
     parser.add_argument("--checkpoint")
     parser.add_argument("--prompt")
     parser.add_argument("--seed", type=int)
@@ -96,9 +103,24 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def shows_likeness(options: argparse.Namespace) -> bool:
+    """Whether the small world is trained and nothing was asked for that it cannot give."""
+    wishes = ("photo", "workflow", "checkpoint", "prompt", "seed")
+    asked = options.installed or any(getattr(options, wish) is not None for wish in wishes)
+    return not asked and not small_world.missing()
+
+
+def likeness(options: argparse.Namespace, scratch: Path) -> None:
+    """The sheet of the small world, whose models are trained."""
+    register("instantid_core", "training")
+    from . import demo_world  # needs both packages
+
+    demo_world.run(options.output, scratch)
+
+
 def run(options: argparse.Namespace, scratch: Path) -> None:
     """Starts the server, makes the pictures, and reports."""
-    saved = demo_prompt.read_workflow(options.workflow)
+    saved = demo_prompt.read_workflow(options.workflow or DEFAULT_WORKFLOW)
     photo = chosen_photo(options, saved)
     print("Starting ComfyUI", flush=True)
     with HostServer(launch(options, scratch)) as server:

@@ -1,0 +1,95 @@
+"""The evaluation as a user starts it: on the trained small world, and on random weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import small_world
+from harness.commands import RUN_MODULE
+
+LARGEST_PAGE = 5_000_000
+
+
+def evaluate(repository: Path, output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `dev.py evaluate` runs, in the Python of these tests."""
+    tests = repository / "tests"
+    options = [f"--output={output}", *arguments]
+    command = [sys.executable, "-c", RUN_MODULE, str(tests), "harness.evaluate", *options]
+    return subprocess.run(command, cwd=tests, env=os.environ, capture_output=True, text=True)
+
+
+def rows_of(figures: dict, section: str, title: str) -> dict[str, dict]:
+    """A table of the figures as {label: {column: entry}}."""
+    tables = figures["sections"][section]["tables"]
+    (table,) = [table for table in tables if table["title"] == title]
+    names = table["columns"][1:]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in table["rows"]}
+
+
+def figures_in(output: Path) -> dict:
+    page = (output / "report.html").read_bytes()
+    assert len(page) < LARGEST_PAGE
+    assert b"http" not in page
+    return json.loads((output / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def quick(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Figures of the quick run on the small world."""
+    if small_world.missing():
+        pytest.skip("InstantID is not trained in the small world yet: training/README.md")
+    output = tmp_path_factory.mktemp("evaluation")
+    done = evaluate(repository, output, "--quick")
+    assert done.returncode == 0, done.stderr
+    return figures_in(output)
+
+
+def test_the_small_world_keeps_identity(quick: dict) -> None:
+    rows = rows_of(quick, "ablation", "Means over people")
+    likeness = {name: row["likeness"]["value"] for name, row in rows.items()}
+    assert likeness["InstantID"] > 3 * likeness["without InstantID"]
+    assert rows["InstantID"]["clear face"]["value"] > 0.7
+    errors = {name: row["keypoint error"]["value"] for name, row in rows.items()}
+    assert errors["InstantID"] < errors["adapter only"]
+
+
+def test_every_experiment_has_figures(quick: dict) -> None:
+    assert {bar["name"] for bar in quick["bars"]} == {
+        "Likeness over that without",
+        "Likeness above either part alone",
+        "Text kept (style)",
+    }
+    assert all(bar["found"] for bar in quick["bars"])
+    for section in quick["sections"].values():
+        assert section["tables"], section["title"]
+
+
+def test_random_weights_pass_no_bar(repository: Path, tmp_path: Path) -> None:
+    done = evaluate(repository, tmp_path, "--random", "--quick", "--only=ablation")
+    assert done.returncode == 0, done.stderr
+    verdicts = [bar["verdict"].split(",")[0] for bar in figures_in(tmp_path)["bars"]]
+    assert verdicts == ["fail", "fail"]
+    assert "fail: Likeness over that without" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--installed", "Name a folder with --photos FOLDER"),
+        ("--photos=people", "--photos goes with --comfyui"),
+        ("--size=100x", "--size is width x height"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(
+    repository: Path, tmp_path: Path, argument: str, message: str
+) -> None:
+    done = evaluate(repository, tmp_path, argument)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

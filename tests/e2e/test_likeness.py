@@ -1,0 +1,132 @@
+"""Whether the method does what it is for, on people of the small world that no model has seen.
+
+Thresholds stand well below what `dev.py evaluate` measures (training/README.md has the figures):
+they are there to fall when something breaks, not to be scraped past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import evaluate_experiments, evaluate_people, small_world
+from harness.comfy_client import ComfyClient
+from harness.evaluate_data import Estimate, Section
+from harness.evaluate_grounds import world_ground
+from harness.evaluate_lab import Lab
+from harness.evaluate_setup import Changes, Plan
+from harness.evaluate_studio import Studio
+from harness.host_server import HostServer
+
+from instantid_core.face_models import FaceAnalyzer, find_models
+
+pytestmark = pytest.mark.skipif(
+    bool(small_world.missing()),
+    reason="InstantID is not trained in the small world yet: training/README.md",
+)
+
+PLAN = Plan(
+    people=12,
+    ablation_texts=2,
+    weight_people=8,
+    weights=(0.0, 0.4, 0.8),
+    view_people=8,
+    yaws=(-25.0, 0.0, 25.0),
+    pairs=6,
+    stages=5,
+    groups=8,
+    references=4,
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    ground = world_ground(PLAN, Changes())
+    base = tmp_path_factory.mktemp("world")
+    with HostServer(ground.launch(base)) as server:
+        analyzer = FaceAnalyzer(find_models([ground.faces(base)]), "cpu")
+        client = ComfyClient(server.url)
+        studio = Studio(client, ground.setup, analyzer, client.object_info())
+        people = studio.admit(ground.subjects, print)
+        assert len(people) == PLAN.people
+        yield Lab(ground.setup, PLAN, studio, people, ground.poses, ground.judge, print)
+
+
+def values_of(section: Section, table: int = 0) -> dict[str, dict[str, Any]]:
+    """A table as {label: {column: value}}, estimates by their value."""
+    chosen = section.tables[table]
+    names = chosen.columns[1:]
+    return {
+        row[0]: {
+            name: entry.value if isinstance(entry, Estimate) else entry
+            for name, entry in zip(names, row[1:], strict=True)
+        }
+        for row in chosen.rows
+    }
+
+
+@pytest.fixture(scope="module")
+def measured(lab: Lab) -> Callable[[Callable[[Lab], Section]], Section]:
+    """Runs an experiment once."""
+    done: dict[Callable[[Lab], Section], Section] = {}
+
+    def run(experiment: Callable[[Lab], Section]) -> Section:
+        if experiment not in done:
+            done[experiment] = experiment(lab)
+        return done[experiment]
+
+    return run
+
+
+def test_identity_is_kept_and_both_parts_are_needed(measured):
+    rows = values_of(measured(evaluate_experiments.ablation))
+    likeness = {name: row["likeness"] for name, row in rows.items()}
+    assert likeness["InstantID"] > 0.3
+    assert likeness["InstantID"] >= 3 * likeness["without InstantID"]
+    assert likeness["InstantID"] > likeness["adapter only"]
+    assert likeness["InstantID"] > likeness["IdentityNet only"]
+
+
+def test_keypoints_place_the_face(measured):
+    rows = values_of(measured(evaluate_experiments.ablation))
+    errors = {name: row["keypoint error"] for name, row in rows.items()}
+    assert errors["InstantID"] < 0.15
+    assert errors["InstantID"] < errors["adapter only"]
+
+
+def test_text_is_kept(measured):
+    style = values_of(measured(evaluate_experiments.text_kept))["style"]
+    assert style["with InstantID"] >= 0.9 * style["without"]
+
+
+def test_weight_brings_likeness(measured):
+    rows = values_of(measured(evaluate_experiments.weight_curve))
+    likeness = [row["likeness"] for row in rows.values()]
+    assert likeness[-1] > likeness[0]
+
+
+def test_the_angle_is_followed_and_the_identity_stays(measured):
+    rows = list(values_of(measured(evaluate_people.views)).values())
+    turns = [row["found turn"] for row in rows]
+    assert turns == sorted(turns)
+    assert min(row["likeness"] for row in rows) > 0.2
+
+
+def test_the_way_between_two_people_is_steady(measured):
+    rows = list(values_of(measured(evaluate_people.interpolation)).values())
+    to_a, to_b = ([row[name] for row in rows] for name in ("to A", "to B"))
+    assert to_a == sorted(to_a, reverse=True)
+    assert to_b == sorted(to_b)
+
+
+def test_two_people_keep_apart(measured):
+    rows = values_of(measured(evaluate_people.together))
+    assert rows["with Apply Group"]["nearer to the own"] > 0.7
+    assert rows["with Apply Group"]["to the own"] > rows["with Apply Group"]["to the other"]
+
+
+def test_nobody_is_left_behind(measured):
+    rows = values_of(measured(evaluate_experiments.groups))
+    likeness = [row["with InstantID"] for row in rows.values()]
+    assert min(likeness) > 0.5 * max(likeness)

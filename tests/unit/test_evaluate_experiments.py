@@ -1,0 +1,248 @@
+"""The experiments on a server that paints: what it does right must show, and what it does wrong.
+
+Faces are found and recognised by the real analyzer on the synthetic models; only generation is
+replaced, by a painter that reads the prompt.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from harness import painter
+from harness.evaluate_data import Estimate, Report
+from harness.evaluate_experiments import RUNS
+from harness.evaluate_judges import NoJudge
+from harness.evaluate_lab import Lab
+from harness.evaluate_metrics import turn
+from harness.evaluate_options import EXPERIMENTS
+from harness.evaluate_photos import drawn_people
+from harness.evaluate_poses import ModelFacePoses, points_of
+from harness.evaluate_prompts import SHOWN
+from harness.evaluate_report import html
+from harness.evaluate_setup import QUICK, Changes, changed, random_models
+from harness.evaluate_studio import Studio
+from PIL import Image
+
+SIDE = 256
+NOBODY = 20
+"""Number of a face that is in no photo."""
+NOSE_OVER_EYES = painter.NOSE_HEIGHT / np.ptp(painter.ARCFACE_TEMPLATE[:2, 0])
+
+
+class PaintingServer:
+    """Paints the person of a prompt at its pose. Without the adapter every second picture is of
+    somebody else; without IdentityNet the face is somewhere else."""
+
+    def __init__(self, knows_people: bool = True, paints_twins: bool = False) -> None:
+        self.knows_people = knows_people
+        self.paints_twins = paints_twins
+        self.files: list[bytes] = []
+        self.prompts = 0
+
+    def upload(self, name: str, content: bytes) -> str:
+        del content
+        return name
+
+    def image(self, entry: int) -> bytes:
+        return self.files[entry]
+
+    def run(self, prompt: dict) -> SimpleNamespace:
+        self.prompts += 1
+        size = prompt["latent"]["inputs"]
+        first = len(self.files)
+        for number in range(size["batch_size"]):
+            picture = painter.canvas(size["width"], size["height"])
+            for identity, points in self.people(prompt, number):
+                paint_at(picture, identity, points)
+            self.files.append(encoded(picture))
+        images = list(range(first, len(self.files)))
+        return SimpleNamespace(outputs={SHOWN: {"images": images}})
+
+    def people(self, prompt: dict, number: int) -> list[tuple[int, np.ndarray | None]]:
+        """Who is in a picture, and at which keypoints."""
+        wanted = [n for n in range(2) if f"photo_{n}_0" in prompt]
+        who = [int(prompt[f"photo_{n}_0"]["inputs"]["image"].split("_")[1]) for n in wanted]
+        if not who or not self.knows_people:
+            who = [NOBODY] * max(1, len(who))
+        where = points_of(prompt["pose"]["inputs"]["pose_json"]) if "pose" in prompt else [None]
+        if "between" in prompt:
+            who = [who[round(number / (prompt["latent"]["inputs"]["batch_size"] - 1))]]
+        elif "applied" not in prompt and "group" not in prompt and self.prompts % 2:
+            who = [NOBODY]
+        if self.paints_twins:
+            who = who[:1] * len(who)
+        return list(zip(who, where, strict=True))
+
+
+def paint_at(picture: np.ndarray, identity: int, points: np.ndarray | None) -> None:
+    if points is None:
+        painter.paint_face(picture, (SIDE * 0.4, SIDE * 0.6), SIDE * 0.3, identity=identity)
+        return
+    yaw = math.degrees(math.atan(turn(points) / NOSE_OVER_EYES))
+    center = points[[0, 1, 3, 4]].mean(axis=0)
+    painter.paint_face(picture, center, painter.face_size(points), yaw=yaw, identity=identity)
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def lab_on(server: PaintingServer, analyzer) -> Lab:
+    setup = changed(random_models(), Changes(size=f"{SIDE}x{SIDE}"))
+    studio = Studio(server, setup, analyzer, {})
+    people = studio.admit(drawn_people(QUICK.people), lambda line: pytest.fail(line))
+    poses = ModelFacePoses(setup)
+    return Lab(setup, QUICK, studio, people, poses, NoJudge(), lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def lab(analyzer) -> Lab:
+    return lab_on(PaintingServer(), analyzer)
+
+
+@pytest.fixture(scope="module")
+def blind(analyzer) -> Lab:
+    """The same with a server that has no idea of people."""
+    return lab_on(PaintingServer(knows_people=False), analyzer)
+
+
+def rows_of(section, title):
+    """A table as {label: {column: entry}}."""
+    (table,) = [table for table in section.tables if table.title == title]
+    return {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+
+
+def test_every_experiment_of_the_command_line_runs():
+    assert tuple(RUNS) == EXPERIMENTS
+
+
+def test_the_ablation_tells_the_parts_apart(lab):
+    section = RUNS["ablation"](lab)
+    rows = rows_of(section, "Means over people")
+    none, adapter, net, both = rows.values()
+    assert both["likeness"].value > 0.8
+    assert adapter["likeness"].value > 0.8
+    assert abs(none["likeness"].value) < 0.2
+    assert none["likeness"].value < net["likeness"].value < adapter["likeness"].value
+    assert both["keypoint error"].value < 0.03
+    assert net["keypoint error"].value < 0.03
+    assert min(none["keypoint error"].value, adapter["keypoint error"].value) > 0.1
+    assert {row["clear face"].value for row in rows.values()} == {1.0}
+    assert both["pictures"] == len(lab.people)
+    likeness, above = section.bars
+    assert likeness.verdict == "pass"
+    assert above.found.value == pytest.approx(both["likeness"].value - adapter["likeness"].value)
+
+
+def test_a_server_that_knows_nobody_passes_no_bar(blind):
+    section = RUNS["ablation"](blind)
+    assert [bar.passed for bar in section.bars] == [False, False]
+    rows = rows_of(section, "Means over people")
+    assert max(abs(row["likeness"].value) for row in rows.values()) < 0.2
+
+
+def test_likeness_against_weight_has_the_amounts_of_the_plan(lab):
+    section = RUNS["weight"](lab)
+    rows = rows_of(section, "By weight")
+    assert list(rows) == ["0", "0.4", "0.8"]
+    assert rows["0"]["likeness"].value < rows["0.4"]["likeness"].value
+    (likeness, saturation) = section.charts
+    assert [one.value for one in likeness.lines[0].y] == [
+        row["likeness"].value for row in rows.values()
+    ]
+    assert saturation.lines[0].x == lab.plan.weights
+
+
+def test_views_follow_the_angle(lab):
+    rows = rows_of(RUNS["views"](lab), "By yaw")
+    wanted, found = (
+        [row[name].value for row in rows.values()] for name in ("wanted turn", "found turn")
+    )
+    assert wanted[1] == pytest.approx(0, abs=1e-6)
+    assert found == pytest.approx(wanted, abs=0.05)
+    assert found[0] < -0.1 < 0.1 < found[2]
+    assert all(row["likeness"].value > 0.6 for row in rows.values())
+    assert all(row["keypoint error"].value < 0.05 for row in rows.values())
+
+
+def test_the_way_between_two_people_goes_from_one_to_the_other(lab):
+    section = RUNS["interpolation"](lab)
+    rows = rows_of(section, "Likeness on the way")
+    assert list(rows) == ["0.00", "0.50", "1.00"]
+    assert rows["0.00"]["to A"].value > 0.8 > 0.2 > rows["0.00"]["to B"].value
+    assert rows["1.00"]["to B"].value > 0.8 > 0.2 > rows["1.00"]["to A"].value
+    # The painter jumps from A to B, so that likeness does not fall at every step.
+    assert "to A does not fall at every step" in section.tables[0].notes[1]
+
+
+def test_two_people_are_told_apart_by_their_places(lab, blind):
+    rows = rows_of(RUNS["group"](lab), "Means over pairs")
+    group = rows["with Apply Group"]
+    assert group["two faces"].value == 1
+    assert group["nearer to the own"].value == 1
+    assert group["to the own"].value > 0.8
+    assert abs(group["to the other"].value) < 0.2
+    assert rows["text alone"]["two faces"].value == 0
+    assert not rows["text alone"]["to the own"].known
+    same = rows_of(RUNS["group"](blind), "Means over pairs")["with Apply Group"]
+    assert same["to the own"].value == pytest.approx(same["to the other"].value, abs=0.1)
+
+
+def test_a_person_in_the_place_of_another_is_noticed(analyzer):
+    lab = lab_on(PaintingServer(paints_twins=True), analyzer)
+    group = rows_of(RUNS["group"](lab), "Means over pairs")["with Apply Group"]
+    assert group["nearer to the own"].value == pytest.approx(0.5)
+    assert group["to the own"].value == pytest.approx(group["to the other"].value, abs=0.1)
+
+
+def test_several_photos_are_compared_at_one_pose(lab):
+    rows = rows_of(RUNS["references"](lab), "Likeness")
+    one, several = rows["one photo"], rows["several photos, average"]
+    assert one["likeness"].n == several["likeness"].n == len(lab.people)
+    gain = rows["gain"]["likeness"].value
+    assert gain == pytest.approx(several["likeness"].value - one["likeness"].value)
+
+
+def test_pictures_are_painted_once(lab):
+    RUNS["ablation"](lab)
+    before = lab.studio.client.prompts
+    RUNS["ablation"](lab)
+    assert lab.studio.client.prompts == before
+    assert lab.studio.clock.pictures == len(lab.studio.client.files)
+
+
+def test_what_nobody_can_judge_is_said(lab):
+    section = RUNS["text"](lab)
+    assert "Name a folder with a CLIP model" in section.about
+    assert not section.tables
+    assert not section.bars
+    assert "No groups are known" in RUNS["groups"](lab).about
+
+
+def test_groups_are_measured_apart(lab):
+    people = lab.people
+    for person, glasses in zip(people, ("yes", "no", "no", "no"), strict=True):
+        person.subject.groups["glasses"] = glasses
+    try:
+        rows = rows_of(RUNS["groups"](lab), "By group")
+    finally:
+        for person in people:
+            person.subject.groups.clear()
+    assert {label: row["people"] for label, row in rows.items()} == {
+        "glasses: yes": 1,
+        "glasses: no": 3,
+    }
+    assert all(row["with InstantID"].value > 0.8 for row in rows.values())
+
+
+def test_everything_fits_on_the_page(lab):
+    page = html(Report("Evaluation", {}, [run(lab) for run in RUNS.values()]))
+    assert page.count("<svg") == 5
+    assert ">nan" not in page
+    assert isinstance(RUNS["ablation"](lab).bars[0].found, Estimate)
