@@ -1,8 +1,8 @@
-"""Everything a developer runs: `python3 dev.py demo|test|bench|serve`, from a bare checkout.
+"""Everything a developer runs: `python3 dev.py demo|test|bench|serve|models|doctor`.
 
-Needs Python 3.10 or newer and its standard library. What else is needed is built once under the
-user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a ComfyUI
-source tree of your own in place of the pinned release.
+Needs a bare checkout, Python 3.10 or newer and its standard library. What else is needed is built
+once under the user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a
+ComfyUI source tree of your own in place of the pinned release.
 """
 
 import argparse
@@ -44,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     test_options(subparsers.add_parser("test", help="lint, types, tests; pytest gets the rest"))
     bench_options(subparsers.add_parser("bench", help="print the benchmark table"))
     serve_options(subparsers.add_parser("serve", help="run ComfyUI with the pack until Ctrl-C"))
+    models_options(subparsers.add_parser("models", help="list the model files, get missing ones"))
+    doctor_options(subparsers.add_parser("doctor", help="look at an installation, repair nothing"))
     return parser
 
 
@@ -52,7 +54,7 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photo", type=Path, help="face photo (default: a drawn face)")
     parser.add_argument("--comfyui", type=Path, help="your own ComfyUI, with its real models")
     parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
-    parser.add_argument("--workflow", default="instantid_composed", help="file in workflows/")
+    parser.add_argument("--workflow", help="file in workflows/ (default: the sheet of styles)")
     parser.add_argument("--checkpoint", help="checkpoint to use instead of the workflow's")
     parser.add_argument("--prompt", help="text instead of the workflow's")
     parser.add_argument("--seed", type=int, help="seed instead of the workflow's")
@@ -76,6 +78,26 @@ def bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="load a 1.7 GB adapter, too")
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     parser.set_defaults(run=lambda options, _: commands.bench(options.full, options.json))
+
+
+def models_options(parser: argparse.ArgumentParser) -> None:
+    """`models`: what a ComfyUI has of the published files, and the rest on request."""
+    parser.add_argument("--comfyui", type=Path, help="your ComfyUI (default: the one around)")
+    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
+    parser.add_argument("--mirror", metavar="URL", help="in place of the published hosts")
+    parser.add_argument("--yes", action="store_true", help="download what is missing, unasked")
+    parser.add_argument("--only", action="append", metavar="ID", help="this one; may be repeated")
+    parser.add_argument("--verify", action="store_true", help="check the SHA-256 of what is there")
+    parser.set_defaults(run=lambda options, _: commands.models(options))
+
+
+def doctor_options(parser: argparse.ArgumentParser) -> None:
+    """`doctor`: what is installed, what is wrong, what to do."""
+    parser.add_argument("--comfyui", type=Path, help="your ComfyUI (default: the one around)")
+    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--hash", action="store_true", help="check the SHA-256 of model files")
+    parser.set_defaults(run=lambda options, _: commands.doctor(options))
 
 
 def serve_options(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,8 @@ from .types import Extent, Faces, FrameFaces
 
 VERSION = 1
 POINTS = 5
+LONGEST_TEXT = 1 << 20
+"""Characters; a face takes about 200."""
 LARGEST_SIDE = 1 << 16
 FARTHEST = 100.0
 """Points may lie outside the picture, but not at the end of the world."""
@@ -37,6 +39,11 @@ def to_json(pose: Faces) -> str:
 
 def from_json(text: str) -> Faces:
     """The pose in a JSON text. Raises SettingError when it is none."""
+    if len(text) > LONGEST_TEXT:
+        raise SettingError(
+            f"A pose in JSON has at most {LONGEST_TEXT} characters, found {len(text)}. Is it the "
+            "right text?"
+        )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -105,6 +105,16 @@ class PoseEdit(NamedTuple):
     """To the right and down, as fractions of width and height."""
 
 
+def frame_extent(width: int, height: int) -> Extent:
+    """The size of the picture to place faces on. Raises SettingError when it has no pixels."""
+    if width < 1 or height < 1:
+        raise SettingError(
+            f"A pose needs a picture of at least 1 x 1 pixels, found {width} x {height}. Look at "
+            "what is connected to width and height."
+        )
+    return Extent(width, height)
+
+
 def pose(preset: str, where: FacePlacement, extent: Extent) -> Faces:
     """One face in one of the `VIEWS`. Raises SettingError for what has no meaning."""
     if preset not in VIEWS:

@@ -13,15 +13,18 @@ from ..instantid_core.poses import (
     FacePlacement,
     PoseEdit,
     edited,
+    frame_extent,
     interpolate_poses,
     pose,
     styled,
 )
-from ..instantid_core.types import Extent, Faces, KeypointStyle
+from ..instantid_core.types import Faces, KeypointStyle
 from . import sockets
 from .inputs import CATEGORY, picture_size
 
 WORDS = ["InstantID", "pose", "face keypoints", "view", "angle", "novel view", "kps", "landmarks"]
+PHOTO_POSE = "instantid_pose"
+"""What the editor in the browser is shown besides the picture: the pose of the photo as it came."""
 
 
 def placement_inputs() -> list[io.Float.Input]:
@@ -108,8 +111,9 @@ def starting_points() -> list[io.Input]:
             multiline=True,
             optional=True,
             advanced=True,
-            tooltip="A pose as text, such as this node's own output: kept in the workflow, "
-            "it stands in for preset and photo. Empty leaves those in charge.",
+            tooltip="A pose as text, such as the editor makes (button Edit pose) or this node's "
+            "own output: kept in the workflow, it stands in for preset and photo. Empty leaves "
+            "those in charge.",
         ),
     ]
 
@@ -164,7 +168,7 @@ class Pose(io.ComfyNode):
         faces: Faces | None = None,
         pose_json: str = "",
     ) -> io.NodeOutput:
-        extent = Extent(width, height)
+        extent, photo = frame_extent(width, height), faces
         if pose_json.strip():
             faces = from_json(pose_json)
         elif faces is None:
@@ -172,8 +176,15 @@ class Pose(io.ComfyNode):
         faces = edited(faces, PoseEdit(scale, rotate, mirror))
         faces = styled(faces, KeypointStyle(limb_opacity, point_opacity))
         picture = keypoints.draw(faces, extent)
-        text = to_json(replace(faces, frames=faces.frames[:1]))
-        return io.NodeOutput(faces, picture, text, ui=ui.PreviewImage(picture, cls=cls))
+        shown = dict(ui.PreviewImage(picture, cls=cls).as_dict())
+        if photo is not None and photo.frames:
+            shown[PHOTO_POSE] = [first_pose(photo)]
+        return io.NodeOutput(faces, picture, first_pose(faces), ui=shown)
+
+
+def first_pose(faces: Faces) -> str:
+    """The pose of the first picture as text."""
+    return to_json(replace(faces, frames=faces.frames[:1]))
 
 
 class InterpolatePoses(io.ComfyNode):

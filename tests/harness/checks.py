@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .environment import REPOSITORY, Environment, child_environ, say
 
-PYTEST_SUITES = ("unit", "host", "e2e")
+PYTEST_SUITES = ("unit", "host", "e2e", "browser")
 SUITES = ("lint", "types", *PYTEST_SUITES)
 NO_TESTS_COLLECTED = 5
 
@@ -86,7 +86,8 @@ def pyright_config(environment: Environment) -> dict[str, object]:
     """The repository's settings, with the folders that only this machine knows."""
     return {
         "extends": str(REPOSITORY / "pyproject.toml"),
-        "extraPaths": [str(REPOSITORY / "tests"), str(environment.comfyui)],
+        # The repository last: its folder nodes/ must not stand in for the host's module.
+        "extraPaths": [str(REPOSITORY / "tests"), str(environment.comfyui), str(REPOSITORY)],
     }
 
 
@@ -153,7 +154,7 @@ def _row(outcome: Outcome) -> str:
     if outcome.passed or outcome.failed or outcome.skipped:
         counts = f"{outcome.passed:5} ok {outcome.failed:4} bad {outcome.skipped:4} skipped"
     mark = "ok" if outcome.ok else "FAILED"
-    return f"{outcome.name:6} {mark:7} {outcome.seconds:6.1f} s {counts} {outcome.note}".rstrip()
+    return f"{outcome.name:7} {mark:7} {outcome.seconds:6.1f} s {counts} {outcome.note}".rstrip()
 
 
 def succeeds(command: Sequence[str], settings: Mapping[str, str] | None = None) -> bool:

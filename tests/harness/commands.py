@@ -8,7 +8,8 @@ import argparse
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -33,10 +34,10 @@ def test(suites: Sequence[str] | None, all_hosts: bool, pytest_args: Sequence[st
 
 def demo(options: argparse.Namespace) -> int:
     """One picture, from the small models or from the user's own installation."""
-    arguments = ["--output", str(options.output.resolve()), "--workflow", options.workflow]
+    arguments = ["--output", str(options.output.resolve())]
     if options.photo:
         arguments += ["--photo", str(options.photo.expanduser().resolve())]
-    for name in ("checkpoint", "prompt", "seed"):
+    for name in ("workflow", "checkpoint", "prompt", "seed"):
         value = getattr(options, name)
         if value is not None:
             arguments += [f"--{name}={value}"]
@@ -59,10 +60,35 @@ def bench(full: bool, figures: Path | None) -> int:
     return run_module(environment.ready(), "harness.bench", arguments)
 
 
+def models(options: argparse.Namespace) -> int:
+    """The published files: a list, and downloads on request."""
+    comfyui = options.comfyui or installation.around_the_pack()
+    # ComfyUI reads extra_model_paths.yaml with it; a Python that has it needs no search for one.
+    python = options.python or (Path(sys.executable) if find_spec("yaml") else None)
+    arguments = [f"--only={name}" for name in options.only or ()]
+    arguments += [f"--{name}" for name in ("yes", "verify") if getattr(options, name)]
+    if options.mirror:
+        arguments.append(f"--mirror={options.mirror}")
+    return run_module(installation.find(comfyui, python), "harness.models", arguments)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """What is installed, what is wrong, what to do; also where there is no ComfyUI to look at."""
+    comfyui = installation.to_look_at(options.comfyui)
+    python = installation.python_or_this(comfyui, options.python)
+    arguments = [f"--{name}" for name in ("json", "hash") if getattr(options, name)]
+    if comfyui:
+        arguments.append(f"--comfyui={comfyui}")
+    return _run(python, "harness.doctor", arguments, child_environ())
+
+
 def run_module(where: environment.Environment, module: str, arguments: Sequence[str]) -> int:
     """Runs a module of the harness in the Python of `where`, in front of the user."""
-    command = [str(where.python), "-c", RUN_MODULE, str(TESTS), module, *arguments]
-    environ = child_environ(COMFYUI_PATH=str(where.comfyui))
+    return _run(where.python, module, arguments, child_environ(COMFYUI_PATH=str(where.comfyui)))
+
+
+def _run(python: Path, module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    command = [str(python), "-c", RUN_MODULE, str(TESTS), module, *arguments]
     with subprocess.Popen(command, cwd=TESTS, env=environ) as process:
         signal.signal(signal.SIGTERM, lambda number, frame: _pass_on(process, number, frame))
         return _wait(process)

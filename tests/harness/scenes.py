@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from . import painter
 
@@ -17,6 +19,13 @@ def photo(identity: int = 0, width: int = 512, height: int = 512, **pose: Any) -
     settings = {"center": (width / 2, height / 2), "size": side * 0.5, **pose}
     painter.paint_face(picture, identity=identity, **settings)
     return torch.from_numpy(picture.astype(np.float32) / 255).unsqueeze(0)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture [H, W, 3] uint8 as a file, to be uploaded."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 class Prompt(NamedTuple):

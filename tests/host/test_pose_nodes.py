@@ -80,7 +80,22 @@ def test_identity_net_draws_a_pose_as_draw_keypoints_does(
 
 def test_the_pose_is_shown_in_the_node(pack: Any) -> None:
     output = pack.module("nodes.poses").Pose.execute(**USUAL)
-    assert len(output.ui.as_dict()["images"]) == 1
+    assert len(output.ui["images"]) == 1
+    assert "instantid_pose" not in output.ui
+
+
+def test_the_editor_is_shown_the_pose_of_the_photo_as_it_came(pack: Any, faces_of: Any) -> None:
+    faces = faces_of(photo(1, 320, 240))
+    output = pack.module("nodes.poses").Pose.execute(**USUAL | {"faces": faces, "scale": 2.0})
+    (text,) = output.ui["instantid_pose"]
+    assert text == pack.module("instantid_core.pose_json").to_json(faces)
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 192), (256, 0), (-8, -8)])
+def test_a_frame_without_pixels(pack: Any, width: int, height: int) -> None:
+    errors = pack.module("instantid_core.errors")
+    with pytest.raises(errors.SettingError, match="at least 1 x 1 pixels, found"):
+        pack.module("nodes.poses").Pose.execute(**USUAL | {"width": width, "height": height})
 
 
 def test_an_unchanged_photo_pose_is_drawn_with_equal_bits(

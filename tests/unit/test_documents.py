@@ -25,7 +25,16 @@ CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
 LANGUAGES = ("en", "zh")
 WIDGETS = ("Int", "Float", "Combo", "Boolean", "String")
-HOST_MODULES = ("application", "identity_files", "models", "paths", "progress")
+HOST_MODULES = (
+    "application",
+    "identity_files",
+    "installation",
+    "model_routes",
+    "models",
+    "notices",
+    "paths",
+    "progress",
+)
 CORE_CLASSES = {
     "BatchImagesNode",
     "CheckpointLoaderSimple",
@@ -160,7 +169,7 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 
 
 def test_the_nodes_were_read() -> None:
-    assert len(NODES) == 21
+    assert len(NODES) == 22
     assert all(item.settings["tooltip"] for node in NODES.values() for item in node.inputs)
 
 

@@ -1,4 +1,4 @@
-"""The small world's face models, by insightface's own classes, on people that they have not seen."""
+"""The small world's face models, in insightface's own classes, on people they have not seen."""
 
 from __future__ import annotations
 

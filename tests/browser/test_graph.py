@@ -1,0 +1,156 @@
+"""The pack's nodes in the graph editor: taken from the library, run, saved, copied and loaded."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+from harness import painter
+from harness.browser import RUNNING, Editor
+from harness.comfy_client import ComfyClient
+from harness.pose_editor import PoseNode, server_drawing
+from PIL import Image
+
+
+def kept_pose(editor: Editor, *keys: str) -> PoseNode:
+    """A pose node in which something was edited."""
+    node = PoseNode(editor)
+    node.open()
+    for key in keys or ("2", "Shift+ArrowUp", "a"):
+        node.page.keyboard.press(key)
+    node.apply()
+    return node
+
+
+def pose_nodes(editor: Editor) -> list[int]:
+    found = editor.page.evaluate(
+        "() => window.app.graph.nodes.filter((n) => n.type === 'InstantIDPose').map((n) => n.id)"
+    )
+    return sorted(found)
+
+
+def test_nodes_are_dragged_from_the_library(editor: Editor) -> None:
+    page = editor.page
+    page.keyboard.press("n")
+    search = page.get_by_placeholder("Search").last
+    search.wait_for()
+    search.fill("InstantID Pose")
+    entry = page.locator("[class*=tree], [role=tree], [role=treeitem]").get_by_text(
+        "InstantID Pose", exact=True
+    )
+    entry.first.wait_for()
+    entry.first.drag_to(page.locator("#graph-canvas"), target_position={"x": 900, "y": 300})
+    page.wait_for_function("() => window.app.graph.nodes.length === 1")
+    assert len(pose_nodes(editor)) == 1
+
+
+def test_a_pose_survives_save_and_reload(editor: Editor, client: ComfyClient) -> None:
+    node = kept_pose(editor)
+    text = node.text
+    name = f"kept_{editor.engine}"
+    page = editor.page
+    page.keyboard.press("ControlOrMeta+s")
+    field = page.get_by_role("dialog").get_by_role("textbox")
+    field.fill(name)
+    field.press("Enter")
+    page.wait_for_timeout(1500)
+    saved = json.loads(client.get(f"/userdata/workflows%2F{name}.json"))
+    assert text in next(n for n in saved["nodes"] if n["id"] == node.id)["widgets_values"]
+    editor.reload()
+    page.wait_for_function("() => window.app.graph.nodes.length === 2")
+    assert node.text == text
+    node.open()
+    assert np.array_equal(node.drawn(), server_drawing(text, 512, 512))
+    node.press("Cancel")
+
+
+def test_a_pose_is_copied_and_pasted(editor: Editor) -> None:
+    node = kept_pose(editor)
+    page = editor.page
+    page.evaluate("(id) => window.app.canvas.selectNode(window.app.graph.getNodeById(id))", node.id)
+    page.evaluate("() => { const c = window.app.canvas; c.copyToClipboard(); }")
+    page.evaluate("() => { const c = window.app.canvas; c.pasteFromClipboard(); }")
+    first, second = pose_nodes(editor)
+    assert editor.value(first, "pose_json") == editor.value(second, "pose_json") == node.text
+
+
+TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
+
+
+def travel(editor: Editor, way: str, node: PoseNode, faces: int) -> None:
+    """Undoes or redoes a change of the graph, and waits until the node keeps that many faces."""
+    editor.page.evaluate(f"() => {TRACKER}.{way}()")
+    editor.page.wait_for_function(
+        """([id, faces]) => {
+            const node = window.app.graph.getNodeById(id);
+            const text = node?.widgets.find((widget) => widget.name === "pose_json").value;
+            return text !== undefined && (text ? JSON.parse(text).faces.length : 0) === faces;
+        }""",
+        arg=[node.id, faces],
+    )
+
+
+def test_the_graphs_undo_takes_an_edit_back(editor: Editor) -> None:
+    node = PoseNode(editor)
+    editor.page.evaluate(
+        f"() => {{ const t = {TRACKER}; (t.captureCanvasState ?? t.checkState).call(t); }}"
+    )
+    node.open()
+    node.page.keyboard.press("a")
+    node.apply()
+    assert len(node.faces) == 2
+    travel(editor, "undo", node, 0)
+    travel(editor, "redo", node, 2)
+
+
+def test_a_pose_goes_into_a_subgraph(editor: Editor) -> None:
+    node = kept_pose(editor)
+    text = node.text
+    inner = editor.page.evaluate(
+        """(id) => {
+            const { graph, canvas } = window.app, node = graph.getNodeById(id);
+            const { subgraph } = graph.convertToSubgraph(new Set([node]));
+            return subgraph.nodes.map((n) => n.widgets.find((w) => w.name === "pose_json").value);
+        }""",
+        node.id,
+    )
+    assert inner == [text]
+    sent = [one for one in editor.prompt().values() if one["class_type"] == "InstantIDPose"]
+    assert [one["inputs"]["pose_json"] for one in sent] == [text]
+    editor.load(editor.saved())
+    assert editor.run()["kind"] == "execution_success"
+
+
+def test_a_photos_points_are_a_start(editor: Editor, client: ComfyClient) -> None:
+    node = PoseNode(editor)
+    chain = {
+        kind: editor.add(kind, -400 * i, 0)
+        for i, kind in enumerate(
+            ("InstantIDAnalyzeFaces", "LoadImage", "InstantIDLoadFaceAnalyzer"), 1
+        )
+    }
+    analyze, load, analyzer = chain.values()
+    editor.set_value(load, "image", client.upload("traced.png", painted_photo()))
+    editor.connect(load, "IMAGE", analyze, "image")
+    editor.connect(analyzer, 0, analyze, "analyzer")
+    editor.connect(analyze, "faces", node.id, "faces")
+    dialog = node.open()
+    assert "Start from its points begins" in dialog.get_by_role("alert").inner_text()
+    node.press("Connected photo")
+    node.press("Start from its points")
+    dialog.get_by_text("Started from 1 face of the photo.").wait_for(timeout=RUNNING)
+    editor.photograph("pose_editor_photo")
+    node.apply()
+    kept = node.shown(client)
+    editor.set_value(node.id, "pose_json", "")
+    assert (kept != node.shown(client)).any(-1).mean() < 0.001
+    assert kept.any()
+
+
+def painted_photo() -> bytes:
+    picture = painter.canvas(640, 480)
+    painter.paint_face(picture, (320, 240), 220, identity=3)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
