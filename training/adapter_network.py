@@ -19,6 +19,7 @@ from torch.nn import functional
 from instantid_core.resampler import Resampler, ResamplerConfig
 
 EMBEDDING_WIDTH = 512
+OPENING = 3.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ImageAdapter(nn.Module):
         super().__init__()
         self.resampler = Resampler(settings.resampler(unet.config["cross_attention_dim"]), nn)
         nn.init.normal_(self.resampler.latents, std=1 / math.sqrt(settings.width))
+        open_layers(self.resampler)
         sites = cross_attention_names(unet)
         self.to_k, self.to_v = (
             nn.ModuleList(_copy_of(unet, name, projection) for name in sites)
@@ -58,6 +60,17 @@ class ImageAdapter(nn.Module):
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Raw face embeddings [B, 512] -> tokens [B, tokens, context]."""
         return self.resampler(embeddings[:, None])
+
+
+@torch.no_grad()
+def open_layers(resampler: Resampler) -> None:
+    """Let a new resampler's layers say more beside what flows past them.
+
+    The embedding is one row among the tokens' own, so at first it makes up little of a token.
+    """
+    for name, value in resampler.named_parameters():
+        if name.endswith(("to_out.weight", "1.3.weight")):
+            value.mul_(OPENING)
 
 
 def cross_attention_names(unet: UNet2DConditionModel) -> list[str]:

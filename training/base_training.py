@@ -16,7 +16,7 @@ from torch import nn
 
 from .autoencoder_training import encode_all, load_autoencoder
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
-from .diffusion import add_noise, noise_loss, offset_noise, size_numbers
+from .diffusion import WEIGHTINGS, add_noise, noise_loss, offset_noise, size_numbers
 from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
 from .networks.autoencoder import FACTOR, SCALE
 from .networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
@@ -110,7 +110,6 @@ def train_base(arguments: argparse.Namespace) -> None:
     settings = loop_settings(arguments, NAME)
     torch.manual_seed(settings.seed)
     base = new_base()
-    channels_last(base.unet)
     print(f"{sum(p.numel() for p in base.parameters()) / 1e6:.2f} M parameters", flush=True)
     buckets = load_buckets(arguments.folder, album_sizes(arguments), base.caption_encoder)
     counts = {kind: len(bucket.latents) for kind, bucket in buckets.items()}
@@ -125,7 +124,7 @@ def train_base(arguments: argparse.Namespace) -> None:
         sizes = size_numbers(*bucket.extent, len(indices))
         # Token 0 is no word, so the empty caption is all zeros.
         found = model(add_noise(latents, noise, timesteps), timesteps, tokens * kept, sizes)
-        return noise_loss(found, noise, timesteps)
+        return noise_loss(found, noise, timesteps, arguments.weighting)
 
     train(base, loss_of, settings)
 
@@ -136,6 +135,7 @@ def main() -> None:
     add_loop_arguments(parser, steps=3500)
     add_album_arguments(parser, AlbumSizes())
     parser.add_argument("--noise-offset", type=float, default=0.15)
+    parser.add_argument("--weighting", choices=WEIGHTINGS, default="even")
     parser.set_defaults(batch=32)
     train_base(parser.parse_args())
 

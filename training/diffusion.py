@@ -8,6 +8,11 @@ from torch.nn import functional
 from .networks.denoiser import BETAS, TIMESTEPS
 
 QUARTERS = 4
+WEIGHTINGS = ("plain", "even")
+"""How errors of the noise count. Plain: alike, as in the paper. Even: divided by the share of
+signal, which makes them errors of v (arXiv 2202.00512, appendix D), so that no timestep drowns
+another.
+"""
 
 
 def signal_shares() -> torch.Tensor:
@@ -48,12 +53,14 @@ def add_noise(latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tenso
 
 
 def noise_loss(
-    found: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
+    found: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor, weighting: str = "plain"
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Mean squared error of the predicted noise [B, 4, h, w]; also by quarter of the timesteps.
 
-    Quarters that no sample fell into are left out.
+    weighting: one of `WEIGHTINGS`. Quarters are not weighted; those that no sample fell into are
+    left out.
     """
+    noise, timesteps = noise.to(found.device), timesteps.to(found.device)
     errors = functional.mse_loss(found.float(), noise, reduction="none").mean((1, 2, 3))
     quarters = timesteps // (TIMESTEPS // QUARTERS)
     figures = {
@@ -61,6 +68,8 @@ def noise_loss(
         for quarter in range(QUARTERS)
         if bool((quarters == quarter).any())
     }
+    if weighting == "even":
+        return (errors / signal_shares().to(found.device)[timesteps]).mean(), figures
     return errors.mean(), figures
 
 

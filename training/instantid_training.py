@@ -8,40 +8,46 @@ dropped (arXiv 2401.07519, section 3.3).
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from instantid_core.keypoints import draw_frame
 from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
-from .diffusion import add_noise, draw_timesteps, noise_loss, offset_noise, size_numbers
+from .diffusion import WEIGHTINGS, add_noise, draw_timesteps, noise_loss, offset_noise, size_numbers
 from .face_embeddings import album_embeddings
 from .foundation import Foundation, Text, load_foundation
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
+from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
 from .networks.autoencoder import FACTOR
+from .still_hints import hint_features, load_hint_encoder, take_features
 
 if TYPE_CHECKING:
     from .dataset import Album
 
 NAME = "instantid"
+ENCODED_TOGETHER = 256
 PACES = (
     ("identity_net.controlnet_down_blocks", 10.0),
     ("identity_net.controlnet_mid_block", 10.0),
     ("identity_net.controlnet_cond_embedding.conv_out", 10.0),
     ("identity_net.controlnet_cond_embedding", 3.0),
-    ("adapter.resampler", 3.0),
+    ("adapter.resampler", 0.5),
     ("adapter.to_", 2.0),
 )
 """Multiples of the learning rate, by the first beginning of a name that fits. Zero convolutions
 stand between everything else in IdentityNet and the loss: while they are small, little is learned
-behind them."""
+behind them. A fast resampler makes the same tokens of everybody before anything learns to read
+them.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Portraits:
     """[N, 512], raw."""
     keypoints: np.ndarray
     """[N, 5, 2] pixels."""
+    features: torch.Tensor | None = None
+    """[N, C, h, w] bfloat16, where the hint encoder no longer learns."""
 
     @property
     def extent(self) -> Extent:
@@ -68,6 +76,10 @@ class Portraits:
         """Keypoints drawn at the pictures' size: [B, 3, H, W] in 0..1."""
         drawn = [hint_picture(self.keypoints[index], self.extent) for index in indices.tolist()]
         return torch.from_numpy(np.stack(drawn)).movedim(-1, 1).float() / 255
+
+    def condition(self, indices: torch.Tensor) -> torch.Tensor:
+        """What IdentityNet takes: drawn keypoints, or what a still hint encoder made of them."""
+        return self.hints(indices) if self.features is None else self.features[indices].float()
 
     def text_of(self, indices: torch.Tensor) -> Text:
         """Context and pooled embedding of some pictures' captions."""
@@ -107,6 +119,13 @@ def load_portraits(arguments: argparse.Namespace, foundation: Foundation) -> dic
     return portraits
 
 
+def with_features(portraits: Portraits, identity_net: nn.Module) -> Portraits:
+    """The same portraits with their hints already encoded."""
+    parts = torch.arange(len(portraits.latents)).split(ENCODED_TOGETHER)
+    features = [hint_features(identity_net, portraits.hints(part)) for part in parts]
+    return replace(portraits, features=torch.cat(features))
+
+
 def train_instantid(arguments: argparse.Namespace) -> None:
     """Train the image adapter and IdentityNet on a run's base model, or on a published one."""
     settings = loop_settings(arguments, NAME)
@@ -114,7 +133,12 @@ def train_instantid(arguments: argparse.Namespace) -> None:
     foundation = load_foundation(arguments.folder, arguments.pretrained)
     portraits = load_portraits(arguments, foundation)
     counts = {kind: len(album.latents) for kind, album in portraits.items()}
-    model = channels_last(InstantID(foundation.unet))
+    model = InstantID(foundation.unet)
+    if arguments.hint_encoder:
+        load_hint_encoder(model.identity_net, arguments.hint_encoder)
+        net = model.identity_net
+        portraits = {kind: with_features(album, net) for kind, album in portraits.items()}
+        take_features(net)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     print(f"{trained / 1e6:.2f} M trained parameters", flush=True)
 
@@ -125,17 +149,23 @@ def train_instantid(arguments: argparse.Namespace) -> None:
         noise = offset_noise(latents.shape, arguments.noise_offset, generator)
         timesteps = draw_timesteps(batch, arguments.timesteps == "cubic", generator)
         known = torch.rand(batch, 1, generator=generator) >= arguments.zero_embedding_rate
-        found = network(
-            add_noise(latents, noise, timesteps),
-            timesteps,
-            album.text_of(indices),
-            size_numbers(album.extent.height, album.extent.width, batch),
-            album.embeddings[indices] * known,
-            album.hints(indices),
-        )
-        return noise_loss(found, noise, timesteps)
+        with kernels_for(latents.device):
+            found = network(
+                add_noise(latents, noise, timesteps),
+                timesteps,
+                album.text_of(indices),
+                size_numbers(album.extent.height, album.extent.width, batch),
+                album.embeddings[indices] * known,
+                album.condition(indices),
+            )
+        return noise_loss(found, noise, timesteps, arguments.weighting)
 
     train(model, loss_of, settings, pace)
+
+
+def kernels_for(device: torch.device) -> AbstractContextManager[object]:
+    """Attention as plain products on CPUs: their fused kernel is slower over a few dozen places."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def pace(name: str) -> float:
@@ -160,7 +190,11 @@ def main() -> None:
     add_loop_arguments(parser, steps=3000)
     add_album_arguments(parser, AlbumSizes())
     parser.add_argument("--noise-offset", type=float, default=0.15)
+    parser.add_argument("--weighting", choices=WEIGHTINGS, default="even")
     parser.add_argument("--timesteps", choices=("uniform", "cubic"), default="cubic")
+    parser.add_argument(
+        "--hint-encoder", type=Path, help="an earlier training's weights.pt, to keep its encoder"
+    )
     parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
     parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
     parser.add_argument(

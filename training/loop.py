@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import send_to_device
 from torch import nn
 
 from .curves import draw_curves
@@ -128,6 +129,7 @@ class _Run:
         )
         prepared: Any = self.accelerator.prepare(network, optimiser)
         self.network, self.optimiser = prepared
+        inputs_follow(self.network, self.accelerator.device)
         self.average = Average(self._trained(), settings.ema_decay)
         self._resume()
 
@@ -177,6 +179,15 @@ class _Run:
                 value.copy_(state["trained"][name])
                 self.average.values[name].copy_(state["average"][name])
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def inputs_follow(network: nn.Module, device: torch.device) -> None:
+    """Batches are made on the CPU; bring what the network is called with to where it is."""
+
+    def bring(_network: nn.Module, given: Any, named: Any) -> Any:
+        return send_to_device(given, device), send_to_device(named, device)
+
+    network.register_forward_pre_hook(bring, with_kwargs=True)
 
 
 def channels_last(network: nn.Module) -> Any:

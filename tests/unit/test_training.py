@@ -12,13 +12,20 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
-from training.adapter_network import AdapterSettings, InstantID, cross_attention_names
+from instantid_core.resampler import Resampler
+from training.adapter_network import (
+    AdapterSettings,
+    InstantID,
+    cross_attention_names,
+    open_layers,
+)
 from training.autoencoder_training import pyramid_loss
 from training.diffusion import add_noise, noise_loss, size_numbers
-from training.loop import LoopSettings, train
+from training.loop import LoopSettings, inputs_follow, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
 from training.networks.denoiser import TIMESTEPS, DenoiserConfig
+from training.still_hints import hint_features, load_hint_encoder, take_features
 
 SMALL = DenoiserConfig(widths=(64, 64, 64), context_dim=32)
 SIZE = (2, 4, 8, 8)
@@ -178,3 +185,58 @@ def test_unknown_words_are_words_and_the_empty_text_is_none():
     assert known[0] == unknown[0]
     assert known[1] != unknown[1] != 0
     assert set(encoder.tokenize("")) == {0}
+
+
+def test_even_weighting_is_the_error_of_v():
+    latents, noise, error = torch.randn(3, *SIZE, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([100, 900])
+    scheduler = DDPMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
+    )
+    found, noisy = noise + 0.1 * error, add_noise(latents, noise, timesteps)
+    signal = scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+    shown = (noisy - (1 - signal).sqrt() * found) / signal.sqrt()
+    # Their own formula of v, once with the true noise and latents and once with the predicted ones.
+    wanted = scheduler.get_velocity(latents, noise, timesteps)
+    v = signal.sqrt() * found - (1 - signal).sqrt() * shown
+    expected = torch.nn.functional.mse_loss(v, wanted).item()
+    # Differences of small numbers in float32.
+    assert noise_loss(found, noise, timesteps, "even")[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_still_hint_encoder_says_what_it_says_of_pictures(model: InstantID, tmp_path: Path):
+    open_zero_convolutions(model)
+    torch.nn.init.normal_(model.identity_net.controlnet_cond_embedding.conv_out.weight, std=0.1)
+    torch.save(dict(model.named_parameters()), tmp_path / "weights.pt")
+    given = inputs()
+    with torch.no_grad():
+        whole = model(**given)
+    given["hints"] = hint_features(model.identity_net, given["hints"]).float()
+    load_hint_encoder(model.identity_net, tmp_path / "weights.pt")
+    take_features(model.identity_net)
+    found = model(**given)
+    # bfloat16 keeps eight bits of each feature.
+    assert torch.allclose(found, whole, atol=0.02 * whole.std().item())
+    found.square().mean().backward()
+    encoder = model.identity_net.controlnet_cond_embedding
+    assert encoder.conv_out.weight.grad is not None
+    assert encoder.conv_in.weight.grad is None and encoder.blocks[0].weight.grad is None
+
+
+def test_opened_layers_tell_people_apart_better():
+    torch.manual_seed(2)
+    resampler = Resampler(AdapterSettings().resampler(128), nn)
+    nn.init.normal_(resampler.latents, std=128**-0.5)
+    embeddings = torch.randn(32, 1, 512)
+    with torch.no_grad():
+        before = resampler(embeddings).std(0).mean().item()
+        open_layers(resampler)
+        after = resampler(embeddings).std(0).mean().item()
+    assert after > 1.1 * before
+
+
+def test_batches_follow_the_network_to_its_device(model: InstantID):
+    there = torch.device("meta")
+    inputs_follow(model.to(there), there)
+    found = model(**inputs())
+    assert found.device == there
