@@ -43,6 +43,12 @@ class Album:
         return len(self.images)
 
 
+def joined(albums: Sequence[Album]) -> Album:
+    """One album of several whose pictures have one size and as many people."""
+    names = vars(albums[0])
+    return Album(**{name: np.concatenate([vars(a)[name] for a in albums]) for name in names})
+
+
 def load_or_paint(
     folder: Path,
     count: int,

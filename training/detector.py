@@ -24,6 +24,7 @@ from .dataset import Album, load_or_paint
 from .degradation import degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
 from .onnx_files import export, finish
+from .vague import VAGUE_TIMES, load_vague
 from .world import HELD_OUT
 
 NAME = "detector"
@@ -323,6 +324,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--pairs", type=int, default=5_000)
     parser.add_argument("--held-out-pictures", type=int, default=300)
+    parser.add_argument("--vague", action="store_true", help="learn from training.vague's, too")
     parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99)
     arguments = parser.parse_args()
@@ -330,6 +332,9 @@ def main() -> None:
     wide = (192, 128)
     albums = [load_or_paint(folder, count, seed)]
     albums.append(load_or_paint(folder, arguments.pairs, seed, wide, 2))
+    if arguments.vague:
+        # Canvases take each album by its share of all pictures.
+        albums += [load_vague(arguments.folder)] * VAGUE_TIMES
     few = arguments.held_out_pictures
     held_out = [load_or_paint(folder, few, 5, numbers=HELD_OUT)]
     held_out.append(load_or_paint(folder, few, 5, wide, 2, HELD_OUT))

@@ -53,15 +53,21 @@ def add_noise(latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tenso
 
 
 def noise_loss(
-    found: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor, weighting: str = "plain"
+    found: torch.Tensor,
+    noise: torch.Tensor,
+    timesteps: torch.Tensor,
+    weighting: str = "plain",
+    places: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Mean squared error of the predicted noise [B, 4, h, w]; also by quarter of the timesteps.
 
-    weighting: one of `WEIGHTINGS`. Quarters are not weighted; those that no sample fell into are
-    left out.
+    weighting: one of `WEIGHTINGS`. places: how much each place counts, [B, 1, h, w] of mean 1;
+    None for all alike. Quarters are not weighted by the timestep; those that no sample fell into
+    are left out.
     """
     noise, timesteps = noise.to(found.device), timesteps.to(found.device)
-    errors = functional.mse_loss(found.float(), noise, reduction="none").mean((1, 2, 3))
+    squares = functional.mse_loss(found.float(), noise, reduction="none")
+    errors = (squares if places is None else squares * places.to(found.device)).mean((1, 2, 3))
     quarters = timesteps // (TIMESTEPS // QUARTERS)
     figures = {
         f"quarter_{quarter + 1}": errors.detach()[quarters == quarter].mean()

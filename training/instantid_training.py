@@ -64,6 +64,8 @@ class Portraits:
     """[N, 512], raw."""
     keypoints: np.ndarray
     """[N, 5, 2] pixels."""
+    places: torch.Tensor
+    """[N, 1, h, w]: how much each place counts in the loss, of mean 1."""
     features: torch.Tensor | None = None
     """[N, C, h, w] bfloat16, where the hint encoder no longer learns."""
 
@@ -93,8 +95,24 @@ def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
     return draw_frame(FrameFaces(extent, (face,)), extent, "stretch")
 
 
-def prepare(foundation: Foundation, album: Album, embeddings: torch.Tensor) -> Portraits:
+def face_places(boxes: np.ndarray, extent: Extent, weight: float) -> torch.Tensor:
+    """How much the places of latents count, [N, 1, h, w] of mean 1: `weight` at a face, else 1.
+
+    boxes: of the faces, [N, 4] pixels.
+    """
+    x0, y0, x1, y1 = (torch.from_numpy(side)[:, None, None] for side in boxes.T / FACTOR)
+    x = torch.arange(extent.width // FACTOR) + 0.5
+    y = torch.arange(extent.height // FACTOR)[:, None] + 0.5
+    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+    places = 1 + (weight - 1) * inside[:, None].float()
+    return places / places.mean((1, 2, 3), keepdim=True)
+
+
+def prepare(
+    foundation: Foundation, album: Album, embeddings: torch.Tensor, face_weight: float = 1.0
+) -> Portraits:
     """Encode an album's pictures and captions once, before training."""
+    extent = Extent(album.images.shape[2], album.images.shape[1])
     captions = album.captions
     distinct = sorted(set(captions))
     places = {caption: place for place, caption in enumerate(distinct)}
@@ -104,6 +122,7 @@ def prepare(foundation: Foundation, album: Album, embeddings: torch.Tensor) -> P
         foundation.encode_captions(distinct),
         embeddings,
         album.keypoints[:, 0],
+        face_places(album.boxes[:, 0], extent, face_weight),
     )
 
 
@@ -115,7 +134,7 @@ def load_portraits(arguments: argparse.Namespace, foundation: Foundation) -> dic
         album = load_album(arguments.folder, kind, sizes)
         kept = arguments.folder / NAME / f"embeddings-{kind}.npy"
         embeddings = album_embeddings(album, arguments.recogniser, kept)
-        portraits[kind] = prepare(foundation, album, embeddings)
+        portraits[kind] = prepare(foundation, album, embeddings, arguments.face_weight)
     return portraits
 
 
@@ -158,7 +177,7 @@ def train_instantid(arguments: argparse.Namespace) -> None:
                 album.embeddings[indices] * known,
                 album.condition(indices),
             )
-        return noise_loss(found, noise, timesteps, arguments.weighting)
+        return noise_loss(found, noise, timesteps, arguments.weighting, album.places[indices])
 
     train(model, loss_of, settings, pace)
 
@@ -187,11 +206,14 @@ def load_instantid(run: Path) -> InstantID:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=3000)
+    add_loop_arguments(parser, steps=8500)
     add_album_arguments(parser, AlbumSizes())
     parser.add_argument("--noise-offset", type=float, default=0.15)
     parser.add_argument("--weighting", choices=WEIGHTINGS, default="even")
-    parser.add_argument("--timesteps", choices=("uniform", "cubic"), default="cubic")
+    parser.add_argument(
+        "--face-weight", type=float, default=1.0, help="of the loss at a face; the paper has none"
+    )
+    parser.add_argument("--timesteps", choices=("uniform", "cubic"), default="uniform")
     parser.add_argument(
         "--hint-encoder", type=Path, help="an earlier training's weights.pt, to keep its encoder"
     )
@@ -203,7 +225,7 @@ def main() -> None:
         default=0.0,
         help="share of embeddings replaced by zeros; the paper has none",
     )
-    parser.set_defaults(batch=16)
+    parser.set_defaults(batch=32, ema_decay=0.999)
     train_instantid(parser.parse_args())
 
 

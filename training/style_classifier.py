@@ -161,17 +161,21 @@ def accuracy(
 
 def main() -> None:
     """The command line."""
-    from .dataset import load_or_paint
+    from .dataset import joined, load_or_paint
+    from .vague import VAGUE_TIMES, load_vague
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=600)
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.add_argument("--vague", action="store_true", help="learn from training.vague's, too")
     parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()
     folder = arguments.folder / "albums"
     album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    if arguments.vague:
+        album = joined([album, *[load_vague(arguments.folder)] * VAGUE_TIMES])
     held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
     settings = StyleSettings(batch=arguments.batch)
     report = train_style_classifier(album, held_out, settings, loop_settings(arguments, NAME))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
 from instantid_core.resampler import Resampler
+from instantid_core.types import Extent
 from training.adapter_network import (
     AdapterSettings,
     InstantID,
@@ -21,6 +23,7 @@ from training.adapter_network import (
 )
 from training.autoencoder_training import pyramid_loss
 from training.diffusion import add_noise, noise_loss, size_numbers
+from training.instantid_training import face_places
 from training.loop import LoopSettings, inputs_follow, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
@@ -240,3 +243,19 @@ def test_batches_follow_the_network_to_its_device(model: InstantID):
     inputs_follow(model.to(there), there)
     found = model(**inputs())
     assert found.device == there
+
+
+def test_places_at_a_face_count_more():
+    boxes = np.array([[32, 16, 96, 112], [0, 0, 64, 64]], np.float32)
+    places = face_places(boxes, Extent(128, 128), 5.0)
+    assert places.shape == (2, 1, 16, 16)
+    assert places.mean((1, 2, 3)) == pytest.approx([1.0, 1.0])
+    assert places[0, 0, 8, 8] == pytest.approx(5 * places[0, 0, 0, 0].item())
+    inside = (places > places.mean()).sum((1, 2, 3)).tolist()
+    assert inside == [8 * 12, 8 * 8]
+    found, noise = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(0))
+    only = torch.zeros(2, 1, 8, 8)
+    only[..., 2, 3] = 64.0
+    loss, _ = noise_loss(found, noise, torch.tensor([10, 900]), places=only)
+    expected = (found - noise)[..., 2, 3].square().mean().item()
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
