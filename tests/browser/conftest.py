@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from harness import workspace
 from harness.browser import ENGINES, VIEWPORT, BrowserError, Editor, chromium
 from harness.comfy_client import ComfyClient
+from harness.front_ends import VARIABLE as FRONT_END
 from harness.host_server import HostServer
 from playwright.sync_api import Browser
-
-FRONT_END = "INSTANTID_COMPOSE_FRONT_END"
-"""Variable that names the folder of another front end: `static` of comfyui-frontend-package."""
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +45,17 @@ def client(server: HostServer) -> ComfyClient:
 def open_editor(browser: Browser, server: HostServer) -> Iterator[Callable[..., Editor]]:
     """Opens the editor in an engine of `ENGINES`, each time in a browser that remembers nothing.
 
-    At the end of the test nothing of this pack may have complained in the console.
+    settings: of the editor, other than the usual. At the end of the test nothing of this pack may
+    have complained in the console.
     """
     opened: list[Editor] = []
 
-    def open_one(engine: str = "canvas", **context: object) -> Editor:
+    def open_one(
+        engine: str = "canvas", settings: Mapping[str, Any] | None = None, **context: object
+    ) -> Editor:
         page = browser.new_context(**{"viewport": VIEWPORT, **context}).new_page()
         opened.append(Editor(page, server.url, engine))
-        return opened[-1].open()
+        return opened[-1].open(**(settings or {}))
 
     yield open_one
     for editor in opened:

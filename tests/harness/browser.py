@@ -22,6 +22,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 ENGINES = {"canvas": False, "vue": True}
 """ComfyUI's two ways to show nodes: the classic canvas, and Nodes 2.0 made of Vue components."""
 QUIET_EDITOR = {
+    "Comfy.Locale": "en",
     "Comfy.TutorialCompleted": True,
     "Comfy.Graph.CanvasInfo": False,
     "Comfy.Minimap.Visible": False,
@@ -33,6 +34,7 @@ PICTURES = REPOSITORY / "output" / "browser"
 """Screenshots of the last run, for people to look at; git ignores them."""
 PACK_WORDS = ("instantid-compose", "instantid_compose", "InstantIDCompose")
 LOADING, RUNNING = 120_000, 180_000  # milliseconds; a busy machine needs them
+TRIES = 5
 READY = "() => Boolean(window.app?.vueAppReady && window.app?.extensionManager && window.LiteGraph)"
 
 Result = TypeVar("Result")
@@ -97,9 +99,10 @@ class Editor:
         page.on("console", self._hear)
         page.on("pageerror", self._suffer)
 
-    def open(self) -> "Editor":
-        """Loads the page with an empty graph."""
-        keep_settings(self.url, {**QUIET_EDITOR, "Comfy.VueNodes.Enabled": ENGINES[self.engine]})
+    def open(self, **settings: Any) -> "Editor":
+        """Loads the page with an empty graph. settings: others of the editor than the usual."""
+        engine = {"Comfy.VueNodes.Enabled": ENGINES[self.engine]}
+        keep_settings(self.url, {**QUIET_EDITOR, **engine, **settings})
         self.page.goto(self.url, timeout=LOADING)
         self.wait_until_ready()
         self.page.evaluate("() => window.app.graph.clear()")
@@ -222,6 +225,25 @@ class Editor:
             node,
         )
         self.page.wait_for_timeout(300)
+
+    def select(self, node: int) -> None:
+        """Clicks a node's title with the mouse, until a busy machine has seen it."""
+        for _ in range(TRIES):
+            self.show(node)
+            place = self.page.evaluate(
+                """(id) => {
+                    const { graph, canvas } = window.app, { pos } = graph.getNodeById(id);
+                    const [x, y] = canvas.convertOffsetToCanvas([pos[0] + 80, pos[1] - 15]);
+                    const frame = canvas.canvas.getBoundingClientRect();
+                    return [frame.left + x, frame.top + y];
+                }""",
+                node,
+            )
+            self.page.mouse.click(*place)
+            self.page.wait_for_timeout(500)
+            if self.page.evaluate("() => window.app.canvas.selectedItems.size === 1"):
+                return
+        raise BrowserError(f"Node {node} was clicked, but is not selected.")
 
     def press_button(self, node: int, name: str) -> None:
         """Clicks a button widget of a node with the mouse, in whichever engine draws it."""

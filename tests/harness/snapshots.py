@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -50,6 +51,12 @@ def reachable_tensors(root: Any) -> list[torch.Tensor]:
             todo += list(value)
         todo += _inside(value)
     return found
+
+
+def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
+    """Memory behind tensors; what several of them look at counts once."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def _inside(value: Any) -> list[Any]:

@@ -68,7 +68,7 @@ def several_references(object_info: ObjectInfo) -> Graph:
         combine="sequence",
     )
     graph.add("InstantIDCompareIdentities", identities=[each["identity"]])
-    graph.group("Text and pose")
+    graph.group("Text and pose", below=True)
     text = texts(graph, parts)
     pose = graph.add("InstantIDPose", width=SIDE, height=SIDE)
     graph.group("Identity")
@@ -96,6 +96,8 @@ def interpolation(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_interpolation", object_info, note(about))
     parts = models(graph)
     first, second = two_photos(graph, parts, "From this person", "To this second person")
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
     graph.group("Between the two")
     between = graph.add(
         "InstantIDInterpolateIdentities",
@@ -103,7 +105,6 @@ def interpolation(object_info: ObjectInfo) -> Graph:
         identity_b=second.identity,
         steps=STEPS,
     )
-    text = texts(graph, parts)
     graph.group("Identities")
     given = apply_both(graph, parts, first.faces, between["identity"], conditioned(parts, text))
     graph.group("Strip")
@@ -136,8 +137,9 @@ def novel_view(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_novel_view", object_info, note(about))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Text and identity")
+    graph.group("Text", below=True)
     text = texts(graph, parts, "portrait photo of a person, plain grey background, soft light")
+    graph.group("Identity")
     adapted = graph.add(
         "InstantIDApplyAdapter",
         model=parts.model,
@@ -145,13 +147,13 @@ def novel_view(object_info: ObjectInfo) -> Graph:
         identity=who.identity,
     )
     given = {**conditioned(parts, text), "model": adapted["model"]}
-    graph.group("Views")
+    graph.group("Views", rows=2)
     poses = {name: view(graph, name) for name in PRESETS}
     graph.group("Pictures of the views")
     batch = graph.add("BatchImagesNode", images=[preview for _, preview in poses.values()])
     posed = with_pose(graph, parts, who, given, image=batch["IMAGE"])
     saved(graph, sampled(graph, parts, posed, latent_batch(graph, len(PRESETS))), "views")
-    graph.group("Pictures of a turn")
+    graph.group("Pictures of a turn", below=True)
     turn = graph.add(
         "InstantIDInterpolatePoses",
         faces_a=poses["quarter_left"][0],

@@ -38,7 +38,7 @@ def comparison(object_info: ObjectInfo) -> Graph:
         the last picture has them side by side.
 
         1. Choose the photo and run: InstantID alone, since the other two branches are muted.
-        2. For a branch whose files you have, select the nodes of its column and press **Ctrl+M**.
+        2. For a branch whose files you have, select the nodes of its group and press **Ctrl+M**.
            Without it, the sheet simply leaves it out.
 
         Each way has a prompt of its own, because PhotoMaker needs the word `photomaker` behind
@@ -56,7 +56,7 @@ def comparison(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_comparison", object_info, note(about, files))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("The same for all")
+    graph.group("The same for all", below=True)
     seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
     text = texts(graph, parts)
     latent = empty_latent(graph)
@@ -64,9 +64,9 @@ def comparison(object_info: ObjectInfo) -> Graph:
     graph.group("InstantID")
     given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
     sheets = [same.scored(graph, given)]
-    graph.group("PhotoMaker (muted)", muted=True)
+    graph.group("PhotoMaker (muted)", muted=True, below=True)
     sheets.append(same.scored(graph, photomaker(graph, same)))
-    graph.group("Character LoRA (muted)", muted=True)
+    graph.group("Character LoRA (muted)", muted=True, below=True)
     sheets.append(same.scored(graph, character_lora(graph, same)))
     graph.group("Comparison")
     sheet = sheets[0]

@@ -37,7 +37,7 @@ def img2img(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_img2img", object_info, note(about))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Picture to start from")
+    graph.group("Picture to start from", below=True)
     start = graph.add("LoadImage", "Picture to start from", image=PHOTO)
     scaled = graph.add(
         "ImageScale",
@@ -54,7 +54,7 @@ def img2img(object_info: ObjectInfo) -> Graph:
         image=scaled["IMAGE"],
     )
     latent = graph.add("VAEEncode", pixels=scaled["IMAGE"], vae=parts.vae)
-    graph.group("Text")
+    graph.group("Text", below=True)
     text = texts(graph, parts)
     graph.group("Identity")
     given = apply_both(graph, parts, found["faces"], who.identity, conditioned(parts, text))
@@ -85,7 +85,7 @@ def face_swap(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_face_swap", object_info, note(about))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Picture to change")
+    graph.group("Picture to change", below=True)
     scene = graph.add("LoadImage", "Picture to change", image=PHOTO)
     found = graph.add(
         "InstantIDAnalyzeFaces",
@@ -103,7 +103,7 @@ def face_swap(object_info: ObjectInfo) -> Graph:
     )
     encoded = graph.add("VAEEncode", pixels=crop["image"], vae=parts.vae)
     latent = graph.add("SetLatentNoiseMask", samples=encoded["LATENT"], mask=crop["mask"])
-    graph.group("Text")
+    graph.group("Text", below=True)
     text = texts(graph, parts, "photo of a person, natural light, detailed skin")
     graph.group("Identity")
     given = apply_both(graph, parts, crop["faces"], who.identity, conditioned(parts, text))

@@ -11,6 +11,7 @@ from typing import Any
 from . import workspace
 from .prompts import MUTED, ObjectInfo
 from .widgets import InputSpec, Schema, inputs_of
+from .workflow_layout import NOTE_WIDTH, Frame, lay_out, note_frame
 
 FORMAT = 0.4
 PACK_VERSION, HOST_VERSION = "0.1.0", "0.16.3"
@@ -19,21 +20,7 @@ HOLLOW_CIRCLE = 7  # the editor's shape for a socket that may stay open
 NAMESPACE = uuid.UUID("5b0d3a52-6b0e-4c6f-9d0a-6f1f3f1b7a10")  # any constant: ids stay the same
 AUTOGROW = "COMFY_AUTOGROW_V3"
 
-# Layout, in the editor's pixels.
-GAP, PADDING, TITLE_BAR = 40, 20, 30
-ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 130, 260
-WIDTH, WIDE = 320, 400
 GROUP_COLOUR = "#3f789e"
-NOTE_SIZE = (480, 860)
-SHOW_PICTURES = (
-    "LoadImage",
-    "PreviewImage",
-    "SaveImage",
-    "InstantIDAnalyzeFaces",
-    "InstantIDCompareIdentities",
-    "InstantIDPose",
-    "InstantIDScoreIdentity",
-)
 
 
 @dataclass(frozen=True)
@@ -111,11 +98,16 @@ class Node:
 
 @dataclass
 class Group:
-    """A titled column of nodes."""
+    """Nodes in a titled frame."""
 
     title: str
     mode: int = 0
+    below: bool = False
+    """Under the group before it, and not beside."""
+    rows: int = 0
+    """So many nodes below each other at most; 0 for any number."""
     nodes: list[Node] = field(default_factory=list)
+    frame: Frame = (0, 0, 0, 0)
 
 
 class Graph:
@@ -131,10 +123,10 @@ class Graph:
     def nodes(self) -> list[Node]:
         return [node for group in self.groups for node in group.nodes]
 
-    def group(self, title: str, *, muted: bool = False) -> None:
-        """Opens a column for the nodes that follow; a muted one waits to be switched on."""
+    def group(self, title: str, *, muted: bool = False, below: bool = False, rows: int = 0) -> None:
+        """Opens a frame for the nodes that follow; a muted one waits to be switched on."""
         number = len(self.groups) + 1
-        self.groups.append(Group(f"{number}. {title}", MUTED if muted else 0))
+        self.groups.append(Group(f"{number}. {title}", MUTED if muted else 0, below, rows))
 
     def add(
         self, kind: str, title: str = "", models: Sequence[Model] = (), /, **given: Any
@@ -156,7 +148,7 @@ class Graph:
 
     def saved(self) -> dict[str, Any]:
         """The workflow as the editor saves it."""
-        self._lay_out()
+        lay_out(self.groups)
         links = self._links()
         return {
             "id": str(uuid.uuid5(NAMESPACE, self.name)),
@@ -167,18 +159,9 @@ class Graph:
             "links": [link.saved for link in links],
             "groups": [saved_group(n, group) for n, group in enumerate(self.groups, start=1)],
             "config": {},
-            "extra": {"ds": {"scale": 0.6, "offset": [NOTE_SIZE[0] + 100, 120]}},
+            "extra": {"ds": {"scale": 0.6, "offset": [NOTE_WIDTH + 100, 120]}},
             "version": FORMAT,
         }
-
-    def _lay_out(self) -> None:
-        left = 0
-        for group in self.groups:
-            top = 0
-            for node in group.nodes:
-                node.pos, node.size = (left, top), size_of(node)
-                top += node.size[1] + TITLE_BAR + GAP
-            left += max(node.size[0] for node in group.nodes) + 2 * PADDING + GAP
 
     def _links(self) -> list["Link"]:
         ends = [
@@ -190,11 +173,12 @@ class Graph:
         return [Link(number, *end) for number, end in enumerate(ends, start=1)]
 
     def _note(self) -> dict[str, Any]:
+        left, top, width, height = note_frame(self.note)
         return {
             "id": 1,
             "type": "MarkdownNote",
-            "pos": [-NOTE_SIZE[0] - 2 * PADDING, -TITLE_BAR],
-            "size": list(NOTE_SIZE),
+            "pos": [left, top],
+            "size": [width, height],
             "flags": {},
             "order": 0,
             "mode": 0,
@@ -311,33 +295,12 @@ def saved_values(node: Node) -> Iterator[Any]:
             yield "image"
 
 
-def size_of(node: Node) -> tuple[int, int]:
-    """Width and height that hold all slots and widgets."""
-    shown = [
-        spec
-        for spec in inputs_of(node.schema)
-        if spec.is_widget and not spec.options.get("advanced")
-    ]
-    texts = sum(bool(spec.options.get("multiline")) for spec in shown)
-    pictures = node.schema["name"] in SHOW_PICTURES
-    rows = len(shown) - texts + sum(spec.trailing for spec in shown)
-    sockets = sum(not slot.is_widget for slot in node.slots)
-    slots = max(sockets, len(node.schema["output"]))
-    height = 10 + slots * ROW + rows * WIDGET_ROW + texts * TEXT_BOX + pictures * IMAGE_BOX
-    return (WIDE if texts else WIDTH), height + WIDGET_ROW
-
-
 def saved_group(number: int, group: Group) -> dict[str, Any]:
-    """A frame around a column."""
-    left, top = group.nodes[0].pos
-    width = max(node.size[0] for node in group.nodes)
-    bottom = group.nodes[-1].pos[1] + group.nodes[-1].size[1]
-    head = 2 * TITLE_BAR + PADDING
-    bounding = [left - PADDING, top - head, width + 2 * PADDING, bottom - top + head + PADDING]
+    """A frame around its nodes."""
     return {
         "id": number,
         "title": group.title,
-        "bounding": bounding,
+        "bounding": list(group.frame),
         "color": GROUP_COLOUR,
         "font_size": 24,
         "flags": {},

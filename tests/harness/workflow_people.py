@@ -49,7 +49,7 @@ def two_people(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_two_people", object_info, note(about, advice=advice))
     parts = models(graph)
     first, second = two_photos(graph, parts, "First person (left)", "Second person (right)")
-    graph.group("Text and pose")
+    graph.group("Text and pose", below=True)
     text = texts(graph, parts, "photo of two friends laughing at a cafe table, evening light")
     pose = pose_photo(graph, parts, "left_to_right")
     graph.group("Identities")
@@ -106,7 +106,7 @@ def two_people_two_styles(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_two_people_two_styles", object_info, note(about, advice=advice))
     parts = models(graph)
     people = two_photos(graph, parts, "First person (left)", "Second person (right)")
-    graph.group("Pose")
+    graph.group("Pose", below=True)
     photo = graph.add("LoadImage", "Pose photo with two faces", image=PHOTO)["IMAGE"]
     faces = [pose_of(graph, parts, photo, title, n) for n, title in enumerate(("Left", "Right"))]
     graph.group("Parts of the picture")

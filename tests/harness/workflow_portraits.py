@@ -86,12 +86,13 @@ def composed(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_composed", object_info, note(about))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Text and keypoints")
+    graph.group("Text", below=True)
     text = texts(graph, parts)
-    drawn = graph.add("InstantIDDrawKeypoints", faces=who.faces, width=SIDE, height=SIDE)
-    graph.add("PreviewImage", "Keypoints", images=drawn["image"])
     graph.group("Identity")
     given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
+    graph.group("Keypoints, to look at", below=True)
+    drawn = graph.add("InstantIDDrawKeypoints", faces=who.faces, width=SIDE, height=SIDE)
+    graph.add("PreviewImage", "Keypoints", images=drawn["image"])
     picture(graph, parts, given, "composed")
     return graph
 
@@ -125,7 +126,7 @@ def depth_controlnet(object_info: ObjectInfo) -> Graph:
         control_net_name=DEPTH_NET.name,
     )
     who = one_person(graph, parts)
-    graph.group("Text and depth map")
+    graph.group("Text and depth map", below=True)
     text = texts(graph, parts)
     depth_map = graph.add("LoadImage", "Depth map", image=PHOTO)
     graph.group("Identity and depth")
@@ -170,7 +171,7 @@ def stylized(object_info: ObjectInfo) -> Graph:
     graph = Graph("instantid_stylized", object_info, note(about, advice=advice))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Text")
+    graph.group("Text", below=True)
     text = texts(
         graph,
         parts,
@@ -208,10 +209,10 @@ def style_lora(object_info: ObjectInfo) -> Graph:
     advice = replace(USUAL, amounts=amounts)
     graph = Graph("instantid_style_lora", object_info, note(about, [file], advice))
     parts = models(graph)
-    graph.group("Style")
+    who = one_person(graph, parts)
+    graph.group("Style", below=True)
     parts = with_lora(graph, parts, PAPERCUT, 0.8)
     text = texts(graph, parts, "papercut of a person in a forest, layered paper, soft shadows")
-    who = one_person(graph, parts)
     graph.group("Identity")
     given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text), 0.6)
     picture(graph, parts, given, "style_lora")
@@ -253,7 +254,7 @@ def lightning(object_info: ObjectInfo) -> Graph:
     )
     parts = replace(parts, model=lora["MODEL"])
     who = one_person(graph, parts)
-    graph.group("Text")
+    graph.group("Text", below=True)
     text = texts(graph, parts)
     graph.group("Identity")
     given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))

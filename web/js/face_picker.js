@@ -5,6 +5,7 @@ import { chosenIn, only, readNumbers, toggled } from "./picker/choice.js";
 import { element } from "./picker/elements.js";
 import { addPanel, makeRoom } from "./picker/panel.js";
 import { makeStage, mark } from "./picker/stage.js";
+import { texts } from "./texts/texts.js";
 
 const NODE = "InstantIDAnalyzeFaces";
 const KEY = "instantid_faces";
@@ -15,7 +16,6 @@ const HIGHEST = 232; // then the node stays within the place that shipped workfl
 const STAGE = { width: WIDTH - 20, lowest: 140 };
 const LINES_HEIGHT = 42;
 const TURNER_HEIGHT = 34;
-const BEFORE_A_RUN = "Run the graph, and the faces found show here to choose from.";
 
 class FacePicker {
   /** @param {object} node */
@@ -25,7 +25,7 @@ class FacePicker {
     this.current = 0;
     this.note = "";
     this.body = element("div", { class: "iid-body" });
-    this.status = element("p", { class: "iid-status", role: "status" }, BEFORE_A_RUN);
+    this.status = element("p", { class: "iid-status", role: "status" }, texts().picker.beforeARun);
     this.root = element("div", { class: "iid-panel iid-picker" }, this.body, this.status);
     this.watchWidgets();
     addPanel(node, "face_picker", this.root, {
@@ -58,10 +58,10 @@ class FacePicker {
     const picture = this.pictures[this.current];
     if (!picture) {
       this.body.replaceChildren();
-      this.status.textContent = [this.note, BEFORE_A_RUN].filter(Boolean).join(" ");
+      this.status.textContent = [this.note, texts().picker.beforeARun].filter(Boolean).join(" ");
       return;
     }
-    const label = `Faces in picture ${this.current + 1} of ${count}`;
+    const label = texts().picker.faces(this.current + 1, count);
     this.stage = makeStage(picture, label, (number, add) => this.choose(number, add));
     this.body.replaceChildren(this.stage, ...(count > 1 ? [this.makeTurner()] : []));
     this.paint();
@@ -77,20 +77,20 @@ class FacePicker {
   }
 
   sentence(picture, chosen) {
+    const t = texts().picker;
     const { select, index, numbers } = this.setting();
     const linked = WIDGETS.find((name) => this.isLinked(name));
-    if (linked) return `${linked} is connected to another node, so a click here cannot change it.`;
-    if (select === "index" && readNumbers(numbers) === null)
-      return `numbers holds "${numbers}", which is no list such as 0, 2. Face ${index} counts.`;
-    if (!picture.faces.length) return "No face was found in this picture.";
-    const all = this.pictures.length > 1 ? " The choice holds for every picture." : "";
-    if (!chosen.length) return `This picture has no such face. Click to choose one.${all}`;
-    const count = picture.faces.length === 1 ? "1 face" : `${picture.faces.length} faces`;
-    return `Chosen: ${chosen.join(", ")} of ${count}. Click chooses, Shift adds.${all}`;
+    if (linked) return t.linked(linked);
+    if (select === "index" && readNumbers(numbers) === null) return t.noList(numbers, index);
+    const count = picture.faces.length;
+    if (!count) return t.noFace;
+    const told = chosen.length ? t.chosen(chosen.join(", "), count) : t.noSuchFace;
+    return this.pictures.length > 1 ? `${told} ${t.everyPicture}` : told;
   }
 
   /** Buttons from picture to picture of a batch. */
   makeTurner() {
+    const t = texts().picker;
     const count = this.pictures.length;
     const turn = (by) => () => {
       this.current = (this.current + by + count) % count;
@@ -106,9 +106,9 @@ class FacePicker {
     return element(
       "div",
       { class: "iid-turner" },
-      button(-1, "Previous picture", "\u2039"),
-      element("span", {}, `Picture ${this.current + 1} of ${count}`),
-      button(1, "Next picture", "\u203a"),
+      button(-1, t.previous, "\u2039"),
+      element("span", {}, t.place(this.current + 1, count)),
+      button(1, t.next, "\u203a"),
     );
   }
 
@@ -152,7 +152,8 @@ class FacePicker {
     });
     for (const name of odd) this.widget(name).value = usual[name];
     if (!odd.length) return;
-    this.note = `The file had no usable value for ${odd.join(" and ")}: the default stands there.`;
+    const t = texts().picker;
+    this.note = t.mended(odd.join(t.and));
     this.draw();
   }
 

@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 import { editPose } from "./editor/dialog.js";
 import { linkedEdits, photoOf, readNode, takesPhoto, writeNode } from "./editor/node_state.js";
 import { findPoints, PHOTO_OUTPUT } from "./editor/photo_points.js";
+import { texts } from "./texts/texts.js";
 
 const POSE_CLASS = "InstantIDPose";
 
@@ -17,8 +18,8 @@ app.registerExtension({
     const button = node.addWidget("button", "edit_pose", null, () => edit(node), {
       serialize: false,
     });
-    button.label = "Edit pose";
-    button.tooltip = "Drag, turn and add faces by hand. The pose is kept in this node.";
+    button.label = texts().pose.button;
+    button.tooltip = texts().pose.tooltip;
     // Values of widgets are saved by their place; this one has none.
     button.serialize = false;
     listen(node);
@@ -50,7 +51,7 @@ async function editOnce(node) {
   const start = readNode(node, photoText);
   const linked = linkedEdits(node);
   if (linked.length) {
-    start.notices.push(`Connected, and therefore acting on what you see here: ${linked.join(", ")}.`);
+    start.notices.push(texts().pose.linked(linked.join(", ")));
   }
   const photo = photoOf(node);
   const photoAddress = photo && app.api.apiURL(`/view?${new URLSearchParams(photo)}`);

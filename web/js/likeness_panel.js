@@ -3,6 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { element } from "./picker/elements.js";
 import { addPanel, addressOf, makeRoom } from "./picker/panel.js";
+import { texts } from "./texts/texts.js";
 
 const NODE = "InstantIDScoreIdentity";
 const KEY = "instantid_likeness";
@@ -11,7 +12,6 @@ const HEAD_HEIGHT = 34;
 const ROW_HEIGHT = 132;
 const ROWS_IN_VIEW = 2;
 const WIDTH = 320;
-const BEFORE_A_RUN = "Run the graph, and faces with their scores show here.";
 const SYMBOLS = { strong: "\u25cf", moderate: "\u25d0", weak: "\u25cb" };
 
 /**
@@ -49,7 +49,7 @@ class LikenessPanel {
     const scroller = {
       class: "iid-rows",
       role: "list",
-      "aria-label": "Likeness",
+      "aria-label": texts().likeness.list,
       tabindex: "0",
       // Nodes 2.0 then lets the wheel scroll here while this has the focus.
       "data-capture-wheel": "true",
@@ -64,13 +64,14 @@ function pick({ reference, limits }) {
 }
 
 function summary(rows) {
-  if (!rows.length) return BEFORE_A_RUN;
+  const t = texts().likeness;
+  if (!rows.length) return t.beforeARun;
   const known = rows.map((row) => row.cosine).filter((cosine) => cosine !== null);
-  if (!known.length) return "No score: no face is seen clearly enough.";
+  if (!known.length) return t.noScore;
   const mean = known.reduce((sum, cosine) => sum + cosine, 0) / known.length;
-  if (rows.length === 1) return `Likeness ${shown(mean)}, ${rows[0].band}.`;
+  if (rows.length === 1) return t.one(shown(mean), t.bands[rows[0].band]);
   const band = bandOf(mean, rows[0].limits);
-  return `Mean likeness of ${known.length} of ${rows.length} pictures: ${shown(mean)}, ${band}.`;
+  return t.mean(known.length, rows.length, shown(mean), t.bands[band]);
 }
 
 /** Two digits, and no minus before a zero. */
@@ -83,16 +84,17 @@ function bandOf(cosine, limits) {
 }
 
 function makeRow(row, number, count) {
-  const name = count > 1 ? `Picture ${number}` : "Result";
+  const t = texts().likeness;
+  const name = count > 1 ? t.picture(number) : t.result;
   return element(
     "div",
     { class: "iid-row", role: "listitem" },
-    makeCrop(row.reference, "Reference", "No photo: connect reference_image to see one here."),
+    makeCrop(row.reference, t.reference, t.noPhoto),
     makeCrop(row.image, name, ""),
     element(
       "div",
       { class: "iid-figures" },
-      element("span", { class: "iid-cosine" }, row.cosine === null ? "n/a" : shown(row.cosine)),
+      element("span", { class: "iid-cosine" }, row.cosine === null ? t.notAvailable : shown(row.cosine)),
       makeBand(row),
       ...(row.cosine === null ? [] : [makeBar(row)]),
     ),
@@ -100,8 +102,9 @@ function makeRow(row, number, count) {
 }
 
 function makeCrop(image, caption, instead) {
+  const alt = texts().likeness.crop(caption);
   const picture = image
-    ? element("img", { src: addressOf(image), alt: `${caption}: the face`, draggable: "false" })
+    ? element("img", { src: addressOf(image), alt, draggable: "false" })
     : element("div", { class: "iid-nobody" }, instead);
   return element("figure", { class: "iid-crop" }, picture, element("figcaption", {}, caption));
 }
@@ -109,12 +112,19 @@ function makeCrop(image, caption, instead) {
 /** The band as a sign and a word, so that its colour says nothing that is not said otherwise. */
 function makeBand({ band, text }) {
   const sign = element("span", { class: "iid-sign", "aria-hidden": "true" }, SYMBOLS[band] ?? "\u2013");
-  const words = band ?? text.replace(/^n\/a \((.*)\)$/, "$1");
+  const words = band ? texts().likeness.bands[band] : reasonOf(text);
   return element("span", { class: "iid-band", "data-band": band ?? "none" }, sign, words);
 }
 
+/** Why there is no figure: what the server has put into brackets, such as "weak detection, 0.41". */
+function reasonOf(text) {
+  const [reason, ...rest] = text.replace(/^n\/a \((.*)\)$/, "$1").split(", ");
+  return [texts().likeness.reasons[reason] ?? reason, ...rest].join(", ");
+}
+
 function makeBar({ cosine, band, limits }) {
-  const label = `Score ${shown(cosine)} of 1, ${band}`;
+  const t = texts().likeness;
+  const label = t.score(shown(cosine), t.bands[band]);
   const bar = element("div", { class: "iid-bar", role: "img", "aria-label": label });
   bar.dataset.band = band;
   bar.style.setProperty("--iid-score", `${Math.max(0, Math.min(1, cosine)) * 100}%`);

@@ -6,7 +6,7 @@ import { api } from "../../../scripts/api.js";
 import { ModelDialog } from "./models/dialog.js";
 import { addStyle, element } from "./models/elements.js";
 import { ModelServer } from "./models/server.js";
-import { textsFor } from "./models/texts.js";
+import { texts } from "./texts/texts.js";
 
 const COMMAND = "InstantIDCompose.GetModels";
 const EVENT = "instantid_compose.models";
@@ -22,7 +22,7 @@ class ModelManager {
   #hinted = false;
 
   constructor() {
-    this.texts = textsFor(app.ui?.settings?.getSettingValue?.("Comfy.Locale") ?? "en");
+    this.texts = texts().models;
     this.server = new ModelServer(api, this.texts.silent);
     this.dialog = new ModelDialog(this.server, this.texts, () => this.#arrived());
     api.addEventListener(EVENT, (event) => this.dialog.update(event.detail));

@@ -4,11 +4,12 @@ import { broughtInside, countOutside, mirrored, mirroredInPlace, reshaped } from
 import { button, group, make, slider } from "./elements.js";
 import { fit, turnedFace } from "./face_model.js";
 import { VIEWS } from "./presets.js";
+import { texts } from "../texts/texts.js";
 
 const TURNS = [
-  { name: "Yaw", part: "yaw", limit: 85 },
-  { name: "Pitch", part: "pitch", limit: 60 },
-  { name: "Roll", part: "roll", limit: 180 },
+  { part: "yaw", limit: 85 },
+  { part: "pitch", limit: 60 },
+  { part: "roll", limit: 180 },
 ];
 /** Largest face, of the frame's height in per cent. */
 const LARGEST = 200;
@@ -65,11 +66,12 @@ export class Turner {
  * @param {() => boolean} isDragging whether the canvas changes the face at this moment
  */
 export function faceControls(model, turner, isDragging) {
+  const t = texts().editor;
   const faces = facePicker(model);
-  const turns = TURNS.map(({ name, part, limit }) => ({
+  const turns = TURNS.map(({ part, limit }) => ({
     part,
     ...slider({
-      name,
+      name: t[part],
       min: -limit,
       max: limit,
       step: 1,
@@ -82,8 +84,8 @@ export function faceControls(model, turner, isDragging) {
   const mirrors = make(
     "div",
     { className: "row" },
-    button("Mirror face", () => model.editChosen(mirroredInPlace)),
-    button("Mirror picture", () => mirrorPicture(model)),
+    button(t.mirrorFace, () => model.editChosen(mirroredInPlace)),
+    button(t.mirrorPicture, () => mirrorPicture(model)),
   );
   const refresh = () => {
     faces.refresh();
@@ -96,14 +98,14 @@ export function faceControls(model, turner, isDragging) {
   refresh();
   return [
     faces.element,
-    group("Turn", ...turns.map(({ row }) => row)),
-    group("Size and side", size.row, mirrors),
+    group(t.turn, ...turns.map(({ row }) => row)),
+    group(t.size, size.row, mirrors),
   ];
 }
 
 function sizeSlider(model, turner) {
   return slider({
-    name: "Face height",
+    name: texts().editor.height,
     min: 2,
     max: LARGEST,
     step: 0.5,
@@ -123,11 +125,12 @@ function mirrorPicture(model) {
 
 /** Buttons that choose, add and remove faces, and bring lost points back. */
 function facePicker(model) {
-  const list = make("div", { className: "row faces", role: "group", "aria-label": "Faces" });
-  const remove = button("Remove", () => model.removeChosen(), { "aria-label": "Remove face" });
-  const add = button("Add face", () => model.addFace());
+  const t = texts().editor;
+  const list = make("div", { className: "row faces", role: "group", "aria-label": t.faces });
+  const remove = button(t.remove, () => model.removeChosen(), { "aria-label": t.removeName });
+  const add = button(t.add, () => model.addFace());
   const lost = make("span", { role: "status" });
-  const back = button("Bring into the frame", () =>
+  const back = button(t.bringBack, () =>
     model.edit(model.faces.map((face) => broughtInside(face, model.frame))),
   );
   const refresh = () => {
@@ -138,10 +141,10 @@ function facePicker(model) {
     remove.disabled = !model.chosen;
     const count = countOutside(model.faces, model.frame);
     back.hidden = !count;
-    lost.textContent = count ? `${count} ${count === 1 ? "point lies" : "points lie"} outside.` : "";
+    lost.textContent = count ? t.outside(count) : "";
   };
   const tools = make("div", { className: "row" }, add, remove);
-  const element = group("Faces", list, tools, make("div", { className: "row" }, lost, back));
+  const element = group(t.faces, list, tools, make("div", { className: "row" }, lost, back));
   return { element, refresh };
 }
 
@@ -149,6 +152,6 @@ function faceButton(model, list) {
   const index = list.children.length;
   return button(String(index + 1), () => model.choose(index), {
     className: "face",
-    "aria-label": `Face ${index + 1}`,
+    "aria-label": texts().editor.face(index + 1),
   });
 }

@@ -2,15 +2,14 @@
 
 import { faceControls, Turner } from "./controls.js";
 import { button, make } from "./elements.js";
-import { PoseModel, POINT_NAMES } from "./model.js";
+import { PoseModel } from "./model.js";
 import { photoControls, release } from "./photo.js";
 import { Stage } from "./stage.js";
-import { HINT } from "./stage_keys.js";
+import { texts } from "../texts/texts.js";
 import { thumbnails } from "./thumbnails.js";
 
 const STYLE = new URL("./editor.css", import.meta.url).href;
 const HINT_ID = "keys";
-const SHORT_HINT = "Drag points or the face \u00b7 wheel resizes \u00b7 arrows nudge \u00b7 1-5 points";
 
 /**
  * Opens the editor over the page.
@@ -39,6 +38,7 @@ export async function editPose(start) {
 class Editor {
   constructor(start) {
     this.start = start;
+    this.texts = texts().editor;
     this.model = new PoseModel(start.frame, start.faces);
     this.turner = new Turner(this.model);
     this.stage = new Stage(this.model, start.style, HINT_ID);
@@ -67,7 +67,7 @@ class Editor {
     return make(
       "header",
       {},
-      make("h2", { id: "title", textContent: "Edit pose" }),
+      make("h2", { id: "title", textContent: this.texts.title }),
       make("span", { className: "size", textContent: `${width} \u00d7 ${height}` }),
       this.where,
       make("div", { className: "notices", role: "alert", hidden: !notices.length }, ...notices),
@@ -93,34 +93,31 @@ class Editor {
       make(
         "details",
         {},
-        make("summary", { textContent: "Mouse and keys" }),
-        make("p", {
-          textContent:
-            "Drag a point, or a face by its inside; the knob above rotates, the corners resize. " +
-            "Shift keeps a direction, or turns by 15 degrees. The wheel resizes, with Alt it rotates.",
-        }),
-        make("p", { id: HINT_ID, textContent: HINT }),
+        make("summary", { textContent: this.texts.help }),
+        make("p", { textContent: this.texts.mouse }),
+        make("p", { id: HINT_ID, textContent: this.texts.keys }),
       ),
     );
   }
 
   footer() {
-    this.undo = button("Undo", () => this.model.undo(), { title: "Ctrl+Z" });
-    this.redo = button("Redo", () => this.model.redo(), { title: "Ctrl+Shift+Z" });
+    const t = this.texts;
+    this.undo = button(t.undo, () => this.model.undo(), { title: "Ctrl+Z" });
+    this.redo = button(t.redo, () => this.model.redo(), { title: "Ctrl+Shift+Z" });
     return make(
       "footer",
       {},
       this.undo,
       this.redo,
-      button("Reset", () => this.model.edit(this.start.fresh()), {
-        title: "Back to what the node's other settings make; can be undone",
+      button(t.reset, () => this.model.edit(this.start.fresh()), {
+        title: t.resetTitle,
       }),
-      make("span", { className: "gap", textContent: SHORT_HINT, "aria-hidden": "true" }),
-      button("Clear kept pose", () => this.dialog.close("forget"), {
-        title: "Empties pose_json, so that preset and photo are in charge again",
+      make("span", { className: "gap", textContent: t.shortHint, "aria-hidden": "true" }),
+      button(t.clear, () => this.dialog.close("forget"), {
+        title: t.clearTitle,
       }),
-      button("Cancel", () => this.dialog.close("cancel")),
-      button("Apply", () => this.dialog.close("apply"), { className: "primary" }),
+      button(t.cancel, () => this.dialog.close("cancel")),
+      button(t.apply, () => this.dialog.close("apply"), { className: "primary" }),
     );
   }
 
@@ -152,7 +149,7 @@ class Editor {
   refresh() {
     this.undo.disabled = !this.model.canUndo;
     this.redo.disabled = !this.model.canRedo;
-    const text = describe(this.model);
+    const text = describe(this.model, this.texts);
     this.where.textContent = text;
     this.stage.overlay.setAttribute("aria-label", text);
     if (this.stage.gesture === null) this.tell(text);
@@ -165,11 +162,11 @@ class Editor {
 }
 
 /** What is chosen, in words. */
-function describe({ faces, face, point, frame }) {
-  if (face < 0) return "No face: press A or Add face.";
-  const name = `Face ${face + 1} of ${faces.length}`;
+function describe({ faces, face, point, frame }, t) {
+  if (face < 0) return t.noFace;
+  const name = t.place(face + 1, faces.length);
   if (point === null) return name;
   const [x, y] = faces[face][point];
   const [left, top] = [(x / frame.width) * 100, (y / frame.height) * 100];
-  return `${name}, ${POINT_NAMES[point]} at ${left.toFixed(1)} %, ${top.toFixed(1)} %`;
+  return t.pointAt(name, t.points[point], left.toFixed(1), top.toFixed(1));
 }

@@ -7,7 +7,7 @@ import { disc, ellipse, fillConvex, inkOf } from "./raster.js";
 
 export const NOSE = 2;
 const OUTER_POINTS = [0, 1, 3, 4];
-/** Red, green and blue for each keypoint, in the order of `POINT_NAMES`. */
+/** Red, green and blue for each keypoint, in the order of the text `editor.points`. */
 export const COLOURS = [
   [255, 0, 0],
   [0, 255, 0],

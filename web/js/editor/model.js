@@ -4,13 +4,6 @@ import { centred, project } from "./face_model.js";
 import { asKept, writePose } from "./pose_text.js";
 import { VIEWS } from "./presets.js";
 
-export const POINT_NAMES = [
-  "left eye",
-  "right eye",
-  "nose",
-  "left corner of the mouth",
-  "right corner of the mouth",
-];
 const LONGEST_HISTORY = 200;
 /** Height of an added face, of the frame's shorter side. */
 const ADDED_SIZE = 0.4;

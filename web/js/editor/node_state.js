@@ -4,6 +4,7 @@ import { mirrored, reshaped } from "./edits.js";
 import { project } from "./face_model.js";
 import { asKept, PoseTextError, readPose } from "./pose_text.js";
 import { USUAL_PLACE, USUAL_SIDE, VIEWS } from "./presets.js";
+import { texts } from "../texts/texts.js";
 
 export const POSE_WIDGET = "pose_json";
 const LARGEST_SIDE = 8192;
@@ -40,9 +41,7 @@ export function readNode(node, photoText = "") {
 }
 
 function started(fresh, lacksPhoto, notices) {
-  if (lacksPhoto) {
-    notices.push("This node takes its faces from a photo: Start from its points begins with them.");
-  }
+  if (lacksPhoto) notices.push(texts().pose.fromPhoto);
   return fresh();
 }
 
@@ -50,13 +49,11 @@ function frameOf(node, notices) {
   const sides = ["width", "height"].map((name) => {
     const side = Math.round(Number(value(node, name)));
     if (side >= 1 && side <= LARGEST_SIDE) return side;
-    notices.push(`The ${name} of the frame is ${value(node, name)}; ${USUAL_SIDE} stands in.`);
+    notices.push(texts().pose.badSide(name, value(node, name), USUAL_SIDE));
     return USUAL_SIDE;
   });
   for (const name of ["width", "height"]) {
-    if (linkOf(node, name) !== null) {
-      notices.push(`The ${name} comes through a connection; the frame here shows the widget's.`);
-    }
+    if (linkOf(node, name) !== null) notices.push(texts().pose.linkedSide(name));
   }
   return { width: sides[0], height: sides[1] };
 }
@@ -69,7 +66,7 @@ function keptFaces(node, frame, notices) {
     return edited(readPose(text, frame), node, frame);
   } catch (error) {
     if (!(error instanceof PoseTextError)) throw error;
-    notices.push(`${error.message} The editor starts from the node's preset instead.`);
+    notices.push(texts().pose.fromPreset(error.message));
     return null;
   }
 }

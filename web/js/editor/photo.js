@@ -2,6 +2,7 @@
 
 import { button, group, make, slider } from "./elements.js";
 import { readPose } from "./pose_text.js";
+import { texts } from "../texts/texts.js";
 
 /**
  * The controls for the photo.
@@ -10,9 +11,10 @@ import { readPose } from "./pose_text.js";
  *   tell: (text: string) => void}} source address of the connected photo, and what finds the pose in it
  */
 export function photoControls(stage, { photoAddress, findPhotoPose, tell }) {
+  const t = texts().editor;
   const file = make("input", { type: "file", accept: "image/*", className: "hidden-file" });
   const strength = slider({
-    name: "Photo",
+    name: t.photoStrength,
     min: 0,
     max: 100,
     step: 5,
@@ -26,26 +28,25 @@ export function photoControls(stage, { photoAddress, findPhotoPose, tell }) {
     if (file.files[0]) show(URL.createObjectURL(file.files[0]));
   });
   strength.enable(false);
-  const connected = button("Connected photo", () => show(photoAddress), {
+  const connected = button(t.connectedPhoto, () => show(photoAddress), {
     disabled: !photoAddress,
-    title: photoAddress ? "" : "No Load Image leads to the input faces of this node.",
+    title: photoAddress ? "" : t.noConnectedPhoto,
   });
   const said = make("p", { className: "said", role: "status" });
-  const points = button("Start from its points", () => startFrom(findPhotoPose, stage.model, said), {
+  const points = button(t.startFromPoints, () => startFrom(findPhotoPose, stage.model, said), {
     disabled: !findPhotoPose,
-    title: findPhotoPose ? "" : "Nothing is connected to the input faces of this node.",
+    title: findPhotoPose ? "" : t.noConnectedFaces,
   });
-  const choose = button("Open a photo", () => file.click());
+  const choose = button(t.openPhoto, () => file.click());
   const row = make("div", { className: "row" }, choose, connected, points, file);
-  return group("Photo to trace", row, said, strength.row);
+  return group(t.photo, row, said, strength.row);
 }
 
 async function startFrom(findPhotoPose, model, said) {
-  said.textContent = "Looking for faces in the connected photo...";
+  said.textContent = texts().editor.looking;
   try {
     model.edit(readPose(await findPhotoPose(), model.frame));
-    const count = model.faces.length;
-    said.textContent = `Started from ${count} ${count === 1 ? "face" : "faces"} of the photo.`;
+    said.textContent = texts().editor.started(model.faces.length);
   } catch (error) {
     said.textContent = error.message;
   }
@@ -58,12 +59,12 @@ function showPhoto(stage, address, strength, tell) {
     strength.enable(true);
     strength.set(60);
     photo.style.opacity = "0.6";
-    tell("The photo lies behind the frame.");
+    tell(texts().editor.photoShown);
   };
   photo.onerror = () => {
     photo.hidden = true;
     strength.enable(false);
-    tell("The file could not be read as a picture.");
+    tell(texts().editor.noPicture);
   };
   release(photo);
   photo.src = address;

@@ -5,6 +5,8 @@
  * answers from its cache. The answer is what InstantID Pose shows besides its picture.
  */
 
+import { texts } from "../texts/texts.js";
+
 export const PHOTO_OUTPUT = "instantid_pose";
 const POSE_CLASS = "InstantIDPose";
 const PROBE = "instantid_compose_probe";
@@ -36,7 +38,7 @@ const SETTINGS = {
 export async function findPoints(app, node, isWanted) {
   const { output } = await app.graphToPrompt();
   const faces = sourceOf(output, node);
-  if (!faces) throw new Error("The input faces of this node leads to nothing that runs.");
+  if (!faces) throw new Error(texts().pose.leadsNowhere);
   const answer = await app.api.fetchApi("/prompt", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -67,14 +69,11 @@ function ancestors(output, id, found = {}) {
 
 function probe(faces) {
   // Unused beside faces, and never the same, so that the server does not answer without looking.
+  const _meta = { title: texts().pose.probe };
   const inputs = { ...SETTINGS, faces, face_height: 0.5 + Math.random() / 2 };
   return {
-    [PROBE]: { class_type: POSE_CLASS, inputs, _meta: { title: "Points of the photo" } },
-    [VIEW]: {
-      class_type: "PreviewImage",
-      inputs: { images: [PROBE, 1] },
-      _meta: { title: "Points of the photo" },
-    },
+    [PROBE]: { class_type: POSE_CLASS, inputs, _meta },
+    [VIEW]: { class_type: "PreviewImage", inputs: { images: [PROBE, 1] }, _meta },
   };
 }
 
@@ -87,16 +86,16 @@ async function waitFor(api, id, isWanted) {
     if (entry) throw new Error(failure(entry));
     await new Promise((later) => setTimeout(later, PATIENCE));
   }
-  throw new Error("The editor was closed.");
+  throw new Error(texts().pose.closed);
 }
 
 function refusal({ error, node_errors: faults }) {
   const [first] = Object.values(faults ?? {});
   const details = first?.errors?.[0]?.details ?? error?.details ?? "";
-  return `The server did not accept the photo: ${error?.message ?? "no reason given"} ${details}`;
+  return texts().pose.refused(error?.message ?? texts().pose.noReason, details);
 }
 
 function failure({ status }) {
   const [, told] = status?.messages?.find(([kind]) => kind === "execution_error") ?? [];
-  return told?.exception_message?.trim() ?? "The server found no points in the photo.";
+  return told?.exception_message?.trim() ?? texts().pose.noPoints;
 }

@@ -5,6 +5,8 @@
  * are fractions of width and height. Faces are pixels of the frame everywhere else.
  */
 
+import { texts } from "../texts/texts.js";
+
 const VERSION = 1;
 const POINTS = 5;
 const LARGEST_SIDE = 65536;
@@ -26,14 +28,14 @@ export class PoseTextError extends Error {}
 export function readPose(text, frame) {
   const data = parsed(text);
   if (data === null || typeof data !== "object" || Array.isArray(data)) {
-    throw new PoseTextError("A pose is an object with version, extent and faces.");
+    throw new PoseTextError(texts().pose.notAnObject);
   }
   if (data.version !== VERSION) {
-    throw new PoseTextError(`The pose has version ${shown(data.version)}, expected ${VERSION}.`);
+    throw new PoseTextError(texts().pose.badVersion(shown(data.version), VERSION));
   }
   const source = extentOf(data.extent);
   if (!Array.isArray(data.faces)) {
-    throw new PoseTextError(`A pose's faces are a list, found ${shown(data.faces)}.`);
+    throw new PoseTextError(texts().pose.badFaces(shown(data.faces)));
   }
   return data.faces.map((face) => letterboxed(pixels(checked(face), source), source, frame));
 }
@@ -42,7 +44,7 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new PoseTextError("The pose cannot be read as JSON.");
+    throw new PoseTextError(texts().pose.noJson);
   }
 }
 
@@ -51,9 +53,7 @@ function extentOf(value) {
   if (Array.isArray(value) && value.length === 2 && value.every(isSide)) {
     return { width: value[0], height: value[1] };
   }
-  throw new PoseTextError(
-    `A pose's extent is [width, height] in whole pixels, found ${shown(value)}.`,
-  );
+  throw new PoseTextError(texts().pose.badExtent(shown(value)));
 }
 
 function checked(face) {
@@ -61,13 +61,11 @@ function checked(face) {
   const isPoint = (point) =>
     Array.isArray(point) && point.length === 2 && point.every(isFraction);
   if (Array.isArray(face) && face.length === POINTS && face.every(isPoint)) return face;
-  throw new PoseTextError(
-    `A face in a pose is five points [x, y] as fractions of the frame, found ${shown(face)}.`,
-  );
+  throw new PoseTextError(texts().pose.badFace(shown(face)));
 }
 
 function shown(value) {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = JSON.stringify(value) ?? texts().pose.nothing;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

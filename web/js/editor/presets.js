@@ -18,9 +18,3 @@ export const VIEWS = {
 /** What stands in for a placement that a node does not tell, as fractions of the picture. */
 export const USUAL_PLACE = { face_height: 0.53, eye_line: 0.34, center_x: 0.5 };
 export const USUAL_SIDE = 1016;
-
-/** "slight_left" to "Slight left". @param {string} name */
-export function spelled(name) {
-  const words = name.replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
-}

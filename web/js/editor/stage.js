@@ -6,6 +6,7 @@ import { make } from "./elements.js";
 import { handlesOf, HANDLE_REACH, isInside, drawOverlay } from "./overlay.js";
 import { Bitmap } from "./raster.js";
 import { keysFor } from "./stage_keys.js";
+import { texts } from "../texts/texts.js";
 
 /** Room around the frame, for points that lie outside and for handles. */
 const MARGIN = 44;
@@ -34,7 +35,7 @@ export class Stage {
       className: "overlay",
       tabIndex: 0,
       role: "application",
-      "aria-roledescription": "pose canvas",
+      "aria-roledescription": texts().editor.canvas,
       "aria-describedby": hintId,
     });
     this.paper = make("div", { className: "paper" }, this.photo, this.picture);

@@ -1,4 +1,4 @@
-/** What keys do while the canvas of the editor has the focus. */
+/** What keys do while the canvas of the editor has the focus; the text `editor.keys` tells people. */
 
 import { mirroredInPlace, moved, reshaped, withPoint } from "./edits.js";
 
@@ -9,12 +9,6 @@ const ARROWS = {
   ArrowDown: [0, 1],
 };
 const LARGE_STEP = 10;
-
-/** The keys as people read them. */
-export const HINT =
-  "Arrow keys move by 1 pixel, with Shift by 10. 1 to 5 choose a point, 0 or Escape the whole " +
-  "face. N and P choose the next and the previous face. Plus and minus change the size, square " +
-  "brackets rotate, M mirrors, A adds a face, Delete removes it. Ctrl+Z undoes, Ctrl+Shift+Z redoes.";
 
 /**
  * A listener for `keydown`. It stops only keys that it uses, so Tab goes on.

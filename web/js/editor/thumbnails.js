@@ -4,8 +4,9 @@ import { drawFaces } from "./drawing.js";
 import { moved } from "./edits.js";
 import { make } from "./elements.js";
 import { project } from "./face_model.js";
-import { spelled, VIEWS } from "./presets.js";
+import { VIEWS } from "./presets.js";
 import { Bitmap } from "./raster.js";
+import { texts } from "../texts/texts.js";
 
 /** Pixels of a thumbnail; it is shown at half of that. */
 const SIDE = 112;
@@ -16,15 +17,16 @@ const POINT_SCALE = 0.5;
  * @param {(name: string) => void} choose
  */
 export function thumbnails(choose) {
+  const t = texts().editor;
   const buttons = Object.entries(VIEWS).map(([name, view]) =>
     make(
       "button",
       { type: "button", className: "thumbnail", onclick: () => choose(name) },
       thumbnail(view),
-      make("span", { textContent: spelled(name) }),
+      make("span", { textContent: t.view[name] }),
     ),
   );
-  return make("div", { className: "thumbnails", role: "group", "aria-label": "Views" }, ...buttons);
+  return make("div", { className: "thumbnails", role: "group", "aria-label": t.views }, ...buttons);
 }
 
 function thumbnail(view) {

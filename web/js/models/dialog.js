@@ -1,7 +1,6 @@
 // The window of the models manager: one row per download, a button to confirm, progress, cancel.
 
 import { addStyle, element, link } from "./elements.js";
-import { readableSize } from "./texts.js";
 
 const ENDED = ["done", "failed", "cancelled"];
 
@@ -190,4 +189,9 @@ export class ModelDialog {
     this.message.textContent = sentence;
     this.message.classList.toggle("error", isError);
   }
+}
+
+/** "1.69 GB" or "361 MB", in powers of ten as download pages count. */
+function readableSize(bytes) {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }

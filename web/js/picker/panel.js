@@ -1,4 +1,4 @@
-/** What the face picker and the likeness panel share: a place on a node, and what the node shows. */
+/** What panels on nodes share: a place on the node, and what the node shows. */
 
 import { app } from "../../../../scripts/app.js";
 import { api } from "../../../../scripts/api.js";
@@ -11,9 +11,10 @@ const MARGINS = 20; // the host draws a DOM widget 10 pixels inside its place
  * @param {object} node
  * @param {string} name of the widget; it is not saved
  * @param {HTMLElement} root
- * @param {{key: string, height: () => number, show: (report: unknown) => void}} panel `key` of the
- *   node's output, `height` in pixels that the element needs, and `show`, which gets the parsed
- *   output each time it changes: null where there is none yet
+ * @param {{key: string, height: () => number, show: (report: unknown) => void,
+ *   read?: (texts: string[]) => unknown, keepsPictures?: boolean}} panel `key` of the node's output,
+ *   `height` in pixels that the element needs, and `show`, which gets what `read` makes of the output
+ *   (JSON parsed, where it is not given) each time it changes: null where there is none yet
  */
 export function addPanel(node, name, root, panel) {
   loadStyle();
@@ -23,7 +24,7 @@ export function addPanel(node, name, root, panel) {
     getMinHeight: () => panel.height() + MARGINS,
   });
   widget.serialize = false;
-  hidePictures(node);
+  if (!panel.keepsPictures) hidePictures(node);
   letWheelThrough(root);
   follow(node, root, panel);
 }
@@ -62,7 +63,7 @@ function letWheelThrough(root) {
   root.addEventListener(
     "wheel",
     (event) => {
-      const list = event.ctrlKey ? null : event.target.closest(".iid-rows");
+      const list = event.ctrlKey ? null : event.target.closest("[data-capture-wheel]");
       const scrolls = list && list.scrollHeight > list.clientHeight;
       if (!scrolls && root.closest(".dom-widget")) app.canvas.processMouseWheel?.(event);
     },
@@ -77,7 +78,7 @@ function follow(node, root, panel) {
     const text = output?.[panel.key]?.join("\n") ?? "";
     if (text === shown) return;
     shown = text;
-    panel.show(parse(output?.[panel.key]));
+    panel.show(given(output?.[panel.key], panel.read ?? parsed));
   };
   const before = node.onExecuted;
   node.onExecuted = function (output, ...more) {
@@ -103,12 +104,17 @@ function outputOf(node) {
   return app.nodeOutputs?.[`${inside}${node.id}`];
 }
 
-/** A list of reports: one for each time that the run has called the node. */
-function parse(texts) {
-  if (!Array.isArray(texts) || !texts.length) return null;
+/** What `read` makes of an output; null where there is none, or none that it can read. */
+function given(found, read) {
+  if (!Array.isArray(found) || !found.length) return null;
   try {
-    return texts.map((text) => JSON.parse(text));
+    return read(found);
   } catch {
     return null;
   }
+}
+
+/** A list of reports: one for each time that the run has called the node. */
+function parsed(found) {
+  return found.map((text) => JSON.parse(text));
 }

@@ -1,6 +1,7 @@
 /** A picture with a button over each face. */
 
 import { element } from "./elements.js";
+import { texts } from "../texts/texts.js";
 import { addressOf } from "./panel.js";
 
 /**
@@ -16,7 +17,7 @@ export function makeStage(picture, label, choose) {
   frame.style.setProperty("--iid-ratio", String(picture.width / picture.height));
   image.addEventListener("error", () => {
     frame.classList.add("iid-gone");
-    image.alt = "The picture is no longer on the server. Run the graph again.";
+    image.alt = texts().picker.gone;
   });
   // Smaller faces lie above larger ones, so that each can be clicked.
   const byArea = [...picture.faces].sort((a, b) => extent(b) - extent(a));
@@ -44,7 +45,7 @@ export function mark(stage, chosen) {
  * @returns {string} such as `Face 2, score 0.98, 210 px`
  */
 export function nameOf(face) {
-  return `Face ${face.number}, score ${face.score.toFixed(2)}, ${face.size} px`;
+  return texts().picker.face(face.number, face.score.toFixed(2), face.size);
 }
 
 function makeBox(face, layer, choose) {

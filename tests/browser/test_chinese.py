@@ -1,0 +1,135 @@
+"""The editor in Simplified Chinese: panels and dialogs follow its language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness import painter
+from harness.browser import ENGINES, Editor
+from harness.comfy_client import ComfyClient
+from harness.pose_editor import PoseNode
+from harness.scenes import png
+from playwright.sync_api import Locator, expect
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+FOREIGN = {"Ctrl", "Shift", "Alt", "Escape", "Delete", "pose_json", "InstantID"}
+"""Words that stay as they are: keys, inputs, names."""
+TEXTS = "/extensions/instantid-compose/js/texts"
+SAID = """(dialog) => {
+    const parts = [];
+    for (const one of [dialog, ...dialog.querySelectorAll("*")]) {
+        for (const name of ["aria-label", "title", "placeholder", "aria-roledescription"])
+            parts.push(one.getAttribute(name) ?? "");
+        for (const node of one.childNodes) if (node.nodeType === 3) parts.push(node.data);
+    }
+    return parts.join("\\n");
+}"""
+
+
+@pytest.fixture
+def chinese(open_editor: Callable[..., Editor]) -> Callable[[str], Editor]:
+    """Opens the editor in an engine, in Chinese."""
+
+    return lambda engine: open_editor(engine, {"Comfy.Locale": "zh"})
+
+
+def english_in(element: Locator) -> set[str]:
+    """Words of everything an element shows or tells screen readers, but for those that stay."""
+    return set(re.findall(r"[A-Za-z_]{3,}", element.evaluate(SAID))) - FOREIGN
+
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Path to leaf; a function is a list of its number of arguments and what it makes of them."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {k: v for name in value for k, v in leaves(value[name], f"{path}/{name}").items()}
+
+
+def test_both_languages_say_the_same_things(canvas_editor: Editor) -> None:
+    """Every key, every argument; no Chinese in one, nothing but Chinese in the other."""
+    english, chinese = canvas_editor.page.evaluate(
+        """async (folder) => {
+            const say = (text) => typeof text === "function"
+                ? ["function", text.length, text(...Array(text.length).fill(1)),
+                    text(...Array(text.length).fill(2))]
+                : text !== null && typeof text === "object" && !Array.isArray(text)
+                    ? Object.fromEntries(Object.entries(text).map(([k, v]) => [k, say(v)]))
+                    : [typeof text, text.length * Array.isArray(text), ...[text].flat()];
+            const { ENGLISH } = await import(`${folder}/english.js`);
+            const { CHINESE } = await import(`${folder}/chinese.js`);
+            return [say(ENGLISH), say(CHINESE)];
+        }""",
+        TEXTS,
+    )
+    one, other = leaves(english), leaves(chinese)
+    assert list(one) == list(other)
+    for path, (kind, count, *said) in one.items():
+        assert [kind, count] == other[path][:2], path
+        assert not CHINESE.search(" ".join(said)), path
+        assert all(CHINESE.search(text) for text in other[path][2:]), path
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_the_pose_editor_is_chinese(chinese: Callable[[str], Editor], engine: str) -> None:
+    editor = chinese(engine)
+    node = PoseNode(editor)
+    editor.set_value(node.id, "pose_json", "{")
+    editor.set_value(node.id, "width", 0)
+    editor.press_button(node.id, "\u7f16\u8f91\u59ff\u6001")
+    dialog = editor.page.get_by_role("dialog", name="\u7f16\u8f91\u59ff\u6001")
+    dialog.wait_for()
+    expect(dialog.get_by_role("alert")).to_contain_text(
+        "\u59ff\u6001\u65e0\u6cd5\u4f5c\u4e3a JSON \u8bfb\u53d6"
+    )
+    dialog.get_by_role("button", name="\u6dfb\u52a0\u4eba\u8138").click()
+    editor.page.keyboard.press("3")
+    assert english_in(dialog) <= {"JSON", "width", "faces"}
+    editor.photograph("pose_editor_chinese")
+    dialog.get_by_role("button", name="\u5e94\u7528", exact=True).click()
+    dialog.wait_for(state="detached")
+    assert len(node.faces) == 2
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_panels_are_chinese(
+    chinese: Callable[[str], Editor], engine: str, client: ComfyClient
+) -> None:
+    photo = client.upload("panels.png", png(painter.portrait(480, 480, identity=4)[0]))
+    editor = chinese(engine)
+    kinds = ("LoadImage", "InstantIDLoadFaceAnalyzer", "InstantIDAnalyzeFaces")
+    load, analyzer, analyze = (editor.add(kind, 380 * i, 60) for i, kind in enumerate(kinds))
+    embed = editor.add("InstantIDEmbedIdentity", 760, 700)
+    score = editor.add("InstantIDScoreIdentity", 1160, 60)
+    editor.set_value(load, "image", photo)
+    editor.set_value(analyzer, "provider", "cpu")
+    for target in (analyze, score):
+        editor.connect(analyzer, "analyzer", target, "analyzer")
+        editor.connect(load, "IMAGE", target, "image")
+    editor.connect(analyze, "faces", embed, "faces")
+    editor.connect(embed, "identity", score, "identity")
+    picker, likeness = (editor.page.locator(f".iid-{name}") for name in ("picker", "likeness"))
+    editor.show(analyze)
+    expect(picker.get_by_role("status")).to_contain_text("\u8fd0\u884c\u5de5\u4f5c\u6d41\u540e")
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(analyze)
+    expect(picker.get_by_role("status")).to_contain_text(re.compile("\u5df2\u9009.0"))
+    assert english_in(picker) == set()
+    editor.show(score)
+    expect(likeness.get_by_role("status")).to_contain_text(
+        re.compile("\u76f8\u4f3c\u5ea6 1.00.\u5f3a")
+    )
+    assert english_in(likeness) == {"reference_image"}
+    editor.photograph("panels_chinese")
+
+
+def test_the_models_dialog_is_chinese(chinese: Callable[[str], Editor]) -> None:
+    editor = chinese("canvas")
+    command = "() => window.app.extensionManager.command.execute('InstantIDCompose.GetModels')"
+    editor.page.evaluate(command)
+    dialog = editor.page.get_by_role("dialog", name="InstantID \u6a21\u578b")
+    expect(dialog.get_by_role("row")).to_have_count(4)
+    expect(dialog.get_by_role("button", name="\u5173\u95ed")).to_be_visible()
+    assert "Close" not in english_in(dialog)

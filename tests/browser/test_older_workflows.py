@@ -1,0 +1,55 @@
+"""Workflows of the older InstantID pack in the editor: opened, replaced, and as they would run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from harness.browser import Editor
+from harness.older_workflows import OLDER_NODES, older_workflow
+
+REPLACE = """async () => {
+    const buttons = () => [...document.querySelectorAll('button')]
+        .filter((button) => /^Replace (All|Node)/i.test(button.innerText.trim()));
+    let pressed = 0;
+    while (buttons().length && pressed < 20) {
+        buttons()[0].click();
+        pressed += 1;
+        await new Promise((done) => setTimeout(done, 300));
+    }
+    return pressed;
+}"""
+
+
+def kinds(editor: Editor) -> list[str]:
+    return editor.page.evaluate("() => window.app.graph.nodes.map((node) => node.type)")
+
+
+def inputs_of(editor: Editor, kind: str) -> dict[str, Any]:
+    (node,) = [one for one in editor.prompt().values() if one["class_type"] == kind]
+    return node["inputs"]
+
+
+@pytest.mark.parametrize("name", ["posed", "separate"])
+def test_old_nodes_become_ours(canvas_editor: Editor, name: str) -> None:
+    editor = canvas_editor
+    editor.load(older_workflow(name))
+    assert set(kinds(editor)) & set(OLDER_NODES)
+    panel = editor.page.get_by_text("Replace", exact=False).first
+    panel.wait_for(timeout=20_000)
+    assert editor.page.evaluate(REPLACE)
+    assert not set(kinds(editor)) & set(OLDER_NODES)
+    if name == "posed":
+        given = inputs_of(editor, "InstantIDApply")
+        assert (given["weight"], given["strength"]) == (0.8, 0.8)
+        assert (given["negative_identity"], given["noise_strength"]) == ("noise", 0.35)
+        wired = {key for key, value in given.items() if isinstance(value, list)}
+        assert {"model", "adapter", "analyzer", "control_net", "image", "image_kps"} <= wired
+    else:
+        given = inputs_of(editor, "InstantIDApplyAdapterFromPhoto")
+        assert (given["weight"], given["noise_strength"]) == (0.9, 0.3)
+        held = inputs_of(editor, "InstantIDApplyIdentityNetFromTokens")
+        assert (held["strength"], held["end_at"]) == (0.7, 0.9)
+        assert all(isinstance(held[wire], list) for wire in ("tokens", "image", "control_net"))
+    sampler = inputs_of(editor, "KSampler")
+    assert all(isinstance(sampler[wire], list) for wire in ("model", "positive", "negative"))

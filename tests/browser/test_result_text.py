@@ -1,0 +1,57 @@
+"""Nodes whose result is a text show it in the graph."""
+
+from __future__ import annotations
+
+from harness import painter
+from harness.browser import Editor
+from harness.comfy_client import ComfyClient
+from harness.scenes import png
+from playwright.sync_api import Locator, expect
+
+
+def shown(editor: Editor) -> Locator:
+    return editor.page.locator(".iid-result").get_by_role("region", name="Result")
+
+
+def identities(editor: Editor, client: ComfyClient) -> list[int]:
+    """Two different people."""
+    loader = editor.add("InstantIDLoadFaceAnalyzer", 40, 60)
+    editor.set_value(loader, "provider", "cpu")
+    found = []
+    for place, number in enumerate((2, 11)):
+        source = editor.add("LoadImage", 40, 220 + 340 * place)
+        photo = png(painter.portrait(320, 320, identity=number)[0])
+        editor.set_value(source, "image", client.upload(f"text{number}.png", photo))
+        analyze = editor.add("InstantIDAnalyzeFaces", 380, 60 + 500 * place)
+        editor.connect(loader, "analyzer", analyze, "analyzer")
+        editor.connect(source, "IMAGE", analyze, "image")
+        found.append(editor.add("InstantIDEmbedIdentity", 760, 60 + 500 * place))
+        editor.connect(analyze, "faces", found[-1], "faces")
+    return found
+
+
+def test_compare_says_how_much_they_are_alike(editor: Editor, client: ComfyClient) -> None:
+    compare = editor.add("InstantIDCompareIdentities", 1140, 60)
+    for slot, node in enumerate(identities(editor, client)):
+        editor.connect(node, "identity", compare, f"identities.identity{slot}")
+    editor.show(compare)
+    expect(editor.page.locator(".iid-result")).to_contain_text("Run the graph")
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(compare)
+    expect(shown(editor)).to_contain_text("least alike: ")
+    expect(shown(editor)).to_contain_text("weak")
+    assert shown(editor).inner_text() == editor.outputs(compare)["text"][0]
+    assert len(editor.outputs(compare)["images"]) == 1
+    editor.photograph("compare_identities")
+    assert shown(editor).evaluate("(it) => it.clientHeight > 40")
+
+
+def test_the_doctor_says_what_it_found(editor: Editor) -> None:
+    doctor = editor.add("InstantIDDoctor", 100, 60)
+    assert editor.run()["kind"] == "execution_success"
+    editor.show(doctor)
+    expect(shown(editor)).to_contain_text("python: ")
+    shown(editor).focus()
+    expect(shown(editor)).to_be_focused()
+    assert shown(editor).evaluate("(it) => it.scrollHeight > it.clientHeight")
+    editor.photograph("doctor")

@@ -1,0 +1,156 @@
+"""Every workflow that ships, opened from the host's template browser and looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import templates, thumbnails, workspace
+from harness.browser import VIEWPORT, Editor, apart
+from harness.comfy_client import ComfyClient
+from harness.evaluate_photos import drawn_people
+from harness.evaluate_setup import random_models
+from harness.host_server import HostServer
+from harness.templates import Area, Sheet
+from playwright.sync_api import Browser, expect
+
+WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+EXAMPLE = "example.png"
+"""The picture that the workflows begin with; every ComfyUI has it."""
+REGISTRY = "comfy.org/nodes"
+SHOWN = f"""(name) => document.querySelector(`img[alt="${{name}}"]`)?.naturalWidth
+    === {thumbnails.SIDE}"""
+"""Whether the picture of a template has come."""
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser, server: HostServer) -> Iterator[Callable[[str], Editor]]:
+    """An editor in an engine; one page for all workflows, since each opens in a tab of its own."""
+    source = workspace.current().comfyui / "input" / EXAMPLE
+    (server.launch.log.parent / "input" / EXAMPLE).write_bytes(source.read_bytes())
+    opened: dict[str, Editor] = {}
+
+    def open_one(engine: str) -> Editor:
+        if engine not in opened:
+            context = browser.new_context(viewport=VIEWPORT, device_scale_factor=2)
+            opened[engine] = Editor(context.new_page(), server.url, engine).open(**templates.SHARP)
+        return opened[engine]
+
+    yield open_one
+    for editor in opened.values():
+        editor.page.context.close()
+
+
+def complaints(editor: Editor) -> list[str]:
+    """What the console holds against this pack since the last call.
+
+    Not counted: a thumbnail that is not made yet, and the editor's questions to a registry that it
+    cannot reach.
+    """
+    missing = [path.stem for path in WORKFLOWS if not path.with_suffix(".jpg").exists()]
+    expected = [REGISTRY, *(f"/{name}.jpg" for name in missing)]
+    told = [one for one in editor.complaints if not any(words in one for words in expected)]
+    editor.complaints.clear()
+    return told
+
+
+def check_layout(sheet: Sheet) -> None:
+    assert list(sheet.backward()) == []
+    assert list(sheet.crowded()) == []
+    assert list(sheet.astray()) == []
+    assert len(sheet.notes) == 1
+    assert all(group.name[0].isdigit() and len(group.name) > 4 for group in sheet.groups)
+
+
+@each_workflow
+def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> None:
+    """No class is unknown, no dialog lacks a node, and all lies in groups from left to right."""
+    editor = open_page("canvas")
+    templates.open_template(editor, path.stem)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    templates.show_all(editor)
+    sheet = templates.sheet(editor)
+    assert sheet.unknown == ()
+    assert len(sheet.nodes) == len(saved["nodes"])
+    assert len(sheet.links) == len(saved["links"])
+    expect(editor.page.get_by_role("dialog")).to_have_count(0)
+    assert templates.missing_nodes(editor) == 0
+    editor.photograph(path.stem)
+    check_layout(sheet)
+    assert complaints(editor) == []
+
+
+@each_workflow
+def test_it_lies_well_in_nodes_2(open_page: Callable, path: Path) -> None:
+    """Nodes of the newer engine have other heights."""
+    editor = open_page("vue")
+    editor.load(json.loads(path.read_text(encoding="utf-8")))
+    templates.show_all(editor)
+    editor.page.locator("[data-node-id]").nth(1).wait_for()
+    sheet = templates.sheet(editor)
+    editor.photograph(path.stem)
+    check_layout(sheet)
+    assert complaints(editor) == []
+
+
+def test_a_class_that_nobody_has_is_reported(canvas_editor: Editor) -> None:
+    """What the two checks for missing nodes would see."""
+    saved: dict[str, Any] = json.loads(WORKFLOWS[0].read_text(encoding="utf-8"))
+    saved["nodes"][-1]["type"] = "InstantIDNobodyHasIt"
+    canvas_editor.load(saved)
+    assert templates.sheet(canvas_editor).unknown == ("InstantIDNobodyHasIt",)
+    assert templates.missing_nodes(canvas_editor) == 1
+    canvas_editor.complaints.clear()
+
+
+def test_all_templates_are_offered_with_a_picture(open_page: Callable) -> None:
+    """The picture beside a workflow is the one that the browser shows."""
+    editor = open_page("canvas")
+    cards = templates.browse(editor)
+    expect(cards).to_have_count(len(WORKFLOWS))
+    for path in WORKFLOWS:
+        card = editor.page.get_by_test_id(templates.CARD + path.stem)
+        if not path.with_suffix(".jpg").exists():
+            continue
+        card.scroll_into_view_if_needed()
+        editor.page.wait_for_function(SHOWN, arg=path.stem)
+    editor.page.keyboard.press("Escape")
+
+
+def test_a_picture_from_a_run_is_shown_beside_its_workflow(
+    open_editor: Callable[..., Editor], server: HostServer, client: ComfyClient
+) -> None:
+    """What `python -m harness.thumbnails` makes, where the template browser looks for it."""
+    path = WORKFLOWS[0]
+    pack = server.launch.log.parent / "custom_nodes" / workspace.PACK
+    shown = pack / "workflows" / f"{path.stem}.jpg"
+    before = shown.read_bytes() if shown.exists() else None
+    album = thumbnails.upload(client, drawn_people(thumbnails.PEOPLE))
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    given = (client, saved, client.object_info(), random_models(), album, 0)
+    thumbnails.write(apart(thumbnails.make, *given), shown)
+    try:
+        editor = open_editor("canvas")
+        templates.browse(editor)
+        editor.page.wait_for_function(SHOWN, arg=path.stem)
+        editor.photograph("template_browser")
+        editor.complaints.clear()
+    finally:
+        shown.unlink()
+        if before:
+            shown.write_bytes(before)
+
+
+def test_what_the_layout_checks_see() -> None:
+    left, right = Area("left", 0, 0, 100, 50), Area("right", 200, 0, 100, 50)
+    frame, other = Area("frame", -10, -10, 320, 70), Area("other", 250, 0, 100, 100)
+    good = Sheet({1: left, 2: right}, (), (frame,), ((1, 2),), ())
+    assert not [*good.backward(), *good.crowded(), *good.astray()]
+    assert list(Sheet(good.nodes, (), (frame,), ((2, 1),), ()).backward()) == ["right -> left"]
+    assert list(Sheet({1: left, 2: left}, (), (), (), ()).crowded()) == ["left lies on left"]
+    assert len(list(Sheet(good.nodes, (), (frame, other), (), ()).astray())) == 2
+    assert len(list(Sheet(good.nodes, (1,), (frame,), (), ()).astray())) == 1

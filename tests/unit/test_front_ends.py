@@ -1,0 +1,66 @@
+"""Another front end is fetched once, checked, and given to the browser suite."""
+
+import zipfile
+
+import pytest
+from harness import checks, front_ends
+from harness.cache import CacheError
+
+
+def wheel(folder, version="9.9.9", name="comfyui_frontend_package/static/index.html"):
+    path = folder / f"comfyui_frontend_package-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, "<html>")
+        archive.writestr("comfyui_frontend_package/__init__.py", "")
+    return path
+
+
+@pytest.fixture
+def pip(monkeypatch, tmp_path):
+    """In place of pip: what was asked for, answered with a wheel."""
+    asked = []
+
+    def download(python, wanted, folder):
+        asked.append(wanted)
+        return wheel(folder, wanted.partition("==")[2] or "9.9.9")
+
+    monkeypatch.setattr(front_ends, "download", download)
+    return asked
+
+
+def test_a_release_is_fetched_once(pip, tmp_path):
+    first, again = (front_ends.ready_front_end(tmp_path, tmp_path, "9.9.8") for _ in range(2))
+    assert first == again
+    assert (first / "index.html").read_text() == "<html>"
+    assert not (first.parent / "__init__.py").exists()
+    assert pip == ["comfyui-frontend-package==9.9.8"]
+
+
+def test_the_newest_is_asked_for_each_time(pip, tmp_path):
+    folders = {front_ends.ready_front_end(tmp_path, tmp_path, "newest") for _ in range(2)}
+    assert len(folders) == 1
+    assert pip == ["comfyui-frontend-package"] * 2
+
+
+def test_the_tested_release_is_checked(pip, tmp_path):
+    with pytest.raises(CacheError, match="should have the SHA-256"):
+        front_ends.ready_front_end(tmp_path, tmp_path, front_ends.TESTED)
+    assert not list(tmp_path.glob("front-end-*/*"))
+
+
+def test_a_wheel_without_a_front_end(tmp_path):
+    with pytest.raises(CacheError, match=r"should hold .*index.html"):
+        front_ends.unpacked(wheel(tmp_path, name="other/index.html"), tmp_path)
+
+
+def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
+    told = []
+    outcome = checks.Outcome("browser", True, 1.0, passed=3)
+
+    def run(environment, name, arguments, settings=None):
+        told.append((name, settings))
+        return outcome
+
+    monkeypatch.setattr(checks, "run_pytest", run)
+    assert checks.run_checks(None, ["browser"], [], {}, {"9.9.9": tmp_path}) == 0
+    assert told == [("browser", None), ("browser", {front_ends.VARIABLE: str(tmp_path)})]

@@ -1,0 +1,53 @@
+"""What panels and dialogs say stands in one place, in both languages.
+
+`tests/browser/test_chinese.py` compares the two tables as the browser reads them.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "web" / "js"
+TEXTS = SCRIPTS / "texts"
+MODULES = [path for path in sorted(SCRIPTS.glob("**/*.js")) if path.parent != TEXTS]
+SENTENCE = re.compile(r"""["`][A-Z][a-z]*(?:\$\{[^}]*\})? \w+""")
+TRANSLATED_BY_THE_HOST = '"Get InstantID models"'
+"""The command's label: `locales/zh/commands.json` has its translation."""
+
+
+def code(path: Path) -> list[str]:
+    """The lines of a script without comments and without what it tells the console."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"^\s*/\*.*?\*/", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in text.splitlines() if not line.strip().startswith("//")]
+    return [line for line in lines if "console." not in line]
+
+
+def keys(name: str) -> list[str]:
+    """Every key in the order of the file."""
+    lines = (TEXTS / name).read_text(encoding="utf-8").splitlines()
+    found = [re.match(r"(?:const|  |    )\s*(\w+)(?: =|:)", line) for line in lines]
+    return [match[1] for match in found if match]
+
+
+def test_both_languages_have_the_same_keys():
+    assert len(keys("english.js")) > 100
+    assert keys("english.js") == keys("chinese.js")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_sentence_stands_anywhere_else(path):
+    lines = [line.replace(TRANSLATED_BY_THE_HOST, '""') for line in code(path)]
+    assert [line.strip() for line in lines if SENTENCE.search(line)] == []
+
+
+def test_every_text_is_used():
+    """A key that no module names is left over; some are chosen by a value, as `t[state]`."""
+    everything = "\n".join("\n".join(code(path)) for path in MODULES)
+    by_value = {"missing", "present", "verified", "other", "yaw", "pitch", "roll"}
+    by_value |= {"waiting", "fetching", "checking", "done", "failed", "cancelled"}
+    by_value |= set(re.findall(r"^  (\w+): \{ yaw", everything, re.MULTILINE))
+    named = set(re.findall(r"\.(\w+)\b", everything))
+    tables = {"models", "picker", "likeness", "result", "pose", "editor"}
+    assert set(keys("english.js")) - by_value - named - tables == set()
