@@ -8,7 +8,7 @@ sampling, so their keys and values are projected once and the projections are no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,28 +16,10 @@ from torch import nn
 from .checkpoint import AdapterCheckpoint, AdapterConfig, site_keys
 from .embedding import NegativeIdentity, negative_references
 from .errors import IncompatibleModelError
+from .keys_values import KeysValues
 from .resampler import Resampler
 from .sites import AttentionSite
 from .types import IdentityEmbedding, IdentityTokens
-
-
-class SiteKeysValues(NamedTuple):
-    """Keys and values of identity tokens at one site."""
-
-    keys: torch.Tensor
-    """[2, N, T, width], indexed first by `Polarity`."""
-    values: torch.Tensor
-    """[2, N, T, width]."""
-
-    def to(self, *args: Any, **kwargs: Any) -> SiteKeysValues:
-        """Like `torch.Tensor.to`; returns itself where nothing changes."""
-        keys, values = self.keys.to(*args, **kwargs), self.values.to(*args, **kwargs)
-        unchanged = keys is self.keys and values is self.values
-        return self if unchanged else SiteKeysValues(keys, values)
-
-    @property
-    def nbytes(self) -> int:
-        return self.keys.nbytes + self.values.nbytes
 
 
 class IdentityAdapter(nn.Module):
@@ -71,9 +53,9 @@ class IdentityAdapter(nn.Module):
         """[N, S, 512] face embeddings -> [N, T, C] tokens."""
         return self.resampler(references)
 
-    def keys_values(self, position: int, tokens: torch.Tensor) -> SiteKeysValues:
-        """tokens [2, N, T, C] -> keys and values at the site with this position."""
-        return SiteKeysValues(self.to_k[position](tokens), self.to_v[position](tokens))
+    def keys_values(self, position: int, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """tokens [2, N, T, C] -> keys and values [2, N, T, width] at the site of this position."""
+        return self.to_k[position](tokens), self.to_v[position](tokens)
 
 
 def project_tokens(
@@ -98,42 +80,60 @@ def project_keys_values(
     device: torch.device,
     keep: tuple[torch.device, torch.dtype],
     each_site: Callable[[], None] = lambda: None,
-) -> tuple[SiteKeysValues, ...]:
-    """Project tokens at every site: in float32 on `device`, each result put where `keep` says.
+) -> KeysValues:
+    """Project tokens at every site: in float32 on `device`, the results put where `keep` says.
 
     Together they take 2 (keys, values) x 2 (polarities) x N x T x sum(site_widths) numbers:
     10.6 MB in fp16 for one identity in SDXL. each_site is called after every site, to report
     progress; what it raises (a cancel) ends the projection.
     """
     stacked = tokens.stacked().to(device)
-    projected = []
-    for position in range(len(adapter.config.site_widths)):
-        projected.append(adapter.keys_values(position, stacked).to(*keep))
+    _, identities, count, _ = stacked.shape
+    place, dtype = keep
+    like = stacked.new_empty((), dtype=dtype)
+    room = KeysValues.empty(identities, count, adapter.config.site_widths, like)
+    for position in range(len(room)):
+        room.fill(position, *adapter.keys_values(position, stacked))
         each_site()
-    return tuple(projected)
+    return room.to(place)
 
 
-def require_matching_sites(config: AdapterConfig, sites: tuple[AttentionSite, ...]) -> None:
+FAMILIES = {768: "SD 1.5", 1024: "SD 2", 1280: "SDXL refiner", 2048: "SDXL-like"}
+"""What a UNet looks like by the width of its text context."""
+TRAINED_FOR = {768: "SD 1.5", 2048: "SDXL"}
+"""Families for which there is an InstantID adapter, by that width."""
+
+
+def require_matching_sites(
+    config: AdapterConfig, sites: tuple[AttentionSite, ...], model_name: str = ""
+) -> None:
     """Check that an adapter was trained for a UNet of this shape.
 
-    Raises IncompatibleModelError that says what the adapter needs and what the model is.
+    model_name: what the host calls the connected model's kind, such as `Flux`. Raises
+    IncompatibleModelError that says what the adapter needs and what the model is.
     """
     found = tuple(site.width for site in sites)
     context = {site.context_dim for site in sites}
     if found == config.site_widths and context == {config.resampler.context_dim}:
         return
+    width = config.resampler.context_dim
+    family = TRAINED_FOR.get(width)
+    needed = f"an {family} checkpoint" if family else "the model that it was made for"
     raise IncompatibleModelError(
         f"This adapter was trained for a UNet with {len(config.site_widths)} cross-attention sites "
-        f"and a context of width {config.resampler.context_dim}; the connected model has "
-        f"{_describe(sites)}. The published InstantID adapter needs an SDXL checkpoint; if "
-        "the model is one, the adapter file is incomplete."
+        f"and a context of width {width}; the connected model{_named(model_name)} has "
+        f"{_describe(sites)}. Connect {needed}; the published InstantID adapter needs an SDXL "
+        "checkpoint. If the model is the right one, the adapter file is incomplete."
     )
+
+
+def _named(model_name: str) -> str:
+    return f", {model_name}," if model_name else ""
 
 
 def _describe(sites: tuple[AttentionSite, ...]) -> str:
     if not sites:
-        return "none that fit (it is not a UNet with cross-attention, such as Flux or SD3)"
-    families = {768: " (SD 1.5)", 1024: " (SD 2)", 1280: " (SDXL refiner)", 2048: " (SDXL-like)"}
+        return "none that fit (it is not a UNet with text cross-attention)"
     contexts = sorted({site.context_dim for site in sites})
-    family = families.get(contexts[0], "")
+    family = f" ({FAMILIES[contexts[0]]})" if contexts[0] in FAMILIES else ""
     return f"{len(sites)} sites and a context of width {', '.join(map(str, contexts))}{family}"

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from .analysis import Analysis
-from .types import Detection, Extent
+from .landmarks import LANDMARKS, without_landmarks
+from .types import Detection, Extent, Faces
 
 RECOGNISER_SIDE = 112
 """Pixels: side of the crop that ArcFace sees. It spans about the face's box, so that a smaller face
@@ -43,6 +44,17 @@ def about_size(extent: Extent) -> str | None:
     return (
         f"At exactly {WATERMARKED} pixels pictures made with InstantID tend to show watermarks: "
         "many stock photos of its training had that size. Use another one, such as 1016 x 1016."
+    )
+
+
+def about_landmarks(pose: Faces) -> str | None:
+    """Advice on faces that InstantID for SD 1.5 draws without the landmarks it was trained on."""
+    if not without_landmarks(pose):
+        return None
+    return (
+        f"InstantID for SD 1.5 was trained on {LANDMARKS} landmarks beside the five keypoints, and "
+        f"{without_landmarks(pose)} of {pose.count} faces have none. Put 2d106det.onnx of the "
+        "antelopev2 pack beside its other files and analyse a photo; poses have keypoints alone."
     )
 
 

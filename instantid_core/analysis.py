@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -27,6 +28,8 @@ class FaceEngine(Protocol):
     def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]: ...
 
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray: ...
+
+    def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None: ...
 
 
 class Analysis(NamedTuple):
@@ -63,6 +66,44 @@ def analyse(
         found.append(detections)
         each_frame()
     return Analysis(Faces(tuple(chosen), engine.recogniser_id), tuple(found))
+
+
+REMEMBERED = 4
+"""Analyses that are remembered; each is a few kilobytes, but an identity made of it is 10 MB."""
+
+
+class AnalysisMemory:
+    """The latest analyses of one engine, by what went into them.
+
+    A node that does more than analyse is run anew for a change of its other widgets; the pictures
+    are then known.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, Selection, float], Analysis] = {}
+
+    def recall(
+        self,
+        frames: Sequence[np.ndarray],
+        selection: Selection,
+        min_score: float,
+        make: Callable[[], Analysis],
+    ) -> Analysis:
+        """What `make` returned for equal pictures and the same choice, or else what it returns."""
+        key = (_digest(frames), selection, min_score)
+        known = self._latest.pop(key, None) or make()
+        self._latest[key] = known
+        while len(self._latest) > REMEMBERED:
+            del self._latest[next(iter(self._latest))]
+        return known
+
+
+def _digest(frames: Sequence[np.ndarray]) -> str:
+    digest = hashlib.blake2b()
+    for frame in frames:
+        digest.update(repr(frame.shape).encode())
+        digest.update(np.ascontiguousarray(frame).data)
+    return digest.hexdigest()
 
 
 def detect(bgr: np.ndarray, engine: FaceEngine, min_score: float) -> tuple[Detection, ...]:
@@ -103,7 +144,8 @@ def _detections(
 
 def _embed(bgr: np.ndarray, found: Detection, engine: FaceEngine) -> Face:
     embedding = engine.embed(bgr, found.keypoints)
-    return Face(found.box, found.score, found.keypoints, embedding)
+    landmarks = engine.landmarks(bgr, found.box)
+    return Face(found.box, found.score, found.keypoints, embedding, landmarks=landmarks)
 
 
 def _no_face(where: str, min_score: float) -> str:

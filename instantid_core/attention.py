@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .adapter import SiteKeysValues
+from .keys_values import SiteKeysValues
 from .masks import Region
 from .schedule import CONSTANT, SamplingRows, Span
 
@@ -17,7 +17,7 @@ Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class SiteIdentity:
-    """One identity at one site: what `apply` adds to the attention that is there already."""
+    """One identity at one site: what `add_to` adds to the attention that is there already."""
 
     keys_values: SiteKeysValues
     weight: float
@@ -27,29 +27,38 @@ class SiteIdentity:
 
     def to(self, device: torch.device) -> SiteIdentity:
         """On another device; itself where nothing changes."""
-        moved = self.keys_values.to(device=device)
+        moved = self.keys_values.to(device)
         return self if moved is self.keys_values else replace(self, keys_values=moved)
 
-    def delta(
+    def add_to(
         self,
+        out: torch.Tensor,
         q: torch.Tensor,
         rows: SamplingRows,
         grid: tuple[int, int],
         attention: Attention,
-    ) -> torch.Tensor | None:
-        """`weight * mask * attention(q, K, V)` as [B, L, C], or None outside the window.
+    ) -> torch.Tensor:
+        """`out + weight * mask * attention(q, K, V)` as [B, L, C]; `out` itself outside the window.
 
         q: [B, L, C], one row per entry of `rows`. grid: height and width of the L tokens.
         """
         if not self.weight or not rows.active(self.window):
-            return None
-        stored = self.keys_values.to(device=q.device, dtype=q.dtype)
-        index = rows.gather_index(stored.keys.shape[1], q.device)
-        keys, values = (part.flatten(0, 1).index_select(0, index) for part in stored)
-        out = attention(q, keys, values) * (self.weight * rows.factor(self.curve, self.window))
-        if self.region is not None:
-            out = out * self.region.for_rows(rows, grid, out).flatten(1).unsqueeze(-1)
-        return out
+            return out
+        factor = self.weight * rows.factor(self.curve, self.window)
+        seen = self._attend(q, rows, attention)
+        if self.region is None:
+            return torch.add(out, seen, alpha=factor)
+        mask = self.region.for_rows(rows, grid, seen).flatten(1).unsqueeze(-1)
+        return torch.addcmul(out, seen, mask, value=factor)
+
+    def _attend(self, q: torch.Tensor, rows: SamplingRows, attention: Attention) -> torch.Tensor:
+        """[B, L, C]. Rows side by side that see the same tokens are one row of more queries, so
+        that keys and values need not be repeated for them."""
+        groups = rows.groups(self.keys_values.identities)
+        stored = self.keys_values.of(groups.entries, rows.gathered)
+        keys, values = (part.to(device=q.device, dtype=q.dtype) for part in stored)
+        wide = q.reshape(len(groups.entries), groups.size * q.shape[1], q.shape[2])
+        return attention(wide, keys, values).reshape(q.shape)
 
 
 def site_identities(

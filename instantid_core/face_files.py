@@ -12,8 +12,11 @@ from typing import NamedTuple
 from .errors import FaceModelError
 
 MODEL_PACK = "antelopev2"
+HOW_TO_GET = "'Get InstantID models' in ComfyUI's menu under Extensions downloads them."
 DETECTOR = "scrfd_10g_bnkps.onnx"
 RECOGNISER = "glintr100.onnx"
+LANDMARKS = "2d106det.onnx"
+"""Not needed but by InstantID for SD 1.5."""
 PUBLISHED_RECOGNISER = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
 """SHA-256 of antelopev2's glintr100.onnx, as insightface's own server lists it."""
 FOREIGN_RECOGNISERS = {
@@ -24,10 +27,11 @@ FOREIGN_RECOGNISERS = {
 
 
 class FaceModelFiles(NamedTuple):
-    """Where the two models are."""
+    """Where the two models are, and the third if it is there."""
 
     detector: Path
     recogniser: Path
+    landmarks: Path | None = None
 
 
 def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles:
@@ -40,7 +44,10 @@ def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles
     looked: list[Path] = []
     for folder in _pack_folders(roots, pack):
         looked.append(folder)
-        files = FaceModelFiles(folder / DETECTOR, folder / RECOGNISER)
+        marks = folder / LANDMARKS
+        files = FaceModelFiles(
+            folder / DETECTOR, folder / RECOGNISER, marks if marks.is_file() else None
+        )
         if files.detector.is_file() and files.recogniser.is_file():
             return files
     raise FaceModelError(_explain_missing(looked, pack))
@@ -67,12 +74,21 @@ def _explain_missing(looked: list[Path], pack: str) -> str:
             return (
                 f"{folder} holds {foreign}, the recogniser of {FOREIGN_RECOGNISERS[foreign]}. "
                 "Its embeddings live in another space than the one InstantID was trained on "
-                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}."
+                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}.{_button(pack)}"
             )
         if present:
             missing = ", ".join(n for n in (DETECTOR, RECOGNISER) if n not in present)
             return (
                 f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted} {folder}."
+                f"{_button(pack)}"
             )
     places = "; ".join(map(str, looked))
-    return f"The face models of {pack} were not found. Looked in: {places}. {wanted} {looked[0]}."
+    return (
+        f"The face models of {pack} were not found. Looked in: {places}. {wanted} {looked[0]}."
+        f"{_button(pack)}"
+    )
+
+
+def _button(pack: str) -> str:
+    """Where the published pack can be had; there is no such place for others."""
+    return f" {HOW_TO_GET}" if pack == MODEL_PACK else ""

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .analysis import AnalysisMemory
 from .errors import FaceModelError
 from .face_files import DETECTOR, MODEL_PACK, PUBLISHED_RECOGNISER, RECOGNISER, FaceModelFiles
 from .face_files import find_models as find_models
 from .opencv import import_cv2
 from .repairs import IMPORT_FAILURES, INSIGHTFACE, first_line, install
 from .sessions import AUTO, import_runtime, open_sessions
-from .types import EMBEDDING_WIDTH
+from .types import EMBEDDING_WIDTH, Box
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +34,20 @@ NMS_OVERLAP = 0.4
 
 
 class FaceAnalyzer:
-    """Detector and recogniser, ready to run. Holds no state that a run changes."""
+    """Detector and recogniser, ready to run. What a run changes is `memory` alone."""
 
     def __init__(self, files: FaceModelFiles, provider: str = AUTO) -> None:
         """Open both models. Raises FaceModelError for broken or foreign files."""
         zoo = import_insightface()
-        detector_session, recogniser_session = open_sessions(files, provider)
+        detector_session, recogniser_session = open_sessions(files[:2], provider)
         _require_outputs(files, detector_session, recogniser_session)
         # Without a file name SCRFD keeps one session for all sizes instead of one per size.
         self._detector = zoo.SCRFD(session=detector_session)
         self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
         self._recogniser = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
         self._align = zoo.norm_crop
+        self._landmarks = LandmarkModel(files.landmarks, provider)
+        self.memory = AnalysisMemory()
         self.files = files
         self.recogniser_id = _sha256(files.recogniser)
         if self.recogniser_id != PUBLISHED_RECOGNISER:
@@ -73,6 +76,54 @@ class FaceAnalyzer:
             warnings.simplefilter("ignore", FutureWarning)
             crop = self._align(bgr, landmark=keypoints, image_size=self._recogniser.input_size[0])
         return self._recogniser.get_feat(crop).flatten()
+
+    def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
+        """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the
+        model, which InstantID for SDXL does not need."""
+        return self._landmarks.find(bgr, box)
+
+
+class LandmarkModel:
+    """antelopev2's model of 106 landmarks, opened for the first face."""
+
+    def __init__(self, path: Path | None, provider: str) -> None:
+        self._path, self._provider = path, provider
+        self._model: Any = None
+
+    def find(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
+        """As `FaceAnalyzer.landmarks`. A file that cannot be used is told once."""
+        if self._path is None:
+            return None
+        try:
+            self._model = self._model or self._open(self._path)
+            points = self._model.get(bgr, _Boxed(np.array(box, np.float32)))
+        except (*IMPORT_FAILURES, FaceModelError, AssertionError, ValueError) as error:
+            log.warning(
+                "%s gives no landmarks (%s). Keypoints for SD 1.5 are drawn without them; put the "
+                "file of the antelopev2 pack in its place.",
+                self._path,
+                first_line(error),
+            )
+            self._path = None
+            return None
+        return np.asarray(points, np.float32)
+
+    def _open(self, path: Path) -> Any:
+        from insightface.model_zoo.landmark import Landmark
+
+        (session,) = open_sessions((path,), self._provider)
+        model = Landmark(str(path), session=session)
+        if model.taskname != "landmark_2d_106":
+            raise FaceModelError(f"expected 106 landmarks, found {model.taskname}")
+        return model
+
+
+class _Boxed(dict[str, Any]):
+    """What insightface's landmark class takes for a face: a box to read, and a place to note."""
+
+    def __init__(self, bbox: np.ndarray) -> None:
+        super().__init__()
+        self.bbox = bbox
 
 
 class InsightfaceParts(NamedTuple):

@@ -98,7 +98,9 @@ def moved(face: AnyFace, place: Placement) -> AnyFace:
     """The same face on another picture."""
     corners = place.apply(np.array(face.box).reshape(2, 2))
     points = place.apply(face.keypoints).astype(np.float32)
-    return replace(face, box=Box(*corners.reshape(-1).tolist()), keypoints=points)
+    marks = None if face.landmarks is None else place.apply(face.landmarks).astype(np.float32)
+    box = Box(*corners.reshape(-1).tolist())
+    return replace(face, box=box, keypoints=points, landmarks=marks)
 
 
 def _direction(along: np.ndarray, across: np.ndarray) -> tuple[float, float]:

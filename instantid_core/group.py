@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from .errors import SettingError
@@ -19,20 +20,34 @@ log = logging.getLogger(__name__)
 MATCH = ("left_to_right", "as_given", "by_index")
 
 
-class FaceRegion(Region):
-    """The part of the picture around one face of a pose, drawn for whatever grid asks."""
+class FramePartition:
+    """The picture divided among the faces of a frame, for whatever grid asks."""
 
-    def __init__(self, frame: FrameFaces, number: int, fit: str, shape: FaceShape) -> None:
-        """number: which of the frame's faces; cells nearer to another face are left out."""
-        super().__init__(count=1)
+    def __init__(self, frame: FrameFaces, fit: str, shape: FaceShape) -> None:
         self.frame = frame
-        self.number = number
         self.fit = fit
         self.shape = shape
+        self._made: dict[Extent, np.ndarray] = {}
+
+    def at(self, grid: Extent) -> np.ndarray:
+        """[faces, height, width] float32: made once per grid for all who ask."""
+        if grid not in self._made:
+            self._made[grid] = partition(self.frame, grid, self.fit, self.shape)
+        return self._made[grid]
+
+
+class FaceRegion(Region):
+    """The part of the picture around one face of a pose."""
+
+    def __init__(self, division: FramePartition, number: int) -> None:
+        """number: which of the frame's faces; cells nearer to another face are left out."""
+        super().__init__(count=1)
+        self.division = division
+        self.number = number
 
     def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
         """Evaluated at every cell of the grid, so there is nothing to resample."""
-        masks = partition(self.frame, Extent(width, height), self.fit, self.shape)
+        masks = self.division.at(Extent(width, height))
         return torch.from_numpy(masks[self.number : self.number + 1].copy())
 
 
@@ -95,8 +110,9 @@ def group_members(
         ordered = sorted(frame.faces, key=lambda face: face.box.centre[0])
         frame = replace(frame, faces=tuple(ordered))
     numbers = matching.numbers(len(identities), len(frame.faces))
+    division = FramePartition(frame, *placing)
     return tuple(
-        Member(identity, _alone(pose, frame, number), FaceRegion(frame, number, *placing))
+        Member(identity, _alone(pose, frame, number), FaceRegion(division, number))
         for number, identity in zip(numbers, identities, strict=True)
     )
 

@@ -26,6 +26,8 @@ COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))
 STICK_HALF_WIDTH = 4
 STICK_BRIGHTNESS = 0.6
 POINT_RADIUS = 10
+USUAL_SIDE = 1016
+"""Longer side of a drawing whose size nobody has asked for: about what SDXL pictures have."""
 
 
 class Placement(NamedTuple):
@@ -53,6 +55,12 @@ def placement(source: Extent, target: Extent, fit: str) -> Placement:
     scale = min(ratios) if fit == "letterbox" else max(ratios)
     margins = target.width - source.width * scale, target.height - source.height * scale
     return Placement((scale, scale), (margins[0] / 2, margins[1] / 2))
+
+
+def usual_extent(source: Extent) -> Extent:
+    """A picture's shape at the usual size, each side a multiple of 8."""
+    scale = USUAL_SIDE / max(source)
+    return Extent(*(max(8, round(side * scale / 8) * 8) for side in source))
 
 
 def draw(faces: Faces, extent: Extent, fit: str = "letterbox") -> torch.Tensor:

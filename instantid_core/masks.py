@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -49,12 +50,16 @@ def resize_mask(
     return torch.nn.functional.interpolate(mask[:, None], size=size, mode=resampling.value)[:, 0]
 
 
+MOST_KEPT = 128
+"""Sizes and places of a region that are remembered; a picture in many tiles has more."""
+
+
 class Region(ABC):
-    """Where an identity acts. Each size is rendered once, on first use, and kept."""
+    """Where an identity acts. Each size and each set of rows is made once, on first use."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._sizes: dict[tuple[Any, ...], torch.Tensor] = {}
+        self._kept: dict[tuple[Any, ...], torch.Tensor] = {}
 
     @abstractmethod
     def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
@@ -80,7 +85,11 @@ class Region(ABC):
             )
         if self._count == 1 and all(row.area is None for row in rows.rows):
             return self._at(grid, like, resampling)
-        return torch.stack([self._for_row(row, grid, like, resampling) for row in rows.rows])
+        places = tuple((row.batch_index % self._count, row.area, row.latent) for row in rows.rows)
+        return self._once(
+            (places, grid, like.dtype, like.device, resampling),
+            lambda: torch.stack([self._for_row(row, grid, like, resampling) for row in rows.rows]),
+        )
 
     def _for_row(
         self, row: Row, grid: tuple[int, int], like: torch.Tensor, resampling: Resampling
@@ -99,9 +108,15 @@ class Region(ABC):
     ) -> torch.Tensor:
         """[count, h, w] in the dtype and on the device of `like`."""
         key = (grid, like.dtype, like.device, resampling)
-        if key not in self._sizes:
-            self._sizes[key] = self.render(*grid, resampling).to(like)
-        return self._sizes[key]
+        return self._once(key, lambda: self.render(*grid, resampling).to(like))
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        if key not in self._kept:
+            made = make()
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = made
+        return self._kept[key]
 
 
 class RegionMask(Region):

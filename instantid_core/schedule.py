@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -87,14 +88,21 @@ class Row(NamedTuple):
     """The whole latent batch; None when not known."""
 
 
+class Groups(NamedTuple):
+    """Rows of a call, taken together where neighbours use the same entry."""
+
+    entries: tuple[int, ...]
+    """Of each group, its entry in a flattened [2 * identities, ...]."""
+    size: int
+    """Rows per group."""
+
+
 @dataclass(frozen=True, eq=False)
 class BatchRows:
     """The rows of one UNet or ControlNet call."""
 
     rows: tuple[Row, ...]
-    _indices: dict[tuple[int, torch.device], torch.Tensor] = field(
-        default_factory=dict, kw_only=True
-    )
+    _groups: dict[int, Groups] = field(default_factory=dict, kw_only=True)
 
     @property
     def batch(self) -> int:
@@ -102,16 +110,20 @@ class BatchRows:
         first = self.rows[0].latent
         return first.batch if first else 1 + max(row.batch_index for row in self.rows)
 
-    def gather_index(self, identities: int, device: torch.device) -> torch.Tensor:
-        """[B] int64: which entry of a flattened [2 * identities, ...] tensor each row uses.
+    def entries(self, identities: int) -> tuple[int, ...]:
+        """Which entry of a flattened [2 * identities, ...] tensor each row uses.
 
         A batch of N identities goes over the latent batch picture by picture, and round again.
         """
-        key = (identities, device)
-        if key not in self._indices:
-            index = [row.polarity * identities + row.batch_index % identities for row in self.rows]
-            self._indices[key] = torch.tensor(index, device=device)
-        return self._indices[key]
+        return tuple(row.polarity * identities + row.batch_index % identities for row in self.rows)
+
+    def groups(self, identities: int) -> Groups:
+        """The same in groups of equal size, as large as they come."""
+        if identities not in self._groups:
+            entries = self.entries(identities)
+            size = math.gcd(*(len(list(same)) for _, same in groupby(entries)))
+            self._groups[identities] = Groups(entries[::size], size)
+        return self._groups[identities]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +136,10 @@ class SamplingRows(BatchRows):
     sigma: torch.Tensor
     """Noise level of this call, one element, any device."""
     percent_to_sigma: Callable[[float], float]
+    read: Callable[[torch.Tensor], float] = field(default=float, kw_only=True)
+    """Sigma as a number; on a GPU this waits for all work that is under way."""
+    gathered: dict[int, torch.Tensor] = field(default_factory=dict, kw_only=True)
+    """Keys and values that all sites of this call share (`keys_values.Buffers`)."""
     _spans: dict[Span, bool] = field(default_factory=dict, kw_only=True)
     _factors: dict[tuple[str, Span], float] = field(default_factory=dict, kw_only=True)
 
@@ -157,5 +173,5 @@ class SamplingRows(BatchRows):
 
     @cached_property
     def noise_level(self) -> float:
-        """Sigma as a number; on a GPU, asking for it waits for all work that is under way."""
-        return float(self.sigma)
+        """Sigma as a number, read once at most."""
+        return self.read(self.sigma)

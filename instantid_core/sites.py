@@ -37,10 +37,12 @@ def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
     """
     if not all(hasattr(unet, name) for name in ("input_blocks", "middle_block", "output_blocks")):
         return ()
+    middle = getattr(unet, "middle_block", None)
     stages = (
         ("input", enumerate(unet.input_blocks)),  # pyright: ignore[reportArgumentType]
         ("output", enumerate(unet.output_blocks)),  # pyright: ignore[reportArgumentType]
-        ("middle", [(0, unet.middle_block)]),
+        # Pruned models, such as KOALA 700M, have no middle block.
+        ("middle", [(0, middle)] if middle is not None else []),
     )
     return tuple(
         site

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -14,10 +14,14 @@ EMBEDDING_WIDTH = 512
 
 
 class Polarity(IntEnum):
-    """Which side of classifier-free guidance a row of the batch belongs to."""
+    """Which side of classifier-free guidance a row of the batch belongs to.
 
-    POSITIVE = 0
-    NEGATIVE = 1
+    In the order in which ComfyUI stacks the two, so that what is stored by polarity fits its
+    batches as it is.
+    """
+
+    NEGATIVE = 0
+    POSITIVE = 1
 
 
 class Extent(NamedTuple):
@@ -64,6 +68,8 @@ class Detection:
     """Detector confidence, 0..1."""
     keypoints: np.ndarray
     """[5, 2] float32, pixels: image-left eye, image-right eye, nose, mouth left, mouth right."""
+    landmarks: np.ndarray | None = field(default=None, kw_only=True)
+    """[106, 2] float32, pixels, in antelopev2's order; None where no model for them is there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +108,11 @@ class Faces:
     """SHA-256 of the recogniser file; embeddings of different recognisers must not be mixed. Empty
     for a pose that nobody holds."""
     style: KeypointStyle = REFERENCE_STYLE
+    combined: dict[str, IdentityEmbedding] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    """Identities made of them, by the way of combining: the same faces are the same person, for
+    whom keys and values may be known."""
 
     @property
     def count(self) -> int:
@@ -141,4 +152,4 @@ class IdentityTokens:
 
     def stacked(self) -> torch.Tensor:
         """[2, N, T, C], indexed first by `Polarity`."""
-        return torch.stack((self.positive, self.negative))
+        return torch.stack((self.negative, self.positive))

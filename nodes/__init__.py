@@ -20,6 +20,8 @@ from .identities import (
 )
 from .likeness import CompareIdentities, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer
+from .older_pack import register_counterparts
+from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose
 from .regions import FaceMask
 
@@ -41,6 +43,9 @@ NODES: list[type[io.ComfyNode]] = [
     FaceMask,
     ApplyAdapter,
     ApplyIdentityNet,
+    PhotoKeypoints,
+    ApplyAdapterFromPhoto,
+    ApplyIdentityNetFromTokens,
     CropFace,
     PasteFace,
     ScoreIdentity,
@@ -58,6 +63,7 @@ class InstantIDCompose(ComfyExtension):
         register_identity_folders()
         register_model_routes()
         watch_warnings()
+        await register_counterparts()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from ..instantid_core.advice import about_faces
-from ..instantid_core.embedding import NegativeIdentity, combine
+from ..instantid_core.embedding import COMBINE, OLDER_NAMES, NegativeIdentity
 from ..instantid_core.errors import SettingError
 from ..instantid_core.face_models import FaceAnalyzer
 from ..instantid_core.images import colours_of
@@ -20,7 +20,7 @@ from ..instantid_core.schedule import CONSTANT, finite, span
 from ..instantid_core.selection import Selection
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs
-from .faces import analyse_images
+from .faces import analyse_images, make_identity
 from .host.application import Influence, apply_adapter, apply_identity_net
 from .host.notices import warn
 from .host.progress import progress
@@ -179,9 +179,20 @@ class Apply(io.ComfyNode):
                     "keypoint picture. Without it the photo's own pose is used.",
                 ),
                 inputs.mask("the identity"),
+                inputs.combine(optional=True),
+                *inputs.negative_identity(),
             ],
             outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
         )
+
+    @classmethod
+    def validate_inputs(cls, combine: str | None = None) -> bool | str:
+        """Takes the place of the host's check of this choice: graphs made for the older pack hold
+        its words."""
+        known = (*COMBINE, *OLDER_NAMES)
+        if combine is None or combine in known:
+            return True
+        return f"combine must be one of {', '.join(COMBINE)}; found '{combine}'."
 
     @classmethod
     def execute(
@@ -199,14 +210,19 @@ class Apply(io.ComfyNode):
         end_at: float,
         image_kps: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
+        combine: str = COMBINE[0],
+        negative_identity: str = NegativeIdentity().kind,
+        noise_strength: float = NegativeIdentity().strength,
+        noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        to_model = influence("weight", weight, (start_at, end_at), mask)
-        to_net = influence("strength", strength, (start_at, end_at), mask)
+        against = NegativeIdentity(negative_identity, noise_strength, noise_seed)
+        to_model = influence("weight", weight, (start_at, end_at), mask, against)
+        to_net = influence("strength", strength, (start_at, end_at), mask, against)
         analysis = analyse_images(analyzer, image, Selection())
         warn(about_faces(analysis))
         faces = analysis.faces
         pose = faces if image_kps is None else _pose_of(analyzer, image_kps)
-        identity = combine(faces, "average")
+        identity = make_identity(faces, combine)
         patched = apply_adapter(model, adapter, identity, to_model, progress)
         both = (positive, negative)
         conditioned = apply_identity_net(

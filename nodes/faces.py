@@ -11,7 +11,7 @@ from comfy_api.latest import io, ui
 
 from ..instantid_core import advice, keypoints, preview
 from ..instantid_core.analysis import Analysis, analyse
-from ..instantid_core.embedding import COMBINE, combine
+from ..instantid_core.embedding import combine
 from ..instantid_core.face_models import FaceAnalyzer
 from ..instantid_core.face_report import face_report, thumbnails
 from ..instantid_core.images import batch_of, frames_of
@@ -37,8 +37,12 @@ def analyse_images(
 def analyse_frames(
     analyzer: FaceAnalyzer, frames: tuple[np.ndarray, ...], selection: Selection, min_score: float
 ) -> Analysis:
-    """The same for frames that the caller needs as well."""
-    return analyse(frames, analyzer, selection, min_score, progress(len(frames)))
+    """The same for frames that the caller needs as well. Pictures seen just before are known."""
+
+    def make() -> Analysis:
+        return analyse(frames, analyzer, selection, min_score, progress(len(frames)))
+
+    return analyzer.memory.recall(frames, selection, min_score, make)
 
 
 class AnalyzeFaces(io.ComfyNode):
@@ -138,13 +142,7 @@ class EmbedIdentity(io.ComfyNode):
                 sockets.Faces.Input(
                     "faces", tooltip="Faces of one person, from one or more photos."
                 ),
-                io.Combo.Input(
-                    "combine",
-                    options=list(COMBINE),
-                    default=COMBINE[0],
-                    tooltip="average: the mean, as InstantID's authors advise. normalized_average: "
-                    "every photo counts alike. sequence: the adapter sees all of them together.",
-                ),
+                inputs.combine(),
             ],
             outputs=[sockets.Identity.Output(display_name="identity")],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..instantid_core.embedding import NEGATIVE, NegativeIdentity
+from ..instantid_core.embedding import COMBINE, NEGATIVE, NegativeIdentity
 from ..instantid_core.keypoints import FITS
 from ..instantid_core.profiles import PROFILES, UNIFORM
 from ..instantid_core.schedule import CONSTANT, CURVES
@@ -127,6 +127,18 @@ def fit(*, advanced: bool = False, optional: bool = False) -> io.Combo.Input:
         advanced=advanced,
         tooltip="How the photo is laid on a picture of another shape: letterbox shows all of it, "
         "crop fills the picture and may cut faces off, stretch changes proportions.",
+    )
+
+
+def combine(*, optional: bool = False) -> io.Combo.Input:
+    return io.Combo.Input(
+        "combine",
+        options=list(COMBINE),
+        default=COMBINE[0],
+        optional=optional,
+        advanced=optional or None,  # pyright: ignore[reportArgumentType] - None is the default
+        tooltip="average: the mean, as InstantID's authors advise. normalized_average: "
+        "every photo counts alike. sequence: the adapter sees all of them together.",
     )
 
 

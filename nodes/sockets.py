@@ -8,5 +8,7 @@ Faces = io.Custom("INSTANTID_FACES")
 """instantid_core.types.Faces"""
 Identity = io.Custom("INSTANTID_IDENTITY")
 """instantid_core.types.IdentityEmbedding"""
+Tokens = io.Custom("INSTANTID_TOKENS")
+"""instantid_core.types.IdentityTokens"""
 Adapter = io.Custom("INSTANTID_ADAPTER")
 """nodes.host.models.LoadedAdapter"""

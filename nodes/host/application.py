@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ...instantid_core import landmarks
 from ...instantid_core.adapter import require_matching_sites
+from ...instantid_core.advice import about_landmarks
 from ...instantid_core.attention import site_identities
 from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.masks import Region
 from ...instantid_core.profiles import UNIFORM, site_weights
 from ...instantid_core.schedule import CONSTANT, Span
 from ...instantid_core.sites import cross_attention_sites
-from ...instantid_core.types import Faces, IdentityEmbedding
+from ...instantid_core.types import Faces, IdentityEmbedding, IdentityTokens
 from .attention_patch import install
 from .conditioning import Conditioning, attach
 from .identity_net import IdentityCondition, IdentityNet, require_identity_net
+from .notices import warn
 from .progress import Reporter, unreported
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ def apply_adapter(
     if _changes_nothing(identity, influence, "The model"):
         return model
     sites = cross_attention_sites(model.get_model_object("diffusion_model"))
-    require_matching_sites(adapter.config, sites)
+    require_matching_sites(adapter.config, sites, _name_of(model))
     tokens = adapter.tokens(identity, influence.negative)
     # As the UNet computes, also where its weights are stored in fp8.
     keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference(), report)
@@ -84,12 +87,32 @@ def apply_identity_net(
     """
     if _changes_nothing(identity, influence, "The conditioning"):
         return conditioning
+    tokens = adapter.tokens(identity, influence.negative)
+    return apply_tokens(conditioning, control_net, tokens, influence, pose, fit)
+
+
+def apply_tokens(
+    conditioning: tuple[Conditioning, Conditioning],
+    control_net: object,
+    tokens: IdentityTokens,
+    influence: Influence,
+    pose: Faces | torch.Tensor,
+    fit: str,
+) -> tuple[Conditioning, Conditioning]:
+    """The same for an identity that the adapter has turned into tokens already.
+
+    The negative identity of `influence` has no say: it is in the tokens.
+    """
+    if not influence.amount:
+        return conditioning
     if isinstance(pose, Faces) and not pose.count:
         log.warning("The conditioning passes through unchanged: the pose has no face.")
         return conditioning
-    net = require_identity_net(control_net, adapter.config.resampler.context_dim)
+    net = require_identity_net(control_net, tokens.positive.shape[-1])
+    if isinstance(pose, Faces) and tokens.positive.shape[-1] == landmarks.CONTEXT_WIDTH:
+        warn(filter(None, [about_landmarks(pose)]))
     condition = IdentityCondition(
-        tokens=adapter.tokens(identity, influence.negative),
+        tokens=tokens,
         strength=influence.amount,
         window=influence.window,
         pose=pose,
@@ -97,6 +120,11 @@ def apply_identity_net(
         region=influence.region,
     )
     return attach(*conditioning, IdentityNet.wrapping(net, condition))
+
+
+def _name_of(model: ModelPatcher) -> str:
+    """What the host calls the kind of the model."""
+    return type(getattr(model.model, "model_config", model.model)).__name__
 
 
 def _changes_nothing(identity: IdentityEmbedding, influence: Influence, what: str) -> bool:

@@ -11,9 +11,21 @@ from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 
 from ...instantid_core.attention import SiteIdentity
+from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.schedule import Latent, SamplingRows
 from ...instantid_core.sites import AttentionSite
-from .row_tags import ROWS, TAG, RowTag, polarity_of, sampling_rows
+from .row_tags import (
+    LEVELS,
+    PLACE,
+    ROWS,
+    TAG,
+    NoiseLevels,
+    PlaceMap,
+    RowTag,
+    in_window,
+    polarity_of,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -49,8 +61,7 @@ class IdentityAttention:
         out = self.previous(q, k, v, extra_options) if self.previous else attend(q, k, v)
         rows: SamplingRows | None = extra_options.get(ROWS)
         if rows is not None:
-            delta = self.identity.delta(q, rows, _grid(extra_options, q), attend)
-            out = out if delta is None else out + delta
+            out = self.identity.add_to(out, q, rows, _grid(extra_options, q), attend)
         for callback, settings in self.added:
             if _foreign_window(settings, rows, extra_options):
                 out = out + callback(out, q, k, v, extra_options, **settings)
@@ -63,6 +74,14 @@ class IdentityAttention:
         hold `sigma_start` and `sigma_end`.
         """
         self.added = (*self.added, (callback, settings))
+
+    def set_new_condition(self, *_: Any, **__: Any) -> None:
+        """What packs of early 2024 call in place of `add`; the call does not say what to do."""
+        raise IncompatibleModelError(
+            "An older release of another pack patches this model after InstantID: expected a patch "
+            "that is added by `add`, found `set_new_condition`. Update that pack, or apply it "
+            "before InstantID."
+        )
 
     def to(self, target: Any) -> IdentityAttention:
         """Called by the host with a device, then with a dtype; only the device matters here.
@@ -140,7 +159,7 @@ def _exchange(
 def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """Give every cond of the guider a tag, so that all can still share a batch.
 
-    Also leaves a remembering percent_to_sigma for the calls of this run.
+    Also leaves what the calls of this run remember together: percent_to_sigma and noise levels.
     """
     guider = executor.class_obj
     latent = Latent(noise.shape[0], noise.shape[-2], noise.shape[-1])
@@ -148,12 +167,15 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
     options = guider.model_options["transformer_options"]
     options[SIGMAS] = lru_cache(maxsize=None)(to_sigma)
+    options[LEVELS] = NoiseLevels()
     # The guider copied the options before the host moved the model's patches to its device.
     _exchange(options, lambda patch: patch.to(guider.model_patcher.load_device))
+    place = PlaceMap.of(latent)
     for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})
-            entry["model_conds"] = {**known, TAG: RowTag.placed(polarity_of(known, name), latent)}
+            tag = RowTag.placed(polarity_of(known, name), latent)
+            entry["model_conds"] = {**known, TAG: tag, PLACE: place}
     return executor(noise, *args, **kwargs)
 
 
@@ -171,7 +193,10 @@ def _announce_rows(
     options = dict(transformer_options or {})
     branches = options.get("cond_or_uncond", ())
     to_sigma = options.get(SIGMAS) or executor.class_obj.model_sampling.percent_to_sigma
-    options[ROWS] = sampling_rows(conds.pop(TAG, None), x.shape[0], branches, t[:1], to_sigma)
+    rows = rows_of(conds.pop(TAG, None), x.shape[0], branches, conds.pop(PLACE, None))
+    rows = in_window(rows, (options.get("ad_params") or {}).get("sub_idxs"))
+    levels = options.get(LEVELS) or NoiseLevels()
+    options[ROWS] = SamplingRows(rows, options.get("sigmas", t), to_sigma, read=levels.of)
     return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
 

@@ -11,21 +11,21 @@ import comfy.controlnet
 import comfy.utils
 import torch
 
-from ...instantid_core import keypoints
+from ...instantid_core import keypoints, landmarks
 from ...instantid_core.advice import about_size
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.masks import Region, Resampling
 from ...instantid_core.schedule import BatchRows, Row, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
+from .identity_network import IdentityNetwork
+from .kept_hint import with_kept_hint
 from .notices import warn
-from .row_tags import TAG, rows_of
+from .row_tags import LEVELS, PLACE, TAG, NoiseLevels, in_window, rows_of
 
 if TYPE_CHECKING:
     from comfy.controlnet import ControlBase
 
 Residuals = dict[str, list[torch.Tensor | None]]
-FIRST_DRAWING = 1016
-"""Longer side of the hint before a sampler has asked for one; other packs may crop it for tiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +52,14 @@ class IdentityNet(comfy.controlnet.ControlNet):
     def __init__(self, condition: IdentityCondition, **settings: Any) -> None:
         super().__init__(None, **settings)
         self.condition = condition
-        self.context = condition.tokens.stacked().flatten(0, 1)
         self.first_drawing: torch.Tensor | None = None
         """What tiling packs find and may exchange; IdentityNet itself draws for each size."""
-        self._prepared: tuple[Any, ...] | None = None
+        self.sub_idxs: list[int] | None = None
+        """Frames of the window that AnimateDiff samples. It refuses ControlNets without this name,
+        and sets it; for frames that their tags do not place."""
+        self._prepared: tuple[tuple[Any, ...], torch.Tensor] | None = None
+        self._contexts: dict[tuple[Any, ...], torch.Tensor] = {}
+        self._network: torch.nn.Module | None = None
 
     @classmethod
     def wrapping(
@@ -85,6 +89,16 @@ class IdentityNet(comfy.controlnet.ControlNet):
         twin.first_drawing = self.first_drawing
         return twin
 
+    def copy_to(self, c: comfy.controlnet.ControlBase) -> None:
+        """Called by `copy`, and by packs that turn a ControlNet into a type of their own."""
+        super().copy_to(c)
+        if isinstance(c, IdentityNet):
+            return
+        c.control_model = IdentityNetwork(self.control_model, self.condition.tokens)  # pyright: ignore
+        c.extra_conds = [*self.extra_conds, TAG, PLACE]
+        if self.condition.region is not None:
+            warn([_lost_with_the_type(type(c).__name__)])
+
     def get_control(
         self,
         x_noisy: torch.Tensor,
@@ -98,23 +112,55 @@ class IdentityNet(comfy.controlnet.ControlNet):
             previous = self.previous_controlnet.get_control(  # pyright: ignore
                 x_noisy, t, cond, batched_number, transformer_options
             )
+        if not self._acts(t, transformer_options):
+            return previous
         branches = transformer_options.get("cond_or_uncond", ())
-        rows = BatchRows(rows_of(cond.get(TAG), x_noisy.shape[0], branches))
+        tagged = rows_of(cond.get(TAG), x_noisy.shape[0], branches, cond.get(PLACE))
+        rows = BatchRows(in_window(tagged, self.sub_idxs))
         self._prepare_hint(x_noisy, rows)
-        with _alone(self):
-            own = super().get_control(
-                x_noisy, t, self._identity_cond(cond, rows), batched_number, transformer_options
-            )
+        context = self._context(rows, x_noisy)
+        own_cond = {**cond, "c_crossattn": context, "crossattn_controlnet": context}
+        with self._alone():
+            own = super().get_control(x_noisy, t, own_cond, batched_number, transformer_options)
         return _sum(previous, self._inside_region(own, rows))
 
     def cleanup(self) -> None:
-        self._prepared = None
+        self._prepared = self._network = self.sub_idxs = None
+        self._contexts.clear()
         super().cleanup()
 
-    def _identity_cond(self, cond: dict[str, Any], rows: BatchRows) -> dict[str, Any]:
-        identities = self.condition.tokens.positive.shape[0]
-        context = self.context[rows.gather_index(identities, self.context.device)]
-        return {**cond, "c_crossattn": context, "crossattn_controlnet": context}
+    def _acts(self, t: torch.Tensor, options: dict[str, Any]) -> bool:
+        """Whether a call lies inside the window. Sigma is read for a partial window only, and for
+        all nets and the UNet together."""
+        if Span(*self.timestep_percent_range).is_everything or self.timestep_range is None:
+            return True
+        start, end = self.timestep_range  # pyright: ignore
+        levels = options.get(LEVELS) or NoiseLevels()
+        return end <= levels.of(options.get("sigmas", t)) <= start
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Run without the chain in front, which older hosts cannot do by themselves; without the
+        host's look at sigma, as the window is known; and with a hint encoded once."""
+        kept = self.previous_controlnet, self.timestep_range, self.control_model
+        self._network = self._network or with_kept_hint(self.control_model)  # pyright: ignore
+        self.previous_controlnet = self.timestep_range = None
+        self.control_model = self._network  # pyright: ignore
+        try:
+            yield
+        finally:
+            self.previous_controlnet, self.timestep_range, self.control_model = kept
+
+    def _context(self, rows: BatchRows, like: torch.Tensor) -> torch.Tensor:
+        """[B, T, C]: each row's tokens, as the network computes and where `like` is."""
+        tokens = self.condition.tokens
+        entries = rows.entries(tokens.positive.shape[0])
+        key = (entries, like.device)
+        if key not in self._contexts:
+            dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
+            context = tokens.stacked().flatten(0, 1)[list(entries)]
+            self._contexts[key] = context.to(device=like.device, dtype=dtype)  # pyright: ignore
+        return self._contexts[key]
 
     def _inside_region(self, own: Residuals | None, rows: BatchRows) -> Residuals | None:
         region = self.condition.region
@@ -130,12 +176,17 @@ class IdentityNet(comfy.controlnet.ControlNet):
         pose = self.condition.pose
         if isinstance(pose, torch.Tensor):
             return pose.movedim(-1, 1)
-        size = pose.frames[0].extent
-        scale = FIRST_DRAWING / max(size)
-        extent = Extent(*(max(8, round(side * scale / 8) * 8) for side in size))
+        # Before a sampler has asked for a size; other packs may crop it for tiles.
+        extent = keypoints.usual_extent(pose.frames[0].extent)
         first = replace(pose, frames=pose.frames[:1])
-        self.first_drawing = keypoints.draw(first, extent, self.condition.fit).movedim(-1, 1)
+        self.first_drawing = self._drawn(first, extent)
         return self.first_drawing
+
+    def _drawn(self, pose: Faces, extent: Extent) -> torch.Tensor:
+        """[B, 3, H, W] in the style that the net's family was trained on."""
+        is_sd15 = self.condition.tokens.positive.shape[-1] == landmarks.CONTEXT_WIDTH
+        draw = landmarks.draw if is_sd15 else keypoints.draw
+        return draw(pose, extent, self.condition.fit).movedim(-1, 1)
 
     def _prepare_hint(self, x_noisy: torch.Tensor, rows: BatchRows) -> None:
         """Fill the host's `cond_hint`, one picture per row, unless it is there from the last step.
@@ -145,14 +196,29 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """
         places = tuple((row.batch_index, row.area) for row in rows.rows)
         key = (places, x_noisy.shape[-2:], id(self.cond_hint_original))
-        if key == self._prepared and self.cond_hint is not None:
+        known, own = self._prepared or (None, None)
+        if self._is_given(own, x_noisy, rows):
+            return
+        if own is not None and key == known:
+            self.cond_hint = own
             return
         pictures: dict[Any, torch.Tensor] = {}
         hints = [self._hint_of(row, x_noisy, pictures) for row in rows.rows]
+        if all(hint.is_set_to(hints[0]) for hint in hints):
+            hints = hints[:1]
         dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
-        hint = self.preprocess_image(torch.stack(hints))
-        self.cond_hint = hint.to(device=x_noisy.device, dtype=dtype)
-        self._prepared = key
+        hint = self.preprocess_image(torch.stack(hints)).to(device=x_noisy.device, dtype=dtype)
+        # One picture for all rows is kept once.
+        self.cond_hint = hint if len(hints) > 1 else hint.expand(len(rows.rows), -1, -1, -1)
+        self._prepared = key, self.cond_hint
+
+    def _is_given(self, own: torch.Tensor | None, x_noisy: torch.Tensor, rows: BatchRows) -> bool:
+        """Whether a pack that samples in tiles has put a tile's hint here. It has the last word
+        where nothing tells the tile's place."""
+        hint, scale = self.cond_hint, self.compression_ratio
+        if hint is None or hint is own or any(row.area is not None for row in rows.rows):
+            return False
+        return tuple(hint.shape[-2:]) == tuple(side * scale for side in x_noisy.shape[-2:])
 
     def _hint_of(
         self, row: Row, x_noisy: torch.Tensor, pictures: dict[Any, torch.Tensor]
@@ -175,7 +241,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         pose = self.condition.pose
         if not isinstance(pose, torch.Tensor) and self.cond_hint_original is self.first_drawing:
             warn(filter(None, [about_size(extent)]))
-            return keypoints.draw(pose, extent, self.condition.fit).movedim(-1, 1)
+            return self._drawn(pose, extent)
         return comfy.utils.common_upscale(
             self.cond_hint_original, extent.width, extent.height, self.upscale_algorithm, "center"
         )
@@ -185,6 +251,14 @@ def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch
     """[B or 1, 1, h, w]: the region at the size of a residual [B, C, h, w]."""
     height, width = residual.shape[-2:]
     return region.for_rows(rows, (height, width), residual, Resampling.RESIDUALS).unsqueeze(1)
+
+
+def _lost_with_the_type(name: str) -> str:
+    return (
+        f"Another pack turned IdentityNet into a {name}, which keeps the identity and the "
+        "keypoints but not the mask. Give the mask to that pack's node, or put InstantID's node "
+        "behind it."
+    )
 
 
 def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet.ControlNet:
@@ -216,17 +290,6 @@ def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet
             + advice
         )
     return control_net
-
-
-@contextmanager
-def _alone(net: comfy.controlnet.ControlNet) -> Iterator[None]:
-    """Run a net without the chain in front of it. Older hosts have no such thing of their own."""
-    previous = net.previous_controlnet
-    net.previous_controlnet = None
-    try:
-        yield
-    finally:
-        net.previous_controlnet = previous
 
 
 def _context_width(network: torch.nn.Module) -> int | None:

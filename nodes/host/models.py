@@ -16,13 +16,14 @@ from safetensors import SafetensorError
 
 from ...instantid_core.adapter import (
     IdentityAdapter,
-    SiteKeysValues,
     project_keys_values,
     project_tokens,
 )
-from ...instantid_core.checkpoint import AdapterConfig, read_checkpoint
+from ...instantid_core.checkpoint import PARTS, AdapterConfig, read_checkpoint
 from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.errors import CheckpointError
+from ...instantid_core.keys_values import KeysValues
+from ...instantid_core.split_checkpoint import joined, part_of, partner
 from ...instantid_core.tensor_file import TensorFileError, require_sound_safetensors
 from ...instantid_core.torch_archive import read_archive
 from ...instantid_core.types import IdentityEmbedding, IdentityTokens
@@ -50,8 +51,8 @@ class LoadedAdapter:
     _tokens: WeakKeyDictionary[IdentityEmbedding, dict[NegativeIdentity, IdentityTokens]] = field(
         default_factory=WeakKeyDictionary
     )
-    _projected: WeakKeyDictionary[IdentityTokens, dict[torch.dtype, tuple[SiteKeysValues, ...]]] = (
-        field(default_factory=WeakKeyDictionary)
+    _projected: WeakKeyDictionary[IdentityTokens, dict[torch.dtype, KeysValues]] = field(
+        default_factory=WeakKeyDictionary
     )
 
     def tokens(self, identity: IdentityEmbedding, negative: NegativeIdentity) -> IdentityTokens:
@@ -64,7 +65,7 @@ class LoadedAdapter:
 
     def keys_values(
         self, tokens: IdentityTokens, dtype: torch.dtype, report: Reporter = unreported
-    ) -> tuple[SiteKeysValues, ...]:
+    ) -> KeysValues:
         """Project tokens at every site; the results lie where the host keeps idle UNet weights.
 
         report: shows the work while there is any; what is known already has none to show.
@@ -83,16 +84,17 @@ class LoadedAdapter:
 
 
 def load_adapter(path: str, name: str) -> LoadedAdapter:
-    """Load an adapter file of either form. Raises CheckpointError for everything else."""
-    try:
-        raw = _read(Path(path))
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"'{name}' cannot be read ({reason}). "
-            "It is probably cut short or an error page saved under the file's name: compare its "
-            "size (1.69 GB for ip-adapter.bin), delete it and download it again."
-        ) from error
+    """Load an adapter of any form: one file, or one of the two for SD 1.5 and its neighbour.
+
+    Raises CheckpointError for everything else.
+    """
+    raw = _readable(Path(path), name)
+    part = part_of(raw)
+    if part is not None:
+        other = partner(name, part, (file.name for file in Path(path).parent.iterdir()))
+        neighbour = _readable(Path(path).parent / other, other)
+        parts = {part: raw, part_of(neighbour) or "": neighbour}
+        raw = joined(parts) if len(parts) == len(PARTS) and "" not in parts else neighbour
     checkpoint = read_checkpoint(raw, name)
     adapter = IdentityAdapter.from_checkpoint(checkpoint, comfy.ops.manual_cast)
     # By attribute: the host exchanges this class when it streams weights dynamically.
@@ -102,6 +104,19 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         offload_device=comfy.model_management.unet_offload_device(),
     )
     return LoadedAdapter(patcher, checkpoint.config)
+
+
+def _readable(path: Path, name: str) -> Any:
+    """A file's tensors. Raises CheckpointError for what cannot be read."""
+    try:
+        return _read(path)
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"'{name}' cannot be read ({reason}). "
+            "It is probably cut short or an error page saved under the file's name: compare its "
+            "size (1.69 GB for ip-adapter.bin), delete it and download it again."
+        ) from error
 
 
 def _read(path: Path) -> Any:

@@ -13,8 +13,8 @@ CONTROL_NETS = "controlnet"
 NO_ADAPTER = "no file found - see Get InstantID models"
 """What the choice of adapters shows when there is none."""
 HOW_TO_GET = (
-    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in the "
-    "pack's folder, gets the published one."
+    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in a "
+    "checkout of the pack, gets the published one."
 )
 ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 

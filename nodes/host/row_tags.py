@@ -7,19 +7,23 @@ conditioning itself, as a model cond, and arrives batched like everything else t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import comfy.conds
 import torch
 
-from ...instantid_core.schedule import Area, Latent, Row, SamplingRows
+from ...instantid_core.schedule import Area, Latent, Row
 from ...instantid_core.types import Polarity
 
 TAG = "instantid_row"
 """Name of the model cond."""
+PLACE = "instantid_place"
+"""Name of the model cond that says where in the latent a row's cells come from."""
 ROWS = "instantid_rows"
 """Name under which attention sites find the rows in the transformer options."""
+LEVELS = "instantid_noise_levels"
+"""Name under which a run's `NoiseLevels` lie there."""
 NEGATIVE_CONDS = ("negative", "empty_negative_prompt")
 """Names that guiders give to conditioning to steer away from; all others steer towards."""
 WHOLE = (0, 0, 0, 0)
@@ -62,6 +66,31 @@ class RowTag(comfy.conds.CONDRegular):
         return comfy.conds.CONDRegular(rows)
 
 
+class PlaceMap(comfy.conds.CONDRegular):
+    """For every cell of the latent its row and column: [B, 2, height, width] int64 on the CPU.
+
+    Packs that sample in tiles cut every cond of the latent's size as they cut the latent, and tell
+    nothing else of where a tile lies. The host cuts areas of regional prompts out of it here.
+    """
+
+    @classmethod
+    def of(cls, latent: Latent) -> PlaceMap:
+        """The map of a whole latent, one picture; all pictures have the same."""
+        grid = torch.meshgrid(
+            torch.arange(latent.height), torch.arange(latent.width), indexing="ij"
+        )
+        return cls(torch.stack(grid).unsqueeze(0))
+
+    def process_cond(
+        self, batch_size: int, area: Sequence[int] | None = None, **kwargs: Any
+    ) -> comfy.conds.CONDRegular:
+        known = self.cond
+        if area is not None and len(area) == 4:
+            height, width, top, left = area
+            known = known[..., top : top + height, left : left + width]
+        return comfy.conds.CONDRegular(known.expand(batch_size, -1, -1, -1))
+
+
 def polarity_of(model_conds: dict[str, Any], cond_name: str) -> Polarity:
     """The side that a guider's cond stands on.
 
@@ -74,12 +103,18 @@ def polarity_of(model_conds: dict[str, Any], cond_name: str) -> Polarity:
     return tag.polarity if isinstance(tag, RowTag) else Polarity.POSITIVE
 
 
-def rows_of(tag: torch.Tensor | None, batch: int, branches: Sequence[int]) -> tuple[Row, ...]:
+def rows_of(
+    tag: torch.Tensor | None,
+    batch: int,
+    branches: Sequence[int],
+    place: torch.Tensor | None = None,
+) -> tuple[Row, ...]:
     """Rows of a UNet call.
 
     tag: [R, 9] as RowTag makes it; None when the call did not come through a tagged cond, and then
     the branch index decides (0 positive). batch: rows of the call; a pack that splits a call into
-    tiles repeats rows, so tags go round. branches: the host's `cond_or_uncond`.
+    tiles repeats rows, so tags go round. branches: the host's `cond_or_uncond`. place: [P, 2, h, w]
+    as PlaceMap makes it, cut by whoever cut the latent; it corrects the tags' areas.
     """
     if tag is None:
         per_branch = max(1, batch // max(1, len(branches)))
@@ -90,7 +125,30 @@ def rows_of(tag: torch.Tensor | None, batch: int, branches: Sequence[int]) -> tu
         ]
     else:
         known = [_row(values) for values in tag.tolist()]
-    return tuple(known[i % len(known)] for i in range(batch))
+    rows = tuple(known[i % len(known)] for i in range(batch))
+    return rows if place is None else tuple(_placed(rows, place))
+
+
+def _placed(rows: tuple[Row, ...], place: torch.Tensor) -> Iterator[Row]:
+    """The same rows where the map says they are. Cells that do not lie together stay untold."""
+    height, width = place.shape[-2:]
+    ends = torch.stack((place[:, :, 0, 0], place[:, :, -1, -1]), 1).tolist()
+    for number, row in enumerate(rows):
+        (top, left), last = ends[number % len(ends)]
+        together = last == [top + height - 1, left + width - 1]
+        if row.latent is None or not together:
+            yield row
+            continue
+        whole = (height, width) == (row.latent.height, row.latent.width)
+        yield row._replace(area=None if whole else Area(top, left, height, width))
+
+
+def in_window(rows: tuple[Row, ...], frames: Sequence[int] | None) -> tuple[Row, ...]:
+    """Rows that do not know their latent, in a window of it: AnimateDiff tells which frames are in
+    the call. Rows of a tagged run know their place and stay."""
+    if not frames or any(row.latent is not None for row in rows):
+        return rows
+    return tuple(row._replace(batch_index=frames[row.batch_index % len(frames)]) for row in rows)
 
 
 def _row(values: list[int]) -> Row:
@@ -100,12 +158,18 @@ def _row(values: list[int]) -> Row:
     return Row(Polarity(polarity), index, area, latent if latent.batch else None)
 
 
-def sampling_rows(
-    tag: torch.Tensor | None,
-    batch: int,
-    branches: Sequence[int],
-    sigma: torch.Tensor,
-    percent_to_sigma: Callable[[float], float],
-) -> SamplingRows:
-    """What one UNet call tells its attention sites."""
-    return SamplingRows(rows_of(tag, batch, branches), sigma, percent_to_sigma)
+class NoiseLevels:
+    """Reads each step's sigma once, whoever asks for it: UNet sites and IdentityNets alike.
+
+    On a GPU every look waits for all work that is under way. Threads may share one object.
+    """
+
+    def __init__(self) -> None:
+        self._latest: tuple[torch.Tensor, float] | None = None
+
+    def of(self, sigma: torch.Tensor) -> float:
+        """sigma: at least one element, all the same; one object per step."""
+        latest = self._latest
+        if latest is None or latest[0] is not sigma:
+            latest = self._latest = (sigma, float(sigma[0]))
+        return latest[1]

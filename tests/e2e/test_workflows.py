@@ -100,7 +100,10 @@ def switched_on(saved: dict[str, Any], title: str = "") -> dict[str, Any]:
     """A saved workflow without muted nodes; with a title, only that group is switched on."""
     frames = [group["bounding"] for group in saved["groups"] if title in group["title"]]
     for node in saved["nodes"]:
-        if any(left <= node["pos"][0] <= left + width for left, _, width, _ in frames):
+        x, y = node["pos"]
+        if any(
+            0 <= x - left <= width and 0 <= y - top <= high for left, top, width, high in frames
+        ):
             node["mode"] = 0
     return saved
 

@@ -77,12 +77,12 @@ def download(release: HostRelease, python: Path, folder: Path) -> None:
         )
 
 
-def only_archive(folder: Path) -> Path:
-    """The one source distribution in `folder`."""
-    archives = sorted(folder.glob("*.tar.gz"))
+def only_archive(folder: Path, pattern: str = "*.tar.gz") -> Path:
+    """The one archive in `folder`."""
+    archives = sorted(folder.glob(pattern))
     if len(archives) != 1:
         found = ", ".join(path.name for path in sorted(folder.iterdir())) or "nothing"
-        raise CacheError(f"Expected one .tar.gz archive in {folder}, found {found}.")
+        raise CacheError(f"Expected one archive {pattern} in {folder}, found {found}.")
     return archives[0]
 
 

@@ -6,6 +6,7 @@ Standard library only.
 import hashlib
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,13 +36,16 @@ SMALL["face_models"] = zipped(
 )
 
 
-def write_small_list(path: Path) -> None:
-    """The published list with the sizes and hashes of the stand-ins."""
+def write_small_list(path: Path, contents: Mapping[str, bytes] = SMALL) -> None:
+    """The published list with the sizes and hashes of the stand-ins.
+
+    contents: what each download, and each file in an archive, holds; by id and by name.
+    """
     listed = json.loads(LIST.read_text(encoding="utf-8"))
     for entry in listed["downloads"]:
-        _describe(entry, SMALL[entry["id"]])
+        _describe(entry, contents[entry["id"]])
         for file in entry["files"]:
-            _describe(file, SMALL.get(file["name"], SMALL[entry["id"]]))
+            _describe(file, contents.get(file["name"], contents[entry["id"]]))
     path.write_text(json.dumps(listed), encoding="utf-8")
 
 
@@ -49,13 +53,15 @@ def _describe(entry: dict[str, object], content: bytes) -> None:
     entry.update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
-def small_downloads(folder: Path) -> tuple[Download, ...]:
+def small_downloads(folder: Path, contents: Mapping[str, bytes] = SMALL) -> tuple[Download, ...]:
     """The list of stand-ins, by way of a file in `folder`."""
     path = folder / "small_files.json"
-    write_small_list(path)
+    write_small_list(path, contents)
     return published(path)
 
 
-def served_by_mirror(downloads: tuple[Download, ...]) -> dict[str, Served]:
+def served_by_mirror(
+    downloads: tuple[Download, ...], contents: Mapping[str, bytes] = SMALL
+) -> dict[str, Served]:
     """What a mirror of the stand-ins serves."""
-    return {urlsplit(item.url).path: Served(SMALL[item.id]) for item in downloads}
+    return {urlsplit(item.url).path: Served(contents[item.id]) for item in downloads}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from harness import compatibility
 from harness.scenes import Prompt, conditioning, photo
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,6 +32,40 @@ import folder_paths  # noqa: E402
 import nodes as host_nodes  # noqa: E402
 
 assert Path(host_nodes.__file__).parent.samefile(COMFYUI), "the pack's nodes/ shadows the host's"
+
+
+ROWS = pytest.StashKey[compatibility.Rows]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "combination(group, name): a row of docs/COMPATIBILITY.md")
+    config.stash[ROWS] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note what became of each combination."""
+    report = yield
+    row = compatibility.row_of(item)
+    if row and (report.when == "call" or report.skipped):
+        refusals = [text for name, text in item.user_properties if name == "refused"]
+        passed = f"refused: {refusals[0]}" if refusals else compatibility.PASS
+        outcomes = {"passed": passed, "skipped": compatibility.ABSENT, "failed": "FAILED"}
+        group, name = row
+        item.config.stash[ROWS].setdefault(group, {})[name] = outcomes[report.outcome]
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target = os.environ.get(compatibility.VARIABLE)
+    if target:
+        Path(target).write_text(json.dumps(session.config.stash[ROWS]), encoding="utf-8")
+
+
+@pytest.fixture
+def refused(request: pytest.FixtureRequest) -> Any:
+    """Call it with the error that a combination is refused with; the table quotes it."""
+    return lambda error: request.node.user_properties.append(("refused", str(error)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -126,7 +163,9 @@ def faces_of(pack: Pack, analyzer: Any) -> Any:
 def identity_of(pack: Pack, faces_of: Any) -> Any:
     def embed(number: int = 0) -> Any:
         faces = faces_of(photo(number))
-        return pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")[0]
+        known = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")[0]
+        # A new object, for which no adapter remembers anything.
+        return replace(known)
 
     return embed
 

@@ -101,13 +101,13 @@ def test_what_is_remembered_goes_with_the_identity(applied: Any, identity_of: An
     identity = identity_of(1)
     patched = applied(identity)
     sites = patched.model_options["transformer_options"]["patches_replace"]["attn2"]
-    keys = weakref.ref(sites["middle", 0, 0].identity.keys_values.keys)
+    kept = weakref.ref(sites["middle", 0, 0].identity.keys_values.all_sites)
     del patched, sites
     gc.collect()
-    assert keys() is not None, "kept for the next change of a widget"
+    assert kept() is not None, "kept for the next change of a widget"
     del identity
     gc.collect()
-    assert keys() is None
+    assert kept() is None
 
 
 def test_masks_are_resized_once_per_size(
@@ -153,5 +153,225 @@ def test_sigma_is_read_at_most_once_per_call(
 def test_an_identity_of_sdxl_holds_under_11_megabytes(pack: Any) -> None:
     from harness.published_shapes import SITE_WIDTHS
 
-    held = 2 * 2 * 16 * sum(SITE_WIDTHS) * torch.float16.itemsize
-    assert held <= 11e6
+    half = torch.empty((), dtype=torch.float16, device="meta")
+    kind = pack.module("instantid_core.keys_values").KeysValues
+    assert kind.empty(1, 16, SITE_WIDTHS, half).nbytes <= 11e6
+
+
+# --- a step, on a device that cannot be waited for ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(pack: Any) -> Any:
+    """Small models on the meta device: reading a number back is an error there."""
+    from harness import bench_world
+
+    with torch.inference_mode():
+        return bench_world.build_world(pack, "small", bench_world.META, torch.float16)
+
+
+@pytest.fixture(scope="module")
+def count(world: Any) -> Any:
+    """Counts of the second step of a run."""
+    from harness import bench_world
+    from harness.step_counts import count_step
+
+    def run(people: int = 0, *, batch: int = 1, **how: Any) -> Any:
+        everybody = [bench_world.person(world, seed, batch) for seed in range(people)]
+        with torch.inference_mode():
+            one = bench_world.variant(world, everybody, bench_world.How(**how))
+            return count_step(one.model, one.prompt, (16, 16), batch)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain_step(count: Any) -> Any:
+    return count()
+
+
+def test_the_adapter_launches_twice_per_site(count: Any, plain_step: Any) -> None:
+    """An attention and a sum; no projection, gathering, scaling or copy beside them."""
+    step = count(1, identity_net=False)
+    more = step.by_operation - plain_step.by_operation
+    assert more == {"attention": 70, "add": 70}
+    assert (step.waits, step.copies) == (0, plain_step.copies)
+
+
+def test_people_and_masks_add_two_launches_each(count: Any, plain_step: Any) -> None:
+    step = count(2, identity_net=False, masks=True)
+    more = step.by_operation - plain_step.by_operation
+    assert more == {"attention": 140, "addcmul": 140}
+    assert step.resized == plain_step.resized, "the UNet's own"
+    assert (step.waits, step.copies) == (0, plain_step.copies)
+
+
+def test_a_batch_of_identities_is_not_gathered(count: Any) -> None:
+    alone, with_people = (count(n, batch=3, identity_net=False) for n in (0, 1))
+    assert with_people.by_operation - alone.by_operation == {"attention": 70, "add": 70}
+
+
+def test_identity_net_waits_for_nothing_and_encodes_no_hint(count: Any, plain_step: Any) -> None:
+    """Of the copies one is the host's, of the size embedding."""
+    step = count(1, adapter=False)
+    assert step.waits == 0
+    assert step.resized == plain_step.resized
+    more = step.by_operation - plain_step.by_operation
+    # 8 residual blocks, 2 of them changing width; 2 downsamplers; the first; 10 to the UNet.
+    convolutions = 2 * 8 + 2 + 2 + 1 + 10
+    assert more["conv2d"] == convolutions, "eight more would be the hint's encoder"
+
+
+def test_a_look_at_the_device_is_noticed(count: Any) -> None:
+    """A window's place in the schedule is known by reading sigma, which these tensors forbid."""
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        count(1, window=(0.5, 0.6))
+
+
+# --- what is kept over a run ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def netted(pack: Any, adapter: Any, control_net: Any, faces_of: Any, identity_of: Any) -> Any:
+    def apply(prompt: Any, **settings: Any) -> Any:
+        how = {"strength": 0.8, "faces": faces_of(photo(1)), **EVERYTHING, **settings}
+        return pack.run(
+            "InstantIDApplyIdentityNet",
+            positive=prompt.positive,
+            negative=prompt.negative,
+            control_net=control_net,
+            adapter=adapter,
+            identity=identity_of(1),
+            **how,
+        )
+
+    return apply
+
+
+def test_a_hint_is_encoded_once_for_all_rows_and_steps(
+    netted: Any, model: Any, control_net: Any, prompt: Any
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    encoder = control_net.control_model.input_hint_block
+    hook = encoder.register_forward_hook(lambda _, args, __: seen.append(tuple(args[0].shape)))
+    try:
+        sample(model, *netted(prompt), steps=3, batch=2)
+    finally:
+        hook.remove()
+    assert seen == [(1, 3, 128, 128)]
+
+
+def test_identity_net_prepares_nothing_outside_its_window(
+    netted: Any, model: Any, prompt: Any, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = pack.module("nodes.host.identity_net").IdentityNet
+    prepared = []
+    monkeypatch.setattr(kind, "_prepare_hint", lambda *args: prepared.append(args))
+    sample(model, *netted(prompt, start_at=0.99, end_at=0.995), steps=2)
+    assert not prepared
+
+
+def test_all_look_at_sigma_together(
+    applied: Any,
+    netted: Any,
+    identity_of: Any,
+    prompt: Any,
+    pack: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Adapter and two IdentityNets with windows of their own: one look per step."""
+    from harness.scenes import Prompt
+
+    looks = []
+
+    def counted(value: Any) -> float:
+        looks.append(value)
+        return float(value)
+
+    tags = pack.module("nodes.host.row_tags")
+    monkeypatch.setattr(tags, "float", counted, raising=False)
+    patched = applied(identity_of(1), start_at=0.1)
+    both = netted(Prompt(*netted(prompt, start_at=0.2)), end_at=0.7)
+    sample(patched, *both, steps=3)
+    assert len(looks) == 3
+
+
+def test_a_group_divides_each_size_once(
+    pack: Any, faces_of: Any, identity_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = pack.module("instantid_core.group")
+    regions, masks = (pack.module(f"instantid_core.{name}") for name in ("regions", "masks"))
+    sizes = []
+    real = group.partition
+    monkeypatch.setattr(group, "partition", lambda *a: sizes.append(a[1]) or real(*a))
+    crowd = torch.cat((photo(1, 320, 320), photo(2, 320, 320)), dim=2)
+    members = group.group_members(
+        faces_of(crowd, select="left_to_right"),
+        [identity_of(1), identity_of(2)],
+        group.Matching("left_to_right"),
+        group.Placing("letterbox", regions.FaceShape()),
+    )
+    for member in members:
+        for side in (8, 16):
+            member.region.render(side, side, masks.Resampling.TOKENS)
+    assert sizes == [(8, 8), (16, 16)]
+
+
+# --- what a change of a widget runs again ---------------------------------------------------------
+
+
+@pytest.fixture
+def looks(analyzer: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the face models are asked."""
+    asked: list[str] = []
+    for name in ("detect", "embed"):
+        real = getattr(analyzer, name)
+        note = lambda *args, real=real, name=name: asked.append(name) or real(*args)  # noqa: E731
+        monkeypatch.setattr(analyzer, name, note)
+    return asked
+
+
+@pytest.mark.parametrize("change", ["weight", "window", "prompt"])
+def test_the_beginners_node_analyses_and_projects_once(
+    pack: Any,
+    model: Any,
+    adapter: Any,
+    analyzer: Any,
+    control_net: Any,
+    prompt: Any,
+    calls: Calls,
+    looks: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """Its one node is run anew for every change; only a new photo needs the models again."""
+    from harness.scenes import conditioning
+
+    usual = {"weight": 0.8, "strength": 0.8, **EVERYTHING, **prompt._asdict()}
+    changes = {
+        "weight": {"weight": 0.4, "strength": 0.5},
+        "window": {"start_at": 0.1, "end_at": 0.6},
+        "prompt": {"positive": conditioning("a sailor")},
+    }
+
+    def apply(picture: torch.Tensor, **settings: Any) -> tuple[list[str], int, int]:
+        before = len(looks), calls.resampler, calls.projections
+        pack.run(
+            "InstantIDApply",
+            model=model,
+            adapter=adapter,
+            analyzer=analyzer,
+            control_net=control_net,
+            image=picture,
+            **usual | settings,
+        )
+        return (
+            looks[before[0] :],
+            calls.resampler - before[1],
+            calls.projections - before[2],
+        )
+
+    monkeypatch.setattr(analyzer, "memory", type(analyzer.memory)())
+    assert apply(photo(4)) == (["detect", "embed"], 2, 140)
+    assert apply(photo(4), **changes[change]) == ([], 0, 0)
+    assert apply(photo(5), **changes[change]) == (["detect", "embed"], 2, 140)

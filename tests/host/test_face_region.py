@@ -155,7 +155,7 @@ def test_adapter_output_is_masked_at_every_site(
             plain = patch(q, k, v, without)
             stored = patch.identity.keys_values
             sides = [int(row.polarity) for row in options["instantid_rows"].rows]
-            keys, values = (part[sides, 0] for part in stored)
+            keys, values = (part[sides, 0] for part in (stored.keys, stored.values))
             wanted = reference_delta(q, keys, values, options["n_heads"], mask, weight)
             errors[key] = float((out - plain - wanted).abs().max())
             return out

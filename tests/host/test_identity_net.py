@@ -52,7 +52,7 @@ def residuals(net: Any, model: Any, size: tuple[int, int], batch: int = 1) -> di
 
 
 def net_tag(net: Any, batch: int) -> dict[str, torch.Tensor]:
-    rows = [[0, i, 0, 0, 0, 0, 0, 0, 0] for i in range(batch)]
+    rows = [[1, i, 0, 0, 0, 0, 0, 0, 0] for i in range(batch)]
     return {"instantid_row": torch.tensor(rows)}
 
 

@@ -19,7 +19,7 @@ from harness.scenes import conditioning, photo
 from nodes import ConditioningCombine, ConditioningSetArea, ControlNetApplyAdvanced
 
 SIZE = 128
-POSITIVE, NEGATIVE = 0, 1
+POSITIVE, NEGATIVE = 1, 0
 EXPECTED = {"sea": POSITIVE, "forest": POSITIVE, "blurry": NEGATIVE, "nothing": NEGATIVE}
 Cond = list[list[Any]]
 

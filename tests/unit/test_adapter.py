@@ -9,7 +9,6 @@ from torch import nn
 
 from instantid_core.adapter import (
     IdentityAdapter,
-    SiteKeysValues,
     project_keys_values,
     project_tokens,
     require_matching_sites,
@@ -17,6 +16,7 @@ from instantid_core.adapter import (
 from instantid_core.checkpoint import AdapterConfig, read_checkpoint
 from instantid_core.embedding import NegativeIdentity
 from instantid_core.errors import IncompatibleModelError
+from instantid_core.resampler import ResamplerConfig
 from instantid_core.sites import AttentionSite
 from instantid_core.types import IdentityEmbedding, IdentityTokens, Polarity
 
@@ -108,7 +108,7 @@ def test_keys_and_values_are_products_with_the_weights_of_the_file(
     projected = project_keys_values(adapter, made, CPU, (CPU, torch.float32))
     assert len(projected) == len(SIZES.site_widths)
     for number, site in zip((1, 3, 5), projected, strict=True):
-        for polarity, side in enumerate((made.positive, made.negative)):
+        for polarity, side in enumerate((made.negative, made.positive)):
             for kind, found in (("k", site.keys), ("v", site.values)):
                 weight = weights["ip_adapter"][f"{number}.to_{kind}_ip.weight"]
                 assert torch.allclose(found[polarity], side @ weight.T, **ROUNDING)
@@ -116,9 +116,9 @@ def test_keys_and_values_are_products_with_the_weights_of_the_file(
 
 def test_keys_and_values_have_one_row_per_polarity_and_identity(adapter: IdentityAdapter) -> None:
     projected = project_keys_values(adapter, tokens(3), CPU, (CPU, torch.float16))
-    shapes = [tuple(part.shape) for site in projected for part in site]
+    shapes = [tuple(part.shape) for site in projected for part in (site.keys, site.values)]
     assert shapes == [(2, 3, 16, width) for width in SIZES.site_widths for _ in range(2)]
-    assert {part.dtype for site in projected for part in site} == {torch.float16}
+    assert projected.buffer.dtype == torch.float16
 
 
 def test_keys_and_values_keep_nothing_of_the_adapter_alive(adapter: IdentityAdapter) -> None:
@@ -127,18 +127,10 @@ def test_keys_and_values_keep_nothing_of_the_adapter_alive(adapter: IdentityAdap
     owned |= {side.untyped_storage().data_ptr() for side in (made.positive, made.negative)}
     with torch.inference_mode():
         projected = project_keys_values(adapter, made, CPU, (CPU, torch.float32))
-    for site in projected:
-        for part in site:
-            assert part.untyped_storage().data_ptr() not in owned
-            assert part.untyped_storage().nbytes() == part.nbytes
-
-
-def test_moving_to_where_it_is_changes_nothing() -> None:
-    site = SiteKeysValues(torch.ones(2, 1, 16, 8), torch.ones(2, 1, 16, 8))
-    assert site.to(device="cpu", dtype=torch.float32) is site
-    half = site.to(dtype=torch.float16)
-    assert half.keys.dtype == half.values.dtype == torch.float16
-    assert half.nbytes == site.nbytes // 2
+    storages = {part.untyped_storage() for site in projected for part in (site.keys, site.values)}
+    assert {storage.data_ptr() for storage in storages}.isdisjoint(owned)
+    assert {storage.nbytes() for storage in storages} == {projected.nbytes}
+    assert projected.nbytes == sum(site.nbytes for site in projected)
 
 
 @pytest.mark.parametrize("identities", [1, 3])
@@ -187,7 +179,7 @@ def test_sdxl_is_accepted(sdxl: AdapterConfig) -> None:
             sites([640] * 42, 2048), "42 sites and a context of width 2048 (SDXL-like)", id="pruned"
         ),
         pytest.param(sites([640], 4096), "1 sites and a context of width 4096", id="another"),
-        pytest.param((), "not a UNet with cross-attention, such as Flux or SD3", id="no UNet"),
+        pytest.param((), "it is not a UNet with text cross-attention", id="no UNet"),
     ],
 )
 def test_other_models_are_named(
@@ -199,6 +191,16 @@ def test_other_models_are_named(
     assert "70 cross-attention sites and a context of width 2048" in message
     assert found in message
     assert "needs an SDXL checkpoint" in message
+    with pytest.raises(IncompatibleModelError, match="the connected model, Flux, has"):
+        require_matching_sites(sdxl, model, "Flux")
+
+
+def test_the_adapter_for_sd15_asks_for_sd15() -> None:
+    resampler = ResamplerConfig(512, 64, 64, 256, 2, 16, 768)
+    config = AdapterConfig(resampler, tuple(SD15))
+    require_matching_sites(config, sites(SD15, 768))
+    with pytest.raises(IncompatibleModelError, match=r"Connect an SD 1\.5 checkpoint"):
+        require_matching_sites(config, sites(published_shapes.SITE_WIDTHS, 2048))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,18 @@ import numpy as np
 import pytest
 from harness import antelope, painter
 
-from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse, detect
+from instantid_core.analysis import (
+    DETECTION_SIZES,
+    REMEMBERED,
+    Analysis,
+    AnalysisMemory,
+    analyse,
+    detect,
+)
 from instantid_core.errors import NoFaceError
 from instantid_core.face_models import DETECTOR, RECOGNISER, FaceAnalyzer, FaceModelFiles
 from instantid_core.selection import Selection
-from instantid_core.types import Extent
+from instantid_core.types import Extent, Faces
 
 EVERYONE = Selection("left_to_right", on_no_face="skip")
 TOLERANCE = 0.02  # of keypoints, over the face size; test_painted_faces.py holds the pack to it
@@ -240,3 +247,56 @@ def test_skipping_keeps_frames_in_place(analyzer: FaceAnalyzer) -> None:
     assert [frame.extent for frame in found.faces.frames][1] == Extent(640, 480)
     assert [len(detections) for detections in found.detections] == [1, 0, 1, 0]
     assert found.faces.recogniser == analyzer.recogniser_id
+
+
+# --- what was just seen ---------------------------------------------------------------------------
+
+
+class Asked:
+    """Counts what a memory has to make anew."""
+
+    def __init__(self) -> None:
+        self.memory = AnalysisMemory()
+        self.times = 0
+
+    def recall(self, frame: np.ndarray, selection: Selection = EVERYONE, score: float = 0.5) -> Any:
+        def make() -> Analysis:
+            self.times += 1
+            return Analysis(Faces((), "somebody"), ())
+
+        return self.memory.recall((frame,), selection, score, make)
+
+
+def test_an_equal_picture_is_remembered() -> None:
+    asked = Asked()
+    first = asked.recall(one_face())
+    assert asked.recall(one_face().copy()) is first
+    assert asked.times == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": one_face(identity=1)},
+        {"frame": one_face().reshape(320, 1280, 3)},
+        {"selection": Selection("largest")},
+        {"score": 0.6},
+    ],
+    ids=["another picture", "another shape", "another choice", "another threshold"],
+)
+def test_any_change_is_analysed(change: dict[str, Any]) -> None:
+    asked = Asked()
+    asked.recall(one_face())
+    asked.recall(**{"frame": one_face(), **change})
+    assert asked.times == 2
+
+
+def test_the_oldest_is_forgotten() -> None:
+    asked = Asked()
+    for number in (*range(REMEMBERED), 0, REMEMBERED):
+        asked.recall(np.full((2, 2, 3), number, np.uint8))
+    assert asked.times == REMEMBERED + 1
+    asked.recall(np.full((2, 2, 3), 0, np.uint8))
+    assert asked.times == REMEMBERED + 1, "it was asked for again before the newest came"
+    asked.recall(np.full((2, 2, 3), 1, np.uint8))
+    assert asked.times == REMEMBERED + 2

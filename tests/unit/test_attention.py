@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from instantid_core.adapter import SiteKeysValues
 from instantid_core.attention import SiteIdentity, site_identities
+from instantid_core.keys_values import SiteKeysValues
 from instantid_core.masks import RegionMask
 from instantid_core.schedule import Row, SamplingRows, Span
 from instantid_core.types import Polarity
@@ -43,7 +43,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def stored(identities: int = 1, seed: int = 1) -> SiteKeysValues:
     keys, values = random(2, 2, identities, TOKENS, WIDTH, seed=seed)
-    return SiteKeysValues(keys, values)
+    return SiteKeysValues.alone(keys, values)
 
 
 def site(**changes: Any) -> SiteIdentity:
@@ -64,10 +64,12 @@ def queries(count: int, seed: int = 2) -> torch.Tensor:
     return random(1, GRID[0] * GRID[1], WIDTH, seed=seed).expand(count, -1, -1)
 
 
+def added(identity: SiteIdentity, q: torch.Tensor, call: SamplingRows) -> torch.Tensor:
+    return identity.add_to(torch.zeros_like(q), q, call, GRID, attention)
+
+
 def delta(identity: SiteIdentity, call: SamplingRows) -> torch.Tensor:
-    found = identity.delta(queries(len(call.rows)), call, GRID, attention)
-    assert found is not None
-    return found
+    return added(identity, queries(len(call.rows)), call)
 
 
 def region(*masks: torch.Tensor) -> RegionMask:
@@ -80,7 +82,7 @@ def region(*masks: torch.Tensor) -> RegionMask:
 def test_delta_is_the_weighted_attention_to_the_row_s_keys_and_values() -> None:
     kv = stored()
     found = delta(site(keys_values=kv, weight=0.8), rows(POSITIVE, NEGATIVE))
-    for row, polarity in enumerate((0, 1)):
+    for row, polarity in enumerate((POSITIVE, NEGATIVE)):
         expected = 0.8 * softmax(queries(1)[0], kv.keys[polarity, 0], kv.values[polarity, 0])
         assert torch.allclose(found[row], expected, **ROUNDING)
 
@@ -101,17 +103,17 @@ def test_swapped_rows_swap_the_delta() -> None:
 
 @pytest.mark.parametrize("polarity", [POSITIVE, NEGATIVE])
 def test_a_lone_row_gets_its_own_side(polarity: Polarity) -> None:
-    both = delta(site(), rows(POSITIVE, NEGATIVE))
+    both = delta(site(), rows(NEGATIVE, POSITIVE))
     assert torch.allclose(delta(site(), rows(polarity))[0], both[polarity], **ROUNDING)
 
 
 def test_a_batch_of_identities_goes_picture_by_picture() -> None:
     kv = stored(identities=3)
     found = delta(site(keys_values=kv), rows(NEGATIVE, POSITIVE, pictures=4))
-    picked = [(1, 0), (1, 1), (1, 2), (1, 0), (0, 0), (0, 1), (0, 2), (0, 0)]
+    picked = [(side, number) for side in (NEGATIVE, POSITIVE) for number in (0, 1, 2, 0)]
     for row, (polarity, number) in enumerate(picked):
-        alone = SiteKeysValues(*(part[:, number : number + 1] for part in kv))
-        expected = delta(site(keys_values=alone), rows(Polarity(polarity)))
+        parts = (part[:, number : number + 1] for part in (kv.keys, kv.values))
+        expected = delta(site(keys_values=SiteKeysValues.alone(*parts)), rows(polarity))
         assert torch.allclose(found[row], expected[0], **ROUNDING)
 
 
@@ -131,15 +133,18 @@ def test_weight_zero_adds_nothing_and_asks_nothing() -> None:
     def untouched(*args: torch.Tensor) -> torch.Tensor:
         raise AssertionError("attention ran for a weight of zero")
 
-    assert site(weight=0.0).delta(queries(1), rows(POSITIVE), GRID, untouched) is None
+    q = queries(1)
+    out = torch.zeros_like(q)
+    assert site(weight=0.0).add_to(out, q, rows(POSITIVE), GRID, untouched) is out
 
 
 @pytest.mark.parametrize(("sigma", "acts"), [(9.0, False), (7.0, True), (4.0, True), (1.0, False)])
 def test_nothing_is_added_outside_the_window(sigma: float, acts: bool) -> None:
-    found = site(window=Span(0.25, 0.75)).delta(
-        queries(1), rows(POSITIVE, sigma=sigma), GRID, attention
-    )
-    assert (found is not None) is acts
+    q = queries(1)
+    out = torch.zeros_like(q)
+    limited = site(window=Span(0.25, 0.75))
+    found = limited.add_to(out, q, rows(POSITIVE, sigma=sigma), GRID, attention)
+    assert (found is not out) is acts
 
 
 # --- masks ----------------------------------------------------------------------------------------
@@ -198,18 +203,18 @@ def test_each_picture_has_its_own_mask() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_delta_has_the_dtype_of_the_query(dtype: torch.dtype) -> None:
     call = rows(POSITIVE)
-    found = site(region=region(LEFT)).delta(queries(1).to(dtype), call, GRID, attention)
-    assert found is not None
-    assert found.dtype == dtype
+    assert added(site(region=region(LEFT)), queries(1).to(dtype), call).dtype == dtype
 
 
 def test_inputs_are_left_alone() -> None:
     kv = stored()
-    before = [part.clone() for part in kv]
+    before = kv.all_sites.buffer.clone()
     q = queries(2).contiguous()
-    site(keys_values=kv).delta(q, rows(POSITIVE, NEGATIVE), GRID, attention)
+    out = torch.zeros_like(q)
+    site(keys_values=kv).add_to(out, q, rows(POSITIVE, NEGATIVE), GRID, attention)
     assert torch.equal(q, queries(2))
-    assert all(torch.equal(a, b) for a, b in zip(kv, before, strict=True))
+    assert not out.any()
+    assert torch.equal(kv.all_sites.buffer, before)
 
 
 def test_moving_keeps_the_settings_and_itself_where_nothing_changes() -> None:

@@ -13,6 +13,7 @@ from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse
 from instantid_core.errors import ImageError, NoFaceError
 from instantid_core.images import batch_of, frames_of
 from instantid_core.selection import Selection
+from instantid_core.types import Box
 
 SKIP = Selection(on_no_face="skip")
 
@@ -55,6 +56,9 @@ class Watched:
         self.analyzer = analyzer
         self.recogniser_id = analyzer.recogniser_id
         self.sizes: list[int] = []
+
+    def landmarks(self, bgr: np.ndarray, box: Box) -> None:
+        return None
 
     def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         self.sizes.append(size)

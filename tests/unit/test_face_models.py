@@ -93,6 +93,18 @@ def test_missing_pack_lists_every_place_and_the_goal(tmp_path: Path) -> None:
     assert f"Put {DETECTOR} and {RECOGNISER} of the {PACK} pack into {goal}." in message
 
 
+def test_only_for_the_published_pack_the_button_is_named(tmp_path: Path) -> None:
+    button = "'Get InstantID models' in ComfyUI's menu"
+    assert button in complaint(tmp_path)
+    put(tmp_path / "models" / PACK, DETECTOR)
+    assert button in complaint(tmp_path)
+    put(tmp_path / "models" / "mine", DETECTOR)
+    with pytest.raises(FaceModelError) as caught:
+        find_models([tmp_path], "mine")
+    assert "is missing" in str(caught.value)
+    assert button not in str(caught.value)
+
+
 def test_empty_folder_is_as_good_as_none(tmp_path: Path) -> None:
     put(tmp_path / "models" / PACK)
     assert "The face models of antelopev2 were not found. Looked in: " in complaint(tmp_path)

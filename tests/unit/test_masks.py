@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from instantid_core.errors import ImageError
-from instantid_core.masks import Region, RegionMask, Resampling, region_mask, resize_mask
+from instantid_core.masks import (
+    MOST_KEPT,
+    Region,
+    RegionMask,
+    Resampling,
+    region_mask,
+    resize_mask,
+)
 from instantid_core.schedule import Area, BatchRows, Latent, Row
 from instantid_core.types import Polarity
 
@@ -173,3 +180,29 @@ def test_a_batch_of_another_length_is_refused(masks: int, pictures: int) -> None
         RegionMask(checkers(masks)).for_rows(whole(*range(pictures)), (4, 6), LIKE)
     assert f"a batch of {masks}, the latent is a batch of {pictures}" in str(caught.value)
     assert "one mask for all pictures or exactly one per picture" in str(caught.value)
+
+
+def test_areas_and_windows_are_resized_once_per_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps come with equal rows; tiles with others, and both are remembered."""
+    times = []
+    real = torch.nn.functional.interpolate
+    monkeypatch.setattr(
+        torch.nn.functional, "interpolate", lambda *a, **k: times.append(k["size"]) or real(*a, **k)
+    )
+    region, area = RegionMask(checkers(2)), Area(0, 0, 8, 12)
+    first = region.for_rows(with_areas((0, area), (1, None)), (4, 6), LIKE)
+    before = len(times)
+    for _ in range(3):
+        again = region.for_rows(with_areas((0, area), (1, None)), (4, 6), LIKE)
+        assert again is first
+    assert len(times) == before
+    other = region.for_rows(with_areas((1, area), (0, None)), (4, 6), LIKE)
+    assert len(times) > before
+    assert not torch.equal(other, first)
+
+
+def test_what_is_kept_of_many_tiles_has_a_limit() -> None:
+    region = RegionMask(checkers())
+    for left in range(2 * MOST_KEPT):
+        region.for_rows(with_areas((0, Area(0, left % 12, 8, 12 + left))), (4, 6), LIKE)
+    assert len(region._kept) <= MOST_KEPT

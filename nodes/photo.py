@@ -1,0 +1,161 @@
+"""Nodes that take a photo where others take what was found in it.
+
+They have the shape of the older InstantID pack's nodes, so that its graphs can become ours node by
+node (`older_pack.py`). In new graphs the separate nodes are easier to combine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from comfy_api.latest import io
+
+from ..instantid_core import keypoints
+from ..instantid_core.advice import about_faces
+from ..instantid_core.embedding import NegativeIdentity, combine
+from ..instantid_core.face_models import FaceAnalyzer
+from ..instantid_core.images import colours_of
+from ..instantid_core.keypoints import FITS
+from ..instantid_core.selection import Selection
+from ..instantid_core.types import IdentityTokens
+from . import inputs, sockets
+from .apply import WORDS, influence
+from .faces import analyse_images
+from .host.application import apply_adapter, apply_tokens
+from .host.notices import warn
+from .host.progress import progress
+
+if TYPE_CHECKING:
+    from .host.models import LoadedAdapter
+
+
+class PhotoKeypoints(io.ComfyNode):
+    """From a photo to the picture of its keypoints."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDPhotoKeypoints",
+            display_name="InstantID Photo Keypoints",
+            category=inputs.CATEGORY,
+            description="Draws the keypoints of the largest face of each photo, in the photo's "
+            "shape with a longer side of 1016 pixels. A photo without a face gives a black "
+            "picture.",
+            search_aliases=["face keypoints preprocessor", "kps", "landmarks", "InstantID"],
+            inputs=[
+                inputs.analyzer(),
+                io.Image.Input("image", tooltip="Photo whose face gives the pose."),
+            ],
+            outputs=[io.Image.Output(display_name="image")],
+        )
+
+    @classmethod
+    def execute(cls, analyzer: FaceAnalyzer, image: torch.Tensor) -> io.NodeOutput:
+        analysis = analyse_images(analyzer, image, Selection(on_no_face="skip"))
+        warn(about_faces(analysis))
+        extent = keypoints.usual_extent(analysis.faces.frames[0].extent)
+        return io.NodeOutput(keypoints.draw(analysis.faces, extent))
+
+
+class ApplyAdapterFromPhoto(io.ComfyNode):
+    """Analyze Faces, Embed Identity and Apply Adapter in one."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDApplyAdapterFromPhoto",
+            display_name="InstantID Apply Adapter from Photo",
+            category=inputs.CATEGORY,
+            description="Lets the model attend to the person in a photo. The tokens that come out "
+            "are for Apply IdentityNet from Tokens.",
+            search_aliases=[*WORDS, "patch attention"],
+            inputs=[
+                inputs.model(),
+                inputs.adapter(),
+                inputs.analyzer(),
+                io.Image.Input(
+                    "image",
+                    tooltip="Photo of the person; several photos in a batch are averaged.",
+                ),
+                inputs.weight(default=1.0),
+                *inputs.window(),
+                inputs.mask("the identity"),
+                *inputs.negative_identity(),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model"),
+                sockets.Tokens.Output(display_name="tokens"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        adapter: LoadedAdapter,
+        analyzer: FaceAnalyzer,
+        image: torch.Tensor,
+        weight: float,
+        start_at: float,
+        end_at: float,
+        mask: torch.Tensor | None = None,
+        negative_identity: str = NegativeIdentity().kind,
+        noise_strength: float = NegativeIdentity().strength,
+        noise_seed: int = NegativeIdentity().seed,
+    ) -> io.NodeOutput:
+        against = NegativeIdentity(negative_identity, noise_strength, noise_seed)
+        how = influence("weight", weight, (start_at, end_at), mask, against)
+        analysis = analyse_images(analyzer, image, Selection())
+        warn(about_faces(analysis))
+        identity = combine(analysis.faces, "average")
+        patched = apply_adapter(model, adapter, identity, how, progress)
+        return io.NodeOutput(patched, adapter.tokens(identity, against))
+
+
+class ApplyIdentityNetFromTokens(io.ComfyNode):
+    """Apply IdentityNet for tokens that are made already."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDApplyIdentityNetFromTokens",
+            display_name="InstantID Apply IdentityNet from Tokens",
+            category=inputs.CATEGORY,
+            description="Adds IdentityNet with a drawn keypoint picture and the tokens of Apply "
+            "Adapter from Photo. Other ControlNets in the chain keep their text.",
+            search_aliases=[*WORDS, "controlnet", "keypoints"],
+            inputs=[
+                *inputs.prompts(),
+                inputs.control_net(),
+                sockets.Tokens.Input("tokens", tooltip="From InstantID Apply Adapter from Photo."),
+                io.Image.Input(
+                    "image",
+                    tooltip="A drawn keypoint picture, used as it is; from InstantID Photo "
+                    "Keypoints or InstantID Draw Keypoints.",
+                ),
+                inputs.strength(default=1.0),
+                *inputs.window(),
+                inputs.mask("IdentityNet"),
+            ],
+            outputs=inputs.prompt_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        positive: list[Any],
+        negative: list[Any],
+        control_net: Any,
+        tokens: IdentityTokens,
+        image: torch.Tensor,
+        strength: float,
+        start_at: float,
+        end_at: float,
+        mask: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        how = influence("strength", strength, (start_at, end_at), mask)
+        both = (positive, negative)
+        return io.NodeOutput(
+            *apply_tokens(both, control_net, tokens, how, colours_of(image), FITS[0])
+        )

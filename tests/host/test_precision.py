@@ -1,0 +1,257 @@
+"""Every number format and every way to keep weights; no device but the host's own is named."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management
+import pytest
+import torch
+from harness.scenes import photo, sample
+from harness.small_adapter import AdapterSizes, adapter_weights, flat
+from safetensors.torch import save_file
+
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+UNET = "Number formats of the UNet"
+ADAPTER = "Number formats of the adapter file"
+MEMORY = "Memory and devices"
+REPOSITORY = Path(__file__).parents[2]
+SIZE = (64, 64)
+FORMATS = {
+    "fp32": (torch.float32, None),
+    "fp16": (torch.float16, None),
+    "bf16": (torch.bfloat16, None),
+    "fp16, computed in fp32": (torch.float16, torch.float32),
+    "fp8 (e4m3), computed in bf16": (torch.float8_e4m3fn, torch.bfloat16),
+    "fp8 (e5m2), computed in bf16": (torch.float8_e5m2, torch.bfloat16),
+    "fp8 (e4m3), computed in fp32": (torch.float8_e4m3fn, torch.float32),
+}
+NEAR = {torch.float32: 1e-5, torch.float16: 0.02, torch.bfloat16: 0.15}
+"""How near a picture is to the same weights computed in fp32; random models amplify rounding."""
+
+
+def small_model(small_sdxl: Any, stored: torch.dtype, computed: torch.dtype | None) -> Any:
+    import comfy.model_patcher
+    import comfy.supported_models
+
+    settings = comfy.supported_models.SDXL(small_sdxl.SmallConfig().unet)
+    settings.set_inference_dtype(stored, computed)
+    model = settings.get_model({}, device=torch.device("cpu"))
+    for name, weight in model.diffusion_model.named_parameters():
+        # Through the stored format, so that every model of a test has the same weights.
+        weight.data = small_sdxl.weights_for(name, weight.shape).to(stored).to(weight.dtype)
+    model.diffusion_model.requires_grad_(False).eval()
+    cpu = torch.device("cpu")
+    return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
+
+
+@pytest.fixture
+def applied(pack: Any, adapter: Any, identity_of: Any, control_net: Any, faces_of: Any) -> Any:
+    identity, faces = identity_of(1), faces_of(photo(1))
+
+    def apply(model: Any, prompt: Any, weight: float = 0.8, with_adapter: Any = adapter) -> Any:
+        how = {"adapter": with_adapter, "identity": identity, **EVERYTHING}
+        (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=weight, **how)
+        net = {"control_net": control_net, "faces": faces, "strength": weight}
+        return patched, *pack.run("InstantIDApplyIdentityNet", **prompt._asdict(), **net, **how)
+
+    return apply
+
+
+def noting(patch: Any, calls: list[tuple[torch.dtype, torch.dtype]]) -> Any:
+    """A patch that notes the formats of its queries and of what it gives."""
+
+    def call(q: torch.Tensor, *rest: Any) -> torch.Tensor:
+        out = patch(q, *rest)
+        calls.append((q.dtype, out.dtype))
+        return out
+
+    return call
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.combination(UNET, "{}")
+def test_unet_formats(small_sdxl: Any, applied: Any, prompt: Any, kind: str) -> None:
+    """The identity acts, computed as the UNet computes, and near what fp32 gives."""
+    stored, computed = FORMATS[kind]
+    model = small_model(small_sdxl, stored, computed)
+    how = {"size": SIZE, "steps": 1}
+    patched = applied(model, prompt)
+    sites = patched[0].model_options["transformer_options"]["patches_replace"]["attn2"]
+    dtype = computed or stored
+    calls: list[tuple[torch.dtype, torch.dtype]] = []
+    for key, patch in list(sites.items()):
+        sites[key] = noting(patch, calls)
+    picture = sample(*patched, **how)
+    assert len(calls) == 70
+    assert set(calls) == {(dtype, dtype)}
+    assert not torch.equal(picture, sample(*applied(model, prompt, 0.0), **how))
+    exact = small_model(small_sdxl, torch.float32, None)
+    exact.model.diffusion_model.load_state_dict(
+        {n: w.to(torch.float32) for n, w in model.model.diffusion_model.state_dict().items()}
+    )
+    reference = sample(*applied(exact, prompt), **how)
+    assert (picture - reference).norm() / reference.norm() < NEAR[dtype]
+
+
+FILES = {
+    "fp32": (torch.float32, 1e-6),
+    "fp16": (torch.float16, 2e-3),
+    "bf16": (torch.bfloat16, 2e-2),
+    "fp8 (e4m3)": (torch.float8_e4m3fn, 0.3),
+    "fp8 (e5m2)": (torch.float8_e5m2, 0.6),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+@pytest.mark.combination(ADAPTER, "{}")
+def test_adapter_formats(
+    pack: Any,
+    models_dir: Path,
+    adapter: Any,
+    identity_of: Any,
+    model: Any,
+    form: str,
+    kind: str,
+    refused: Any,
+) -> None:
+    """Tokens and keys are near those of fp32; what torch.save cannot hold portably is refused."""
+    dtype, near = FILES[kind]
+    weights = adapter_weights(AdapterSizes(adapter.config.site_widths))
+    cast = {part: {n: t.to(dtype) for n, t in each.items()} for part, each in weights.items()}
+    name = f"format_{list(FILES).index(kind)}.{form}"
+    with torch.inference_mode(False):
+        path = models_dir / "instantid" / name
+        save_file(flat(cast), path) if form == "safetensors" else torch.save(cast, path)
+    if form == "bin" and kind.startswith("fp8"):
+        errors = pack.module("instantid_core.errors")
+        with pytest.raises(errors.CheckpointError, match="cannot be read") as caught:
+            pack.run("InstantIDLoadAdapter", adapter_name=name)
+        refused(caught.value)
+        return
+    (loaded,) = pack.run("InstantIDLoadAdapter", adapter_name=name)
+    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    tokens, exact = (each.tokens(identity_of(1), negative).positive for each in (loaded, adapter))
+    assert tokens.dtype == torch.float32
+    assert (tokens - exact).norm() / exact.norm() < near
+    how = {"adapter": loaded, "identity": identity_of(1), **EVERYTHING}
+    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
+    assert patched is not model
+
+
+def few_on_device(patcher: Any, allowed: int) -> Any:
+    """Load as `--lowvram` does: what exceeds `allowed` bytes is cast layer by layer on use."""
+    patcher.load(patcher.load_device, lowvram_model_memory=allowed)
+    return patcher
+
+
+@pytest.mark.parametrize("allowed", [1, 200_000], ids=["--novram: all", "--lowvram: most"])
+@pytest.mark.combination(MEMORY, "{} of the adapter's and the UNet's layers cast on use")
+def test_little_memory(
+    pack: Any,
+    adapter: Any,
+    identity_of: Any,
+    small_sdxl: Any,
+    prompt: Any,
+    applied: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: int,
+) -> None:
+    """The host does without this on a CPU, so its loading is called for directly. Equal bits."""
+    model = small_sdxl.small_unet()
+    usual = sample(*applied(model, prompt), size=SIZE, steps=1)
+    identity = identity_of(5)
+    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    exact = adapter.tokens(identity, negative).positive
+    twin = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")[0]
+    monkeypatch.setattr(
+        comfy.model_management,
+        "load_models_gpu",
+        lambda models, *a, **k: [few_on_device(m, allowed) for m in models],
+    )
+    assert torch.equal(exact, twin.tokens(identity, negative).positive)
+    assert torch.equal(usual, sample(*applied(model, prompt, 0.8, twin), size=SIZE, steps=1))
+
+
+FORBIDDEN = {"cuda", "mps", "xpu", "privateuseone"}
+LOOKS_AT_MACHINES = {
+    "doctor_machine.py",
+    "doctor_packages.py",
+    "doctor_runtime.py",
+    "sessions.py",
+    "doctor_try.py",
+    "repairs.py",
+}
+"""Files that tell of installations or open ONNX Runtime; they run no tensor of ours."""
+
+
+@pytest.mark.combination(MEMORY, "CUDA, MPS, DirectML, XPU: no device is named in the pack's code")
+def test_no_device_is_named() -> None:
+    """By the syntax tree: no `torch.cuda`, no `.cuda()`, no device by a string."""
+    found = []
+    for path in [*REPOSITORY.glob("nodes/**/*.py"), *REPOSITORY.glob("instantid_core/*.py")]:
+        if path.name in LOOKS_AT_MACHINES:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Attribute) and node.attr in FORBIDDEN
+            given = (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and node.value.split(":")[0] in FORBIDDEN
+            )
+            if named or given:
+                found.append(f"{path.name}:{node.lineno}")
+    assert not found
+
+
+@pytest.mark.combination(MEMORY, "CUDA hidden and its functions out of order: `--cpu`")
+def test_cuda_hidden(
+    small_sdxl: Any, applied: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_order(*_: Any, **__: Any) -> None:
+        raise AssertionError("a CUDA call")
+
+    for name in (
+        "synchronize",
+        "current_device",
+        "Stream",
+        "mem_get_info",
+        "empty_cache",
+        "device",
+    ):
+        monkeypatch.setattr(torch.cuda, name, out_of_order)
+    monkeypatch.setattr(torch.Tensor, "cuda", out_of_order)
+    monkeypatch.setattr(torch.nn.Module, "cuda", out_of_order)
+    model = small_sdxl.small_unet()
+    assert torch.isfinite(sample(*applied(model, prompt), size=SIZE, steps=1)).all()
+
+
+@pytest.mark.combination(MEMORY, "MPS and DirectML: nothing of the pack computes in fp64")
+def test_no_doubles_reach_the_device(
+    pack: Any, small_sdxl: Any, applied: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These devices have no float64. Everything that the pack hands to the UNet is looked at."""
+    kinds = set()
+    attention = pack.module("instantid_core.attention").SiteIdentity
+    add_to = attention.add_to
+
+    def noted(self: Any, out: Any, q: Any, *rest: Any) -> torch.Tensor:
+        result = add_to(self, out, q, *rest)
+        kinds.update((out.dtype, q.dtype, result.dtype))
+        return result
+
+    monkeypatch.setattr(attention, "add_to", noted)
+    patched, positive, negative = applied(small_sdxl.small_unet(), prompt)
+    net = positive[0][1]["control"]
+    hook = net.control_model.register_forward_pre_hook(
+        lambda _, __, given: kinds.update(
+            value.dtype for value in given.values() if isinstance(value, torch.Tensor)
+        ),
+        with_kwargs=True,
+    )
+    sample(patched, positive, negative, size=SIZE, steps=1)
+    hook.remove()
+    assert kinds == {torch.float32}

@@ -1,0 +1,429 @@
+"""Right rows, right part of the mask and right part of the hint under patches that cut the latent.
+
+Tiled sampling is done as ComfyUI-TiledDiffusion and BlenderNeko's tiled sampler do it, sliding
+windows as AnimateDiff-Evolved does: by the interfaces that they use, without their code.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import comfy.controlnet
+import comfy.samplers
+import pytest
+import torch
+from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_freelunch import FreeU_V2
+from comfy_extras.nodes_hypertile import HyperTile
+from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+from comfy_extras.nodes_sag import SelfAttentionGuidance
+from harness.scenes import photo, sample
+
+from nodes import ControlNetApplyAdvanced
+
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+GROUP = "Model patches and samplers of others"
+CONVERSIONS = "ControlNet chains that others copy or convert"
+SIDE, TILE, SCALE = 16, 12, 8
+"""Latent, tile, and pixels per cell."""
+
+
+def corners() -> list[tuple[int, int]]:
+    return [(y, x) for y in (0, SIDE - TILE) for x in (0, SIDE - TILE)]
+
+
+class TiledDiffusion:
+    """A UNet wrapper that runs a latent in overlapping tiles, several to a call.
+
+    Every tensor of four dimensions is cut as the latent is; others are repeated to its rows. The
+    hint of each ControlNet is cut from its `cond_hint_original` and put into `cond_hint`.
+    """
+
+    def __call__(self, apply_model: Any, args: dict[str, Any]) -> torch.Tensor:
+        x, c = args["input"], args["c"]
+        total, weight = torch.zeros_like(x), torch.zeros_like(x)
+        for batch in (corners()[:2], corners()[2:]):
+            tiles = torch.cat([self.cut(x, place) for place in batch])
+            part = {name: self.part(value, x, tiles, batch) for name, value in c.items()}
+            times = args["timestep"].repeat(len(batch))
+            if "control" in c:
+                control = c["control"]
+                self.hints(control, x, batch)
+                options = c["transformer_options"]
+                part["control"] = control.get_control_orig(
+                    tiles, times, part, len(args["cond_or_uncond"]), options
+                )
+            out = apply_model(tiles, times, **part)
+            for number, (y, left) in enumerate(batch):
+                rows = out[number * len(x) : (number + 1) * len(x)]
+                total[..., y : y + TILE, left : left + TILE] += rows
+                weight[..., y : y + TILE, left : left + TILE] += 1
+        return total / weight
+
+    def part(self, value: Any, x: Any, tiles: Any, batch: list[tuple[int, int]]) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.ndim == 4 and value.shape[-2:] == x.shape[-2:]:
+            value = torch.cat([self.cut(value, place) for place in batch])
+        rounds = -(-len(tiles) // len(value))
+        return value.repeat(rounds, *[1] * (value.ndim - 1))[: len(tiles)]
+
+    @staticmethod
+    def cut(x: torch.Tensor, place: tuple[int, int]) -> torch.Tensor:
+        return x[..., place[0] : place[0] + TILE, place[1] : place[1] + TILE]
+
+    def hints(self, control: Any, x: torch.Tensor, batch: list[tuple[int, int]]) -> None:
+        while control is not None:
+            side = SIDE * SCALE
+            whole = torch.nn.functional.interpolate(control.cond_hint_original, (side, side))
+            whole = whole.expand(len(x), -1, -1, -1)
+            ends = [(SCALE * y, SCALE * left, SCALE * TILE) for y, left in batch]
+            control.cond_hint = torch.cat([whole[..., y : y + n, k : k + n] for y, k, n in ends])
+            control = control.previous_controlnet
+
+
+class Calls:
+    """Notes the hint and context of every call of a control model."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self.hints: list[torch.Tensor] = []
+        self.contexts: list[torch.Tensor] = []
+        self.network = network
+
+    def __enter__(self) -> Calls:
+        call = type(self.network).forward
+
+        def noted(network: Any, x: Any, hint: Any, timesteps: Any, context: Any, **k: Any) -> Any:
+            self.hints.append(hint.clone())
+            self.contexts.append(context.clone())
+            return call(network, x=x, hint=hint, timesteps=timesteps, context=context, **k)
+
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(type(self.network), "forward", noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
+
+
+class Regions:
+    """Notes the part of the mask that every site is given."""
+
+    def __init__(self, pack: Any) -> None:
+        self.kind = pack.module("instantid_core.masks").RegionMask
+        self.seen: dict[tuple[int, int], list[torch.Tensor]] = {}
+
+    def __enter__(self) -> Regions:
+        base = self.kind.for_rows
+
+        def noted(region: Any, rows: Any, grid: Any, like: Any, *rest: Any) -> torch.Tensor:
+            mask = base(region, rows, grid, like, *rest)
+            expanded = mask.expand(len(rows.rows), -1, -1)
+            self.seen.setdefault(tuple(grid), []).append(expanded.float().cpu())
+            return mask
+
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(self.kind, "for_rows", noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
+
+
+@pytest.fixture
+def gradient() -> torch.Tensor:
+    """A mask in which every place differs, at the latent's size: [1, 16, 16]."""
+    return torch.linspace(0, 1, SIDE * SIDE).view(1, SIDE, SIDE)
+
+
+@pytest.fixture
+def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
+    identity = identity_of(1)
+
+    def apply(model: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **settings}
+        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
+
+    return apply
+
+
+@pytest.fixture
+def netted(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
+    identity = identity_of(1)
+
+    def apply(faces: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **prompt._asdict()}
+        how |= {"control_net": control_net, "faces": faces, "strength": 0.8, **settings}
+        return pack.run("InstantIDApplyIdentityNet", **how)
+
+    return apply
+
+
+@pytest.fixture
+def drawn(pack: Any) -> Any:
+    """The keypoints at the size of the picture: [frames, 3, 128, 128]."""
+
+    def draw(faces: Any) -> torch.Tensor:
+        size = {"width": SIDE * SCALE, "height": SIDE * SCALE, "fit": "letterbox"}
+        return pack.run("InstantIDDrawKeypoints", faces=faces, **size)[0].movedim(-1, 1)
+
+    return draw
+
+
+def tiled(model: Any, pair: Any) -> Any:
+    """With the pack's hook on the ControlNet: the host gets the net itself, and the wrapper runs it
+    tile by tile."""
+    net = pair[0][0][1]["control"]
+    net.get_control_orig = net.get_control
+    net.get_control = lambda *_: net
+    wrapped = model.clone()
+    wrapped.set_model_unet_function_wrapper(TiledDiffusion())
+    return wrapped
+
+
+def pixels(place: tuple[int, int]) -> tuple[slice, ...]:
+    return (..., *(slice(SCALE * edge, SCALE * (edge + TILE)) for edge in place))
+
+
+@pytest.mark.combination(GROUP, "tiled diffusion: each tile gets its part of mask and keypoints")
+def test_tiles_get_their_part(
+    pack: Any, model: Any, applied: Any, netted: Any, faces_of: Any, drawn: Any, gradient: Any
+) -> None:
+    faces = faces_of(photo(1))
+    pair = netted(faces)
+    with Calls(pair[0][0][1]["control"].control_model) as calls, Regions(pack) as regions:
+        sample(tiled(applied(model, mask=gradient), pair), *pair, steps=1)
+    whole = drawn(faces)[0]
+    tiles = [whole[pixels(place)] for place in corners()]
+    assert len(calls.hints) == 2
+    for hints, batch in zip(calls.hints, (tiles[:2], tiles[2:]), strict=True):
+        # Per tile one row for each side of the guidance.
+        expected = torch.stack([tile for tile in batch for _ in range(2)])
+        assert torch.equal(hints, expected)
+    fine = TILE // 2
+    seen = regions.seen[fine, fine]
+    halves = torch.nn.functional.interpolate(gradient[None], scale_factor=1.0)[0]
+    for number, masks in enumerate((seen[0], seen[-1])):
+        batch = corners()[2 * number : 2 * number + 2]
+        parts = [TiledDiffusion.cut(halves, place) for place in batch]
+        expected = torch.cat([p for p in parts for _ in range(2)])
+        small = torch.nn.functional.interpolate(expected[:, None], size=(fine, fine))[:, 0]
+        assert torch.allclose(masks, small)
+
+
+@pytest.mark.combination(GROUP, "tiled diffusion without the adapter: the tile's own hint is used")
+def test_tiles_without_the_adapter(model: Any, netted: Any, faces_of: Any, drawn: Any) -> None:
+    """Nothing tells the place of a tile there; the pack's own cut of the first drawing decides."""
+    pair = netted(faces_of(photo(1)))
+    net = pair[0][0][1]["control"]
+    first = torch.nn.functional.interpolate(net.cond_hint_original, (SIDE * SCALE, SIDE * SCALE))
+    with Calls(net.control_model) as calls:
+        sample(tiled(model, pair), *pair, steps=1)
+    seen = torch.cat(calls.hints)
+    expected = [first[0][pixels(place)] for place in corners() for _ in range(2)]
+    assert torch.equal(seen, torch.stack(expected))
+
+
+class SlidingWindows:
+    """Runs a batch in windows, as AnimateDiff-Evolved's wrapper of calc_cond_batch does.
+
+    It announces the window in `ad_params`, cuts every cond of the batch's length, and refuses
+    ControlNets that have no `sub_idxs`.
+    """
+
+    def __init__(self, length: int, overlap: int) -> None:
+        self.length, self.overlap = length, overlap
+
+    def __call__(self, executor: Any, model: Any, conds: Any, x: Any, t: Any, options: Any) -> Any:
+        total = [torch.zeros_like(x) for _ in conds]
+        count = torch.zeros(len(x), 1, 1, 1)
+        for start in range(0, len(x) - self.overlap, self.length - self.overlap):
+            frames = list(range(start, min(start + self.length, len(x))))
+            transformer_options = options["transformer_options"]
+            known = {"full_length": len(x), "sub_idxs": frames}
+            transformer_options["ad_params"] = known
+            cut = [[self.window(c, len(x), frames) for c in side or ()] or None for side in conds]
+            for sum_, part in zip(
+                total, executor(model, cut, x[frames], t[frames], options), strict=True
+            ):
+                sum_[frames] += part
+            count[frames] += 1
+        return [part / count for part in total]
+
+    def window(self, cond: dict[str, Any], length: int, frames: list[int]) -> dict[str, Any]:
+        parts = dict(cond)
+        for name, value in cond["model_conds"].items():
+            if isinstance(value.cond, torch.Tensor) and len(value.cond) == length:
+                parts["model_conds"] = {
+                    **parts["model_conds"],
+                    name: value._copy_with(value.cond[frames]),
+                }
+        control = parts.get("control")
+        while control is not None:
+            if not hasattr(control, "sub_idxs"):
+                raise ValueError(f"Control type {type(control).__name__} may not support windows")
+            control.sub_idxs = frames
+            control = control.previous_controlnet
+        return parts
+
+
+def in_windows(model: Any) -> Any:
+    windowed = model.clone()
+    windowed.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, "ad", SlidingWindows(4, 2))
+    return windowed
+
+
+@pytest.mark.parametrize("with_adapter", [True, False], ids=["with adapter", "IdentityNet alone"])
+@pytest.mark.combination(GROUP, "AnimateDiff-style sliding windows (`ad_params`): {}")
+def test_windows_get_their_own_frames(
+    pack: Any,
+    model: Any,
+    applied: Any,
+    netted: Any,
+    faces_of: Any,
+    drawn: Any,
+    with_adapter: bool,
+) -> None:
+    photos = torch.cat([photo(1, center=(150 + 40 * i, 256), size=180) for i in range(6)])
+    faces = faces_of(photos)
+    masks = torch.linspace(0.5, 1, 6).view(6, 1, 1).expand(6, SIDE, SIDE)
+    patched = applied(model, mask=masks) if with_adapter else model
+    pair = netted(faces, mask=masks) if with_adapter else netted(faces)
+    net = pair[0][0][1]["control"]
+    with Calls(net.control_model) as calls, Regions(pack) as regions:
+        sample(in_windows(patched), *pair, steps=1, batch=6)
+    frames = drawn(faces)
+    windows = [[0, 1, 2, 3], [2, 3, 4, 5]]
+    seen = [hint[: len(hint) // 2] for hint in calls.hints]
+    assert len(seen) == 2
+    for hint, window in zip(seen, windows, strict=True):
+        assert torch.equal(hint, frames[window])
+    assert net.sub_idxs is None, "what the pack left on it is gone after the run"
+    if with_adapter:
+        masks_seen = regions.seen[SIDE // 2, SIDE // 2]
+        for mask, window in ((masks_seen[0], windows[0]), (masks_seen[-1], windows[1])):
+            assert torch.allclose(mask[: len(window), 0, 0], masks[window, 0, 0])
+
+
+PATCHES = {
+    "FreeU": lambda model: FreeU_V2.execute(model, 1.3, 1.4, 0.9, 0.2),
+    "HyperTile": lambda model: HyperTile.execute(model, 32, 1, 1, False),
+    "perturbed attention (PAG)": lambda model: PerturbedAttentionGuidance.execute(model, 3.0),
+    "self-attention guidance (SAG)": lambda model: SelfAttentionGuidance.execute(model, 0.5, 2.0),
+}
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.parametrize("order", ["before ours", "after ours"])
+@pytest.mark.combination(GROUP, "{}")
+def test_patches_of_the_host(
+    pack: Any, model: Any, applied: Any, netted: Any, faces_of: Any, patch: str, order: str
+) -> None:
+    """Each changes the picture, the identity does, and every row keeps its polarity."""
+    pair = netted(faces_of(photo(1)))
+    rows: list[list[str]] = []
+
+    def witness(q: Any, k: Any, v: Any, options: dict[str, Any]) -> torch.Tensor:
+        if "instantid_rows" in options:
+            rows.append([row.polarity.name for row in options["instantid_rows"].rows])
+            assert len(rows[-1]) == len(q)
+        return torch.zeros_like(q)
+
+    def theirs(one: Any) -> Any:
+        out = PATCHES[patch](one)
+        return getattr(out, "result", out)[0]
+
+    watched = model.clone()
+    watched.set_model_attn2_replace(witness, "middle", 0, 0)
+    both = applied(theirs(watched)) if order == "before ours" else theirs(applied(watched))
+    together = sample(both, *pair, steps=1)
+    assert ["NEGATIVE", "POSITIVE"] in [sorted(call) for call in rows]
+    extra = [call for call in rows if len(call) == 1]
+    assert extra == {"p": [["POSITIVE"]], "s": [["NEGATIVE"]]}.get(patch[0], [])
+    assert not torch.equal(together, sample(applied(watched), *pair, steps=1))
+    assert not torch.equal(together, sample(theirs(watched), *pair, steps=1))
+
+
+class ConvertedNet(comfy.controlnet.ControlNet):
+    """A ControlNet type of another pack, made as Advanced-ControlNet makes its own."""
+
+    @classmethod
+    def from_vanilla(cls, net: comfy.controlnet.ControlNet) -> ConvertedNet:
+        new = cls(
+            control_model=net.control_model,
+            global_average_pooling=net.global_average_pooling,
+            load_device=net.load_device,
+            manual_cast_dtype=net.manual_cast_dtype,
+            extra_conds=[],
+        )
+        net.copy_to(new)
+        new.control_model_wrapped = net.control_model_wrapped.clone()
+        return new
+
+
+def shallow(net: Any) -> Any:
+    """A chain whose every net was copied by `copy.copy`, as ComfyUI-Distributed does."""
+    twin = copy.copy(net)
+    if twin.previous_controlnet is not None:
+        twin.previous_controlnet = shallow(twin.previous_controlnet)
+    return twin
+
+
+def by_itself(net: Any) -> Any:
+    twin = net.copy()
+    return twin.set_previous_controlnet(net.previous_controlnet)
+
+
+COPIES = {
+    "`copy.copy` of the chain": shallow,
+    "`copy()` of the net": by_itself,
+    "conversion to another type": lambda net: ConvertedNet.from_vanilla(
+        net
+    ).set_previous_controlnet(net.previous_controlnet),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.combination(CONVERSIONS, "{}: identity for IdentityNet, text for the others")
+def test_copies_keep_their_contexts(
+    pack: Any,
+    model: Any,
+    applied: Any,
+    netted: Any,
+    faces_of: Any,
+    adapter: Any,
+    depth_net: Any,
+    prompt: Any,
+    identity_of: Any,
+    way: str,
+) -> None:
+    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(1))
+    apply = ControlNetApplyAdvanced().apply_controlnet
+    held = apply(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
+    how = {"positive": held[0], "negative": held[1]}
+    pair = netted(faces_of(photo(1)), **how)
+    twin = COPIES[way](pair[0][0][1]["control"])
+    changed = [[[text, {**options, "control": twin}] for text, options in side] for side in pair]
+    network = pair[0][0][1]["control"].control_model
+    with Calls(network) as calls:
+        sample(applied(model), *changed, steps=1)
+    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    tokens = adapter.tokens(identity_of(1), negative)
+    assert len(calls.contexts) == 2
+    seen = {context.shape[1]: list(context) for context in calls.contexts}
+    texts = [prompt.positive[0][0][0], prompt.negative[0][0][0]]
+    identities = [tokens.positive[0], tokens.negative[0]]
+    if not torch.equal(seen[77][0], texts[0]):  # which side comes first is the host's affair
+        texts, identities = texts[::-1], identities[::-1]
+    assert all(map(torch.equal, seen[77], texts))
+    assert all(map(torch.equal, seen[16], identities))
+
+
+@pytest.mark.combination(CONVERSIONS, "conversion to another type, with a mask: a warning says so")
+def test_a_conversion_that_loses_the_mask_says_so(
+    netted: Any, faces_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16))
+    ConvertedNet.from_vanilla(pair[0][0][1]["control"])
+    assert "turned IdentityNet into a ConvertedNet, which keeps the identity" in caplog.text
