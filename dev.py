@@ -1,4 +1,4 @@
-"""Everything a developer runs: `python3 dev.py demo|test|bench|serve|models|doctor`.
+"""Everything a developer runs: `python3 dev.py demo|test|evaluate|bench|batch|serve|models|doctor`.
 
 Needs a bare checkout, Python 3.10 or newer and its standard library. What else is needed is built
 once under the user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a
@@ -14,7 +14,13 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
-from harness import checks, commands  # noqa: E402  (found through the line above)
+from harness import (  # noqa: E402  (found through the line above)
+    batch_options,
+    checks,
+    commands,
+    evaluate_options,
+    registry,
+)
 from harness.cache import CacheError  # noqa: E402
 
 
@@ -42,10 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True)
     demo_options(subparsers.add_parser("demo", help="make a picture from a face photo"))
     test_options(subparsers.add_parser("test", help="lint, types, tests; pytest gets the rest"))
+    evaluate_command(subparsers.add_parser("evaluate", help="measure likeness, on one page"))
     bench_options(subparsers.add_parser("bench", help="print the benchmark table"))
+    batch_commands(subparsers.add_parser("batch", help="a file of prompts on several ComfyUI"))
     serve_options(subparsers.add_parser("serve", help="run ComfyUI with the pack until Ctrl-C"))
     models_options(subparsers.add_parser("models", help="list the model files, get missing ones"))
     doctor_options(subparsers.add_parser("doctor", help="look at an installation, repair nothing"))
+    registry_options(subparsers.add_parser("registry", help="build and check the archive"))
     return parser
 
 
@@ -66,18 +75,48 @@ def test_options(parser: argparse.ArgumentParser) -> None:
     """`test`: lint, types, and every test suite."""
     parser.add_argument("--suite", action="append", choices=checks.SUITES, help="only this one")
     parser.add_argument(
-        "--all-hosts", action="store_true", help="the host suite on older ComfyUI releases, too"
+        "--all-hosts",
+        action="store_true",
+        help="older ComfyUI releases for the host suite, a newer front end for the browser's, too",
     )
-    parser.set_defaults(
-        run=lambda options, rest: commands.test(options.suite, options.all_hosts, rest)
+    parser.add_argument(
+        "--front-end",
+        action="append",
+        metavar="VERSION",
+        help="the browser suite on this release of the front end, or on the 'newest'",
     )
+    parser.set_defaults(run=commands.test)
+
+
+def evaluate_command(parser: argparse.ArgumentParser) -> None:
+    """`evaluate`: likeness, text, views and more, on the small world or on your own ComfyUI."""
+    evaluate_options.add_options(parser)
+    parser.add_argument("--comfyui", type=Path, help="your own ComfyUI, with its real models")
+    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
+    parser.set_defaults(run=lambda options, _: commands.evaluate(options))
 
 
 def bench_options(parser: argparse.ArgumentParser) -> None:
     """`bench`: the benchmark table."""
-    parser.add_argument("--full", action="store_true", help="load a 1.7 GB adapter, too")
+    parser.add_argument("--full", action="store_true", help="SDXL's own sizes, on a GPU or a CPU")
+    parser.add_argument(
+        "--dims", choices=("published", "small"), default="published", help="sizes for --full"
+    )
+    parser.add_argument("--steps", action="store_true", help="--full: whole steps on a CPU, too")
+    parser.add_argument(
+        "--batch", action="store_true", help="only the throughput of batch with 1, 2, 3 workers"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
-    parser.set_defaults(run=lambda options, _: commands.bench(options.full, options.json))
+    parser.add_argument("--out", type=Path, help="also write the tables as a Markdown page")
+    parser.set_defaults(run=lambda options, _: commands.bench(options))
+
+
+def batch_commands(parser: argparse.ArgumentParser) -> None:
+    """`batch`: prompts in API format, fanned out to workers."""
+    batch_options.add_options(parser)
+    parser.add_argument("--comfyui", type=Path, help="start the workers from your own ComfyUI")
+    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
+    parser.set_defaults(run=lambda options, _: commands.batch(options))
 
 
 def models_options(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +137,16 @@ def doctor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--hash", action="store_true", help="check the SHA-256 of model files")
     parser.set_defaults(run=lambda options, _: commands.doctor(options))
+
+
+def registry_options(parser: argparse.ArgumentParser) -> None:
+    """`registry`: what the Comfy Registry would get."""
+    parser.add_argument("--publish", action="store_true", help="and publish it")
+    parser.add_argument("--tag", metavar="vX.Y.Z", help="stop unless this is the version")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "output", help="folder")
+    parser.set_defaults(
+        run=lambda options, _: registry.run(options.output, options.publish, options.tag)
+    )
 
 
 def serve_options(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -20,8 +21,9 @@ from .bench_faces import face_tables
 from .bench_group import group_tables
 from .bench_host import build_scene, machine, start_host, use_models
 from .bench_processes import import_table, memory_table
-from .bench_report import Table, as_data, as_text
+from .bench_report import Table, as_data, as_markdown, as_text
 from .bench_steps import held_tables, step_tables, variants
+from .located import register
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,9 +35,12 @@ def main(arguments: Sequence[str]) -> int:
     tables = []
     where = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        for table in measure(Path(folder), options.full, where):
+        tables_of = measure_batch if options.batch else measure_full if options.full else measure
+        for table in tables_of(Path(folder), options, where):
             tables.append(table)
             print(f"\n{as_text(table)}", flush=True)
+    if options.out:
+        options.out.write_text(as_markdown(where, tables), encoding="utf-8")
     if options.json:
         data = json.dumps(as_data(where, tables), indent=2)
         options.json.write_text(data + "\n", encoding="utf-8")
@@ -46,23 +51,59 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--full", action="store_true", help="load an adapter of the published size (1.69 GB)"
+        "--full", action="store_true", help="SDXL's own sizes; on a GPU where there is one"
+    )
+    parser.add_argument(
+        "--dims", choices=("published", "small"), default="published", help="sizes of --full"
+    )
+    parser.add_argument("--steps", action="store_true", help="whole steps of --full on a CPU, too")
+    parser.add_argument("--out", type=Path, help="also write the tables as a Markdown page")
+    parser.add_argument(
+        "--batch", action="store_true", help="throughput of dev.py batch, and nothing else"
     )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    if options.json and not options.json.parent.is_dir():
-        parser.error(f"--json names a file in {options.json.parent}, which is not a folder")
+    for name in ("json", "out"):
+        path = getattr(options, name)
+        if path and not path.parent.is_dir():
+            parser.error(f"--{name} names a file in {path.parent}, which is not a folder")
     return options
 
 
-def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
-    """All tables, one after the other. `where` is filled with what describes the machine."""
+def measure_batch(
+    folder: Path, options: argparse.Namespace, where: dict[str, str]
+) -> Iterator[Table]:
+    """The throughput of several workers, on servers of their own."""
+    register("instantid_core")
+    from .bench_batch import batch_table  # needs the core under its own name
+
+    where.update({"cores": str(os.cpu_count())})
+    yield batch_table(folder)
+
+
+def measure_full(
+    folder: Path, options: argparse.Namespace, where: dict[str, str]
+) -> Iterator[Table]:
+    """The method's own part at SDXL's sizes, against its floor and the usual way."""
+    host_nodes = _ready(where)
+    from .bench_full import full_tables  # needs the host
+
+    yield from full_tables(folder, options, host_nodes)
+
+
+def _ready(where: dict[str, str]) -> ModuleType:
     host_nodes = start_host()
     if not torch.cuda.is_available():
         # Threads that wait for one another magnify every disturbance by other programs.
         torch.set_num_threads(1)
     where.update(machine())
     print("\n".join(f"{name}: {value}" for name, value in where.items()), flush=True)
+    return host_nodes
+
+
+def measure(folder: Path, options: argparse.Namespace, where: dict[str, str]) -> Iterator[Table]:
+    """All tables, one after the other. `where` is filled with what describes the machine."""
+    host_nodes = _ready(where)
     with torch.inference_mode():
         use_models(folder)
         scene = build_scene(host_nodes)
@@ -71,7 +112,7 @@ def measure(folder: Path, full: bool, where: dict[str, str]) -> Iterator[Table]:
         yield from held_tables(compared)
         yield from group_tables(scene)
         yield from face_tables(scene, folder / "insightface")
-    yield memory_table(folder, full)
+    yield memory_table(folder, full=False)
     yield import_table(folder)
 
 

@@ -15,10 +15,11 @@ class Row:
     """One figure."""
 
     label: str
-    value: float
+    value: float | None
+    """None: not measured; `unit` then says why."""
     unit: str
     ratio: float | None = None
-    """To what the table compares with; most often its first row."""
+    """To what the table compares with; most often its first measured row."""
     spread: tuple[float, float] | None = None
     """Smallest and largest measurement behind a median."""
 
@@ -49,6 +50,11 @@ def sizes(counted: Mapping[str, float]) -> tuple[Row, ...]:
     return tuple(Row(label, n / 1e6, "MB", n / first) for label, n in counted.items())
 
 
+def missing(label: str, why: str = "needs a CUDA device") -> Row:
+    """A row for what this machine cannot measure."""
+    return Row(label, None, why)
+
+
 def as_text(table: Table) -> str:
     """The table for a terminal."""
     lines = [table.title, *map(_line, table.rows), *(f"    {note}" for note in table.notes)]
@@ -58,12 +64,32 @@ def as_text(table: Table) -> str:
 def _line(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:7.3f} x"
     spread = "" if row.spread is None else f"  ({' to '.join(map(_number, row.spread))})"
-    value = f"{_number(row.value):>7} {row.unit:<2}"
+    value = f"{_number(row.value):>7} {row.unit:<2}" if row.value is not None else _unknown(row)
     return f"  {row.label:<{LABEL_WIDTH}} {value} {ratio:>9}{spread}".rstrip()
+
+
+def _unknown(row: Row) -> str:
+    return f"not measured: {row.unit}"
 
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def as_markdown(machine: Mapping[str, str], tables: Sequence[Table]) -> str:
+    """The same as a page."""
+    lines = ["# Speed", "", *(f"- {name}: {value}" for name, value in machine.items())]
+    for table in tables:
+        lines += ["", f"## {table.title}", "", "| what | measured | ratio |", "|---|---|---|"]
+        lines += [_cells(row) for row in table.rows]
+        lines += ["", " ".join(table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row) -> str:
+    value = _unknown(row) if row.value is None else f"{_number(row.value)} {row.unit}".strip()
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+    return f"| {row.label} | {value} | {ratio} |"
 
 
 def as_data(machine: dict[str, str], tables: Sequence[Table]) -> dict[str, Any]:

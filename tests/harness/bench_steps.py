@@ -13,7 +13,7 @@ from .bench_host import Scene
 from .bench_report import Row, Table, sizes, timings
 from .bench_usual_way import install_usual_way
 from .scenes import Prompt
-from .snapshots import reachable_tensors
+from .snapshots import bytes_of, reachable_tensors
 
 AMOUNT = 0.8
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
@@ -123,8 +123,8 @@ def measure(compared: dict[str, Variant], effort: Effort) -> dict[str, list[floa
     return seconds
 
 
-def step_seconds(variant: Variant, effort: Effort) -> list[float]:
-    """How long each step took, the host's guider included."""
+def step_seconds(variant: Variant, effort: Effort, **how: Any) -> list[float]:
+    """How long each step took, the host's guider included. how: as for `sample`."""
     from comfy.patcher_extension import WrappersMP
 
     now, seconds = clock_of(variant.model), []
@@ -137,17 +137,27 @@ def step_seconds(variant: Variant, effort: Effort) -> list[float]:
 
     model = variant.model.clone()
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "benchmark", timed)
-    sample(model, variant.prompt, pixels=effort.pixels, steps=effort.steps)
+    sample(model, variant.prompt, **{"pixels": effort.pixels, "steps": effort.steps, **how})
     return seconds
 
 
-def sample(model: Any, prompt: Prompt, *, pixels: int, steps: int) -> torch.Tensor:
-    """The host's sampler on an empty latent, without its progress bar."""
+def sample(
+    model: Any,
+    prompt: Prompt,
+    *,
+    pixels: int | tuple[int, int],
+    steps: int,
+    batch: int = 1,
+    cfg: float = 4.5,
+) -> torch.Tensor:
+    """The host's sampler on an empty latent, without its progress bar. pixels: a square's side, or
+    width and height."""
     import comfy.sample
 
-    latent = torch.zeros(1, 4, pixels // 8, pixels // 8)
+    width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
+    latent = torch.zeros(batch, 4, height // 8, width // 8)
     noise = comfy.sample.prepare_noise(latent, 7)
-    how = (steps, 4.5, "euler", "normal")
+    how = (steps, cfg, "euler", "normal")
     return comfy.sample.sample(model, noise, *how, *prompt, latent, seed=7, disable_pbar=True)
 
 
@@ -156,8 +166,13 @@ def _on_cpu(model: Any) -> bool:
 
 
 def clock_of(model: Any) -> Callable[[], float]:
+    """The clock of the device that a model runs on."""
+    return clock_on(model.load_device)
+
+
+def clock_on(device: torch.device) -> Callable[[], float]:
     """Other programs' turns on the CPU do not count; on a GPU the queue is waited for."""
-    if _on_cpu(model):
+    if device.type == "cpu":
         return time.thread_time
 
     def after_the_queue() -> float:
@@ -182,9 +197,9 @@ def held_tables(compared: dict[str, Variant]) -> list[Table]:
 
 
 def held_by_patches(model: Any) -> int:
-    """Bytes of all tensors that the model's cross-attention patches lead to."""
+    """Bytes of all memory that the model's cross-attention patches lead to."""
     patches = model.model_options["transformer_options"]["patches_replace"]["attn2"]
-    return sum(tensor.nbytes for tensor in reachable_tensors(list(patches.values())))
+    return bytes_of(reachable_tensors(list(patches.values())))
 
 
 def published() -> tuple[Row, ...]:

@@ -1,17 +1,18 @@
 """The baseline: decoupled cross-attention as packs usually do it.
 
 The adapter's projections stay beside the model. At every site and in every step the tokens of both
-sides of the guidance are projected again, repeated and put in order, after a look at sigma. Only
-for the benchmark, and only as much of it as plain CFG needs.
+sides of the guidance are projected again, repeated and put in order, after a look at sigma, and a
+mask is resized. Only for the benchmark, and only as much of it as plain CFG needs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import linear
+from torch.nn.functional import interpolate, linear
 
 from .bench_host import Scene
 
@@ -21,6 +22,14 @@ class Window(NamedTuple):
 
     start: float
     end: float
+
+
+Look = Callable[[torch.Tensor], float]
+
+
+def look(sigmas: torch.Tensor) -> float:
+    """The noise level as a number. On a GPU this waits for everything that was queued before."""
+    return sigmas.cpu()[0].item()
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +43,24 @@ class UsualWayAttention:
     """[1, T, C] each: positive, negative."""
     weight: float
     window: Window
+    mask: torch.Tensor | None = None
+    """[1, H, W]."""
+    look: Look = field(default=look)
 
     def __call__(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: dict[str, Any]
     ) -> torch.Tensor:
         out = _attend(q, k, v, options)
-        # On a GPU this waits for everything that was queued before.
-        sigma = options["sigmas"].cpu()[0].item()
-        if not self.window.start >= sigma >= self.window.end:
+        if not self.window.start >= self.look(options["sigmas"]) >= self.window.end:
             return out
         keys, values = (self._for_rows(w, q, options) for w in (self.to_k, self.to_v))
-        return out + _attend(q, keys, values, options) * self.weight
+        seen = _attend(q, keys, values, options) * self.weight
+        return out + (seen if self.mask is None else seen * self._resized(options))
+
+    def _resized(self, options: dict[str, Any]) -> torch.Tensor:
+        size = tuple(options["activations_shape"][-2:])
+        resized = interpolate(self.mask[None], size=size, mode="nearest")  # pyright: ignore
+        return resized.flatten(2).transpose(1, 2)
 
     def _for_rows(
         self, projection: torch.Tensor, q: torch.Tensor, options: dict[str, Any]
@@ -62,19 +78,34 @@ def install_usual_way(scene: Scene, weight: float) -> Any:
     negative = core("instantid_core.embedding").NegativeIdentity()
     projected = scene.adapter.tokens(scene.identity, negative)
     tokens = projected.positive.to(device, dtype), projected.negative.to(device, dtype)
-    to_sigma = scene.model.get_model_object("model_sampling").percent_to_sigma
     weights = scene.adapter.patcher.model
-    patched = scene.model.clone()
-    unet = patched.get_model_object("diffusion_model")
-    sites = core("instantid_core.sites").cross_attention_sites(unet)
-    for site, to_k, to_v in zip(sites, weights.to_k, weights.to_v, strict=True):
-        patch = UsualWayAttention(
-            to_k.weight.detach().to(device, dtype),
-            to_v.weight.detach().to(device, dtype),
-            tokens,
-            weight,
-            Window(to_sigma(0.0), to_sigma(1.0)),
-        )
+    projections = [
+        tuple(layer.weight.detach().to(device, dtype) for layer in pair)
+        for pair in zip(weights.to_k, weights.to_v, strict=True)
+    ]
+    sites = core("instantid_core.sites").cross_attention_sites(
+        scene.model.get_model_object("diffusion_model")
+    )
+    return with_usual_way(scene.model, sites, projections, tokens, weight)
+
+
+def with_usual_way(
+    model: Any,
+    sites: Sequence[Any],
+    projections: Sequence[tuple[torch.Tensor, ...]],
+    tokens: tuple[torch.Tensor, torch.Tensor],
+    weight: float,
+    **more: Any,
+) -> Any:
+    """A clone of the model with the baseline at every site.
+
+    projections: to_k and to_v per site. tokens: positive, negative. more: `mask`, `look`.
+    """
+    to_sigma = model.get_model_object("model_sampling").percent_to_sigma
+    window = Window(to_sigma(0.0), to_sigma(1.0))
+    patched = model.clone()
+    for site, (to_k, to_v) in zip(sites, projections, strict=True):
+        patch = UsualWayAttention(to_k, to_v, tokens, weight, window, **more)
         patched.set_model_attn2_replace(patch, *site.key)
     return patched
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .environment import REPOSITORY, Environment, child_environ, say
+from .front_ends import VARIABLE as FRONT_END
 
 PYTEST_SUITES = ("unit", "host", "e2e", "browser")
 SUITES = ("lint", "types", *PYTEST_SUITES)
@@ -38,16 +39,22 @@ def run_checks(
     names: Sequence[str],
     pytest_args: Sequence[str],
     older: Mapping[str, Environment],
+    front_ends: Mapping[str, Path] | None = None,
 ) -> int:
     """Runs the named suites in order, prints a summary, returns the exit code.
 
-    older: further ComfyUI releases by version, for the host suite alone.
+    older: further ComfyUI releases by version, for the host suite alone. front_ends: further front
+    ends by version, for the browser suite alone.
     """
     outcomes = [run_suite(environment, name, pytest_args) for name in names]
     for version, other in older.items():
         say(f"\n== host, ComfyUI {version}")
         outcome = run_pytest(other, "host", pytest_args)
         outcomes.append(replace(outcome, note=f"ComfyUI {version} {outcome.note}"))
+    for version, folder in (front_ends or {}).items():
+        say(f"\n== browser, front end {version}")
+        outcome = run_pytest(environment, "browser", pytest_args, {FRONT_END: str(folder)})
+        outcomes.append(replace(outcome, note=f"front end {version} {outcome.note}"))
     say("\n" + summary(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -91,8 +98,16 @@ def pyright_config(environment: Environment) -> dict[str, object]:
     }
 
 
-def run_pytest(environment: Environment, name: str, pytest_args: Sequence[str]) -> Outcome:
-    """One test folder in its own pytest, counted from the report that it writes."""
+def run_pytest(
+    environment: Environment,
+    name: str,
+    pytest_args: Sequence[str],
+    settings: Mapping[str, str] | None = None,
+) -> Outcome:
+    """One test folder in its own pytest, counted from the report that it writes.
+
+    settings: further environment variables.
+    """
     folder = REPOSITORY / "tests" / name
     if not any(folder.glob("**/test_*.py")):
         say(f"skipped: {folder.relative_to(REPOSITORY)} holds no tests yet")
@@ -105,7 +120,7 @@ def run_pytest(environment: Environment, name: str, pytest_args: Sequence[str]) 
         command = [str(environment.script("pytest")), f"--junit-xml={report}", *pytest_args]
         if not names_tests(pytest_args):
             command.append(str(folder))
-        code = call(command, suite_environ(environment, name))
+        code = call(command, {**suite_environ(environment, name), **(settings or {})})
         return pytest_outcome(name, code, time.monotonic() - started, report)
 
 

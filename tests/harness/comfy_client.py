@@ -72,10 +72,15 @@ def ignore(_: Progress) -> None:
 
 
 class ComfyClient:
-    """Talks to the server at `url`, such as `http://127.0.0.1:8188`."""
+    """Talks to the server at `url`, such as `http://127.0.0.1:8188`.
 
-    def __init__(self, url: str) -> None:
+    heartbeat: seconds between questions whether the server is still there while a prompt runs; a
+    machine that is cut off from the network does not say so itself.
+    """
+
+    def __init__(self, url: str, heartbeat: float | None = None) -> None:
         self.url = url.rstrip("/")
+        self.heartbeat = heartbeat
         self.client_id = uuid.uuid4().hex
 
     def object_info(self) -> dict[str, Any]:
@@ -90,9 +95,12 @@ class ComfyClient:
         """The file behind an entry of a node's `images`."""
         return self.get("/view?" + urllib.parse.urlencode(reference))
 
-    def upload(self, name: str, content: bytes) -> str:
-        """Puts an image into the server's input folder; returns the name for LoadImage."""
-        body, content_type = multipart(name, content)
+    def upload(self, name: str, content: bytes, **fields: str) -> str:
+        """Puts an image into the server's input folder; returns the name for LoadImage.
+
+        fields: what else the server's route takes: `type`, `subfolder`, `overwrite`.
+        """
+        body, content_type = multipart(name, content, fields)
         answer = json.loads(self._request("/upload/image", body, content_type))
         folder = answer.get("subfolder")
         return f"{folder}/{answer['name']}" if folder else answer["name"]
@@ -117,7 +125,9 @@ class ComfyClient:
         async with aiohttp.ClientSession() as session:
             try:
                 # The socket opens before the prompt is sent, so that no event is missed.
-                async with session.ws_connect(address, max_msg_size=0) as socket:
+                async with session.ws_connect(
+                    address, max_msg_size=0, heartbeat=self.heartbeat
+                ) as socket:
                     follower = Follower(prompt, self.submit(prompt), listener)
                     return await follower.follow(messages(socket))
             except aiohttp.ClientError as error:
@@ -202,7 +212,9 @@ async def messages(
 def title(prompt: Prompt, node: str) -> str:
     """The title of a node, or its id when the prompt does not have it."""
     known = prompt.get(node)
-    return known["_meta"]["title"] if known else f"node {node}"
+    if not known:
+        return f"node {node}"
+    return known.get("_meta", {}).get("title") or known["class_type"]
 
 
 def explain_refusal(prompt: Prompt, answer: Mapping[str, Any]) -> str:
@@ -240,11 +252,17 @@ def read_json(error: urllib.error.HTTPError) -> Mapping[str, Any]:
         return {"error": {"message": f"HTTP status {error.code}", "details": error.reason}}
 
 
-def multipart(name: str, content: bytes) -> tuple[bytes, str]:
-    """One file as the body of a form, and that body's content type."""
+def multipart(
+    name: str, content: bytes, fields: Mapping[str, str] | None = None
+) -> tuple[bytes, str]:
+    """One file and further fields as the body of a form, and that body's content type."""
     boundary = uuid.uuid4().hex
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    head = (
+    head = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in (fields or {}).items()
+    )
+    head += (
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n'
         f"Content-Type: {kind}\r\n\r\n"

@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from . import checks, environment, installation
+from . import batch_options, checks, environment, evaluate_options, front_ends, installation
+from .cache import cache_root
 from .environment import REPOSITORY, child_environ
 
 TESTS = REPOSITORY / "tests"
@@ -25,11 +26,17 @@ RUN_MODULE = (
 )
 
 
-def test(suites: Sequence[str] | None, all_hosts: bool, pytest_args: Sequence[str]) -> int:
+def test(options: argparse.Namespace, pytest_args: Sequence[str]) -> int:
     """Lint, types and tests."""
     newest = environment.ready()
-    older = environment.older_hosts(newest) if all_hosts else {}
-    return checks.run_checks(newest, suites or checks.SUITES, pytest_args, older)
+    older = environment.older_hosts(newest) if options.all_hosts else {}
+    wanted = [*(options.front_end or ()), *([front_ends.TESTED] if options.all_hosts else ())]
+    others = {
+        version: front_ends.ready_front_end(newest.python, cache_root(), version)
+        for version in wanted
+    }
+    suites = options.suite or ([] if options.front_end else checks.SUITES)
+    return checks.run_checks(newest, suites, pytest_args, older, others)
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -47,17 +54,46 @@ def demo(options: argparse.Namespace) -> int:
     return run_module(environment.ready(), "harness.demo", arguments)
 
 
+def evaluate(options: argparse.Namespace) -> int:
+    """The page of figures, from the small world or from the user's own installation."""
+    arguments = evaluate_options.forwarded(options)
+    if options.comfyui:
+        found = installation.find(options.comfyui, options.python)
+        return run_module(found, "harness.evaluate", [*arguments, "--installed"])
+    return run_module(environment.ready(), "harness.evaluate", arguments)
+
+
 def serve(port: int) -> int:
     """A ComfyUI that stays until Ctrl-C."""
     return run_module(environment.ready(), "harness.serve", ["--port", str(port)])
 
 
-def bench(full: bool, figures: Path | None) -> int:
+def bench(options: argparse.Namespace) -> int:
     """The benchmark table."""
-    arguments = ["--full"] if full else []
-    if figures:
-        arguments += ["--json", str(figures.expanduser().resolve())]
+    arguments = [f"--{name}" for name in ("full", "batch", "steps") if getattr(options, name)]
+    arguments.append(f"--dims={options.dims}")
+    for name in ("json", "out"):
+        path = getattr(options, name)
+        arguments += [f"--{name}", str(path.expanduser().resolve())] if path else []
     return run_module(environment.ready(), "harness.bench", arguments)
+
+
+def batch(options: argparse.Namespace) -> int:
+    """A file of prompts on several ComfyUI, in an environment that has Ray."""
+    arguments = batch_options.forwarded(options)
+    if batch_options.started(options):
+        host = (
+            installation.find(options.comfyui, options.python)
+            if options.comfyui
+            else environment.ready()
+        )
+        own = ["--installed"] if options.comfyui else []
+        arguments = [
+            *(f"--host-python={host.python}", f"--host-comfyui={host.comfyui}", *own),
+            *arguments,
+        ]
+    python = environment.ready_python(batch_options.LOCK, cache_root())
+    return _run(python, "harness.batch", arguments, child_environ())
 
 
 def models(options: argparse.Namespace) -> int:

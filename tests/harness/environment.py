@@ -47,11 +47,6 @@ def ready() -> Environment:
 
     `COMFYUI_PATH` names a source tree that takes the place of the pinned ComfyUI.
     """
-    if sys.version_info < OLDEST_PYTHON:
-        raise CacheError(
-            f"Python 3.10 or newer is needed, and this is {platform.python_version()}. "
-            "Start dev.py with a newer one."
-        )
     python = ready_python(LOCK, cache_root())
     chosen = os.environ.get("COMFYUI_PATH")
     comfyui = own_host(Path(chosen)) if chosen else ready_host(python, cache_root())
@@ -95,6 +90,11 @@ def ready_host(python: Path, root: Path, version: str = hosts.DEFAULT) -> Path:
 
 def ready_python(lock: Path, root: Path) -> Path:
     """The interpreter of a virtual environment that holds exactly what `lock` pins."""
+    if sys.version_info < OLDEST_PYTHON:
+        raise CacheError(
+            f"Python 3.10 or newer is needed, and this is {platform.python_version()}. "
+            "Start dev.py with a newer one."
+        )
     folder = root / f"python-{key_of(FORMAT, lock.read_text(encoding='utf-8'), *_interpreter())}"
     build_once(folder, lambda target: build_python(target, lock))
     return venv_python(folder / "venv")
@@ -121,7 +121,8 @@ def venv_python(folder: Path) -> Path:
 
 def build_python(folder: Path, lock: Path) -> None:
     """Makes a virtual environment in `folder` and installs `lock` into it, hashes checked."""
-    say(f"Building the Python environment in {folder} (once; minutes, and several GB on disk)")
+    effort = "minutes, and several GB on disk" if lock == LOCK else lock.name
+    say(f"Building the Python environment in {folder} (once; {effort})")
     log = folder / "install.log"
     venv = folder / "venv"
     _logged([sys.executable, "-m", "venv", str(venv)], log)

@@ -9,8 +9,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -18,7 +18,7 @@ from typing import IO
 from .environment import child_environ
 
 LOOPBACK = "127.0.0.1"
-START_LIMIT = 300  # seconds; a cold start from a slow disk can take a minute
+START_LIMIT = 900  # seconds; a cold start from a slow disk, or on a busy machine, takes minutes
 STOP_LIMIT = 15
 LOG_TAIL = 25
 LOG_WIDTH = 300
@@ -37,6 +37,8 @@ class Launch:
     arguments: Sequence[str]
     log: Path
     port: int = 0  # 0: a free one
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of its own."""
 
 
 class HostServer:
@@ -82,7 +84,7 @@ class HostServer:
                 *self.launch.arguments,
             ],
             cwd=self.launch.comfyui,
-            env=child_environ(),
+            env=child_environ(**self.launch.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -101,9 +103,18 @@ class HostServer:
                 )
             time.sleep(0.2)
 
+    def wait_again(self) -> None:
+        """Until a server that starts itself anew, as ComfyUI-Manager lets it, answers."""
+        self._wait_until_ready(time.monotonic() + START_LIMIT)
+
     def is_running(self) -> bool:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number; None before it was started."""
+        return self._process.pid if self._process else None
 
     def wait(self) -> None:
         """Blocks until the process ends by itself."""

@@ -95,14 +95,19 @@ def ready(name: str) -> Path:
 def _build(folder: Path, case: Case, name: str) -> None:
     say(f"Building the imperfect environment '{name}' (once)")
     venv = folder / "venv"
-    _run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
+    run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
     python = venv_python(venv)
-    linked = folder / "linked"
-    linked.mkdir()
-    for path in _top_level(case.without):
-        (linked / path.name).symlink_to(path, target_is_directory=path.is_dir())
+    linked = link_packages(folder / "linked", case.without)
     (site_packages(python) / LINKS).write_text(f"{linked}\n", encoding="utf-8")
     case.then(python)
+
+
+def link_packages(folder: Path, without: tuple[str, ...]) -> Path:
+    """Fills a new folder with links to this Python's packages, but for some."""
+    folder.mkdir()
+    for path in _top_level(without):
+        (folder / path.name).symlink_to(path, target_is_directory=path.is_dir())
+    return folder
 
 
 def _top_level(without: tuple[str, ...]) -> list[Path]:
@@ -121,13 +126,13 @@ def _top_level(without: tuple[str, ...]) -> list[Path]:
 def site_packages(python: Path) -> Path:
     """Where packages of a virtual environment are."""
     program = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return Path(_run([str(python), "-c", program]).strip())
+    return Path(run([str(python), "-c", program]).strip())
 
 
 def pip(python: Path, *arguments: str) -> None:
     """This Python's pip, working on the packages of another one."""
     command = [sys.executable, "-m", "pip", "--python", str(python), *arguments]
-    _run([*command, *(("--no-compile", "-q") if arguments[0] == "install" else ())])
+    run([*command, *(("--no-compile", "-q") if arguments[0] == "install" else ())])
 
 
 def _pinned(name: str) -> str:
@@ -135,7 +140,8 @@ def _pinned(name: str) -> str:
     return f"{name}=={metadata.version(RUNTIME)}"
 
 
-def _run(command: list[str]) -> str:
+def run(command: list[str]) -> str:
+    """What a command printed. Raises CacheError with the end of what it complained of."""
     done = subprocess.run(command, env=child_environ(), capture_output=True, text=True, check=False)
     if done.returncode:
         last = re.sub(r"\s+", " ", done.stderr)[-600:]

@@ -3,6 +3,7 @@
 Standard library only, so that any Python that runs ComfyUI can use it.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -88,6 +89,7 @@ def installed_launch(environment: Environment, scratch: Path) -> Launch:
     return Launch(environment.python, environment.comfyui, arguments, scratch / "server.log")
 
 
+@functools.cache
 def processor(python: Path) -> tuple[str, ...]:
     """What ComfyUI must be told to start without an accelerator, which it does not find out."""
     result = subprocess.run(

@@ -32,6 +32,7 @@ HOST_MODULES = (
     "model_routes",
     "models",
     "notices",
+    "older_prompts",
     "paths",
     "progress",
 )
@@ -133,7 +134,7 @@ def stand_ins() -> dict[str, Any]:
     pack = ModuleType("documented_pack")
     pack.__path__ = [str(REPOSITORY)]
     latest = ModuleType("comfy_api.latest")
-    latest.io, latest.ui = FakeIO(), MagicMock()
+    latest.io, latest.ui, latest.ComfyAPI = FakeIO(), MagicMock(), MagicMock()
     latest.ComfyExtension = type("ComfyExtension", (), {})
     host = MagicMock()
     modules = {f"documented_pack.nodes.host.{name}": getattr(host, name) for name in HOST_MODULES}
@@ -169,7 +170,7 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 
 
 def test_the_nodes_were_read() -> None:
-    assert len(NODES) == 22
+    assert len(NODES) == 25
     assert all(item.settings["tooltip"] for node in NODES.values() for item in node.inputs)
 
 

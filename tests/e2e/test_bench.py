@@ -1,0 +1,83 @@
+"""The benchmark of SDXL's sizes runs through with small ones, on the code that a GPU runs too."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.commands import RUN_MODULE, TESTS
+from harness.environment import child_environ
+
+Tables = dict[str, dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench")
+    command = [sys.executable, "-c", RUN_MODULE, str(TESTS), "harness.bench", "--full"]
+    command += ["--dims=small", "--out", str(folder / "page.md"), "--json", str(folder / "data")]
+    environ = child_environ(COMFYUI_PATH=os.environ["COMFYUI_PATH"])
+    subprocess.run(command, cwd=TESTS, env=environ, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(files: Path) -> Tables:
+    """Rows by title and label."""
+    data = json.loads((files / "data").read_text(encoding="utf-8"))
+    return {
+        table["title"]: {row["label"]: row for row in table["rows"]} for table in data["tables"]
+    }
+
+
+def named(tables: Tables, start: str) -> dict[str, dict[str, Any]]:
+    return next(rows for title, rows in tables.items() if title.startswith(start))
+
+
+def test_every_part_has_its_table(tables: Tables) -> None:
+    for start in (
+        "Launches in a step",
+        "Waits, copies and resizing",
+        "Operations in a step",
+        "What the device does",
+        "70 cross-attention sites",
+        "One step",
+        "torch profiler",
+        "Memory on the device",
+        "Face analysis",
+        "From a change to the first step",
+        "Peak memory added by an adapter file",
+        "Bars",
+    ):
+        assert named(tables, start)
+
+
+def test_counts_tell_the_two_ways_apart(tables: Tables) -> None:
+    launches = {label: row["value"] for label, row in named(tables, "Launches").items()}
+    plain = launches["plain"]
+    assert launches["+ adapter"] - plain == 2 * 70
+    assert launches["+ adapter, the usual way"] - plain > 2 * (launches["+ adapter"] - plain)
+    waits = named(tables, "Waits")
+    assert waits["+ adapter, the usual way: waits for the device"]["value"] == 70
+    assert waits["two people with masks: waits for the device"]["value"] == 0
+
+
+def test_bars_that_are_counts_hold(tables: Tables) -> None:
+    bars = {label: row["ratio"] for label, row in named(tables, "Bars").items()}
+    assert bars["adapter's launches / the usual way's (bar: half)"] <= 0.5
+    assert bars["two people / one: UNet's operations (bar: 1.05)"] <= 1.05
+    assert bars["two people / one: IdentityNet's operations (bar: 2)"] <= 2
+
+
+def test_what_needs_a_gpu_says_so(tables: Tables, files: Path) -> None:
+    rows = [row for table in tables.values() for row in table.values()]
+    unknown = [row for row in rows if row["value"] is None]
+    assert all("needs" in row["unit"] for row in unknown)
+    page = (files / "page.md").read_text(encoding="utf-8")
+    assert page.count("not measured: ") == len(unknown)
+    assert "| plain |" in page

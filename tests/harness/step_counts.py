@@ -1,0 +1,184 @@
+"""Counts what a sampling step does: launches, operations, waits for the device, copies to it.
+
+A count is the same on every machine. On torch's `meta` device nothing is computed and nothing can
+be read back: a step that runs there at all waits for nothing. Attention counts as one launch, as
+on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+ROOM = {
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "new_empty",
+    "new_empty_strided",
+    "lift_fresh",
+    "dropout",
+}
+"""Make room for numbers, or nothing at all, without a launch."""
+COPIES = {"copy_", "_to_copy", "to"}
+WAITS = {"_local_scalar_dense", "equal", "is_nonzero", "nonzero", "item"}
+"""Hand a value of the device to Python."""
+
+
+class StepCounts(TorchDispatchMode):
+    """Counts everything that runs inside its `with`."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self.device = device
+        self.by_operation: Counter[str] = Counter()
+        self.operations = 0
+        """Multiplications and additions."""
+        self.waits = 0
+        self.copies = 0
+        """From the CPU to the device or back; plain ones wait as well."""
+        self.resized = 0
+
+    @property
+    def launches(self) -> int:
+        """Kernels, as far as each operation is one."""
+        return self.by_operation.total()
+
+    def attention(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int, *_: Any, **__: Any
+    ) -> torch.Tensor:
+        """Stands in for the host's attention: one launch that makes a tensor like q."""
+        self.by_operation["attention"] += 1
+        self.operations += 4 * q.shape[0] * q.shape[1] * k.shape[1] * q.shape[2]
+        return torch.empty_like(q)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        self.waits += name in WAITS
+        places = {x.device for x in _tensors((args, kwargs, out)) if x.ndim}
+        if len(places) > 1 and self.device in places:
+            self.copies += name in COPIES
+        elif self.device in places and name not in ROOM and not _is_view(func):
+            self.by_operation[name] += 1
+            self.resized += name.startswith("upsample")
+            self.operations += _operations(name, args, out)
+        return out
+
+
+def _operations(name: str, args: tuple[Any, ...], out: Any) -> int:
+    """Multiplications and additions of a matrix product or a convolution."""
+    if name in ("linear", "matmul", "mm", "bmm"):
+        return 2 * out.numel() * args[0].shape[-1]
+    if name == "addmm":
+        return 2 * out.numel() * args[1].shape[-1]
+    if name in ("conv2d", "convolution"):
+        return 2 * out.numel() * args[1][0].numel()
+    return 0
+
+
+def _is_view(func: Any) -> bool:
+    """Whether an operation gives another look at its input."""
+    returns = [result.alias_info for result in func._schema.returns]
+    return bool(returns) and all(alias is not None and not alias.is_write for alias in returns)
+
+
+def _tensors(values: Any) -> Iterator[torch.Tensor]:
+    if isinstance(values, torch.Tensor):
+        yield values
+    elif isinstance(values, dict):
+        yield from _tensors(tuple(values.values()))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _tensors(value)
+
+
+class Steps:
+    """A sampler for the host's guiders: calls the model and steps nowhere."""
+
+    def __init__(self, steps: int, counts: StepCounts) -> None:
+        self.steps = steps
+        self.counts = counts
+
+    def sample(
+        self, model: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Any, *_: Any
+    ) -> torch.Tensor:
+        """Counts the last of the steps: those before it may make what is kept."""
+        for step in range(self.steps):
+            level = sigmas.new_full((noise.shape[0],), 5.0 - step)
+            if step < self.steps - 1:
+                model(noise, level, **extra_args)
+            else:
+                with self.counts, _counted_attention(self.counts):
+                    return model(noise, level, **extra_args)
+        raise ValueError("a run has at least one step")
+
+
+@contextmanager
+def _counted_attention(counts: StepCounts) -> Iterator[None]:
+    from comfy.ldm.modules import attention
+
+    with ExitStack() as stack:
+        for name in ("optimized_attention", "optimized_attention_masked"):
+            stack.enter_context(mock.patch.object(attention, name, counts.attention))
+        yield
+
+
+def count_step(
+    model: Any,
+    prompt: Any,
+    cells: tuple[int, int],
+    batch: int = 1,
+    cfg: float = 4.5,
+    steps: int = 2,
+) -> StepCounts:
+    """Counts of a later step of a run. cells: width and height of the latent."""
+    import comfy.samplers
+
+    device = model.load_device
+    counts = StepCounts(device)
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(*prompt)
+    guider.set_cfg(cfg)
+    latent = torch.zeros(batch, 4, cells[1], cells[0], device=device)
+    sigmas = torch.tensor([5.0, 0.0], device=device)
+    with without_memory(device), _first_attention(device):
+        guider.sample(latent, latent, Steps(steps, counts), sigmas, disable_pbar=True)
+    return counts
+
+
+@contextmanager
+def _first_attention(device: torch.device) -> Iterator[None]:
+    """Attention that runs on the meta device, for the steps that are not counted."""
+    if device.type != "meta":
+        yield
+        return
+    with _counted_attention(StepCounts(device)):
+        yield
+
+
+@contextmanager
+def without_memory(device: torch.device) -> Iterator[None]:
+    """On the meta device there is no memory for the host to manage, and no latent to look into."""
+    if device.type != "meta":
+        yield
+        return
+    import comfy.model_management as management
+
+    with ExitStack() as stack:
+        for name, value in (
+            ("load_models_gpu", lambda *_, **__: None),
+            ("get_free_memory", lambda *_, **__: 1e15),
+            ("get_torch_device", lambda: device),
+        ):
+            stack.enter_context(mock.patch.object(management, name, value))
+        stack.enter_context(mock.patch.object(torch, "count_nonzero", lambda _: 0))
+        yield
