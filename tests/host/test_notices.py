@@ -140,6 +140,7 @@ def test_identity_net_tells_of_that_size_when_it_draws(
         cond_hint_original=hint,
         first_drawing=hint,
     )
+    stand_in._drawn = lambda pose, extent: hint
     for run, side in (("sampling", 1024), ("other", 1016)):
         with CurrentNodeContext(run, "11"):
             net.IdentityNet._picture(stand_in, Extent(side, side))

@@ -106,7 +106,7 @@ def test_several_faces_and_pictures_each_give_a_crop() -> None:
 def test_embeddings_stay_with_their_faces() -> None:
     picture = noise()
     found = faces_at(PLACES[0], of=picture)
-    who = Face(*vars(found.all[0]).values(), np.arange(512, dtype=np.float32))
+    who = Face(**vars(found.all[0]), embedding=np.arange(512, dtype=np.float32))
     known = Faces((replace(found.frames[0], faces=(who,)),), "recogniser")
     cut = crops.cut(picture, known, 256, 1.6)
     assert cut.faces.recogniser == "recogniser"

@@ -137,8 +137,8 @@ def test_a_pose_without_a_person_is_refused() -> None:
 
 def test_unknown_ways_are_refused_with_the_choices() -> None:
     with pytest.raises(SettingError, match="average, normalized_average, sequence") as caught:
-        combine(faces(embeddings(1)), "concat")
-    assert "found 'concat'" in str(caught.value)
+        combine(faces(embeddings(1)), "median")
+    assert "found 'median'" in str(caught.value)
 
 
 # --- the negative identity ------------------------------------------------------------------------

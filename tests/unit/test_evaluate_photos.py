@@ -38,7 +38,8 @@ def test_painted_people_are_held_out_and_cover_the_groups_evenly():
     assert set(numbers) <= set(HELD_OUT[:-POSING])
     cells = Counter(tuple(identity_of(number).groups.values()) for number in numbers)
     assert len(cells) == 3 * 3 * 2
-    assert set(cells.values()) == {2}
+    # 24 people over 18 kinds.
+    assert set(cells.values()) == {1, 2}
 
 
 def test_fewer_people_are_the_first_of_more():
