@@ -37,7 +37,9 @@ class Counterpart:
     def as_replacement(self) -> io.NodeReplace:
         """For ComfyUI's table, by which the editor exchanges nodes in an open workflow."""
         taken: list[Any] = [{"new_id": new, "old_id": old} for new, old in self.inputs.items()]
-        fixed = [{"new_id": new, "set_value": value} for new, value in self.fixed.items()]
+        fixed: list[Any] = [
+            {"new_id": new, "set_value": value} for new, value in self.fixed.items()
+        ]
         return io.NodeReplace(
             new_node_id=self.new,
             old_node_id=self.old,
