@@ -12,6 +12,7 @@ from harness.small_files import SMALL
 from playwright.sync_api import Locator, expect
 
 COMMAND = "InstantIDCompose.GetModels"
+EVENT = "instantid_compose.models"
 MILLISECONDS = LIMIT * 1000
 
 
@@ -215,3 +216,18 @@ def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
         arg=loader,
         timeout=MILLISECONDS,
     )
+
+
+def test_progress_without_the_events(canvas_editor, site):
+    """ComfyUI may lose a page's socket, as when it is reloaded while the server restarts."""
+
+    def deaf(socket):
+        server = socket.connect_to_server()
+        server.on_message(lambda text: None if EVENT in str(text) else socket.send(text))
+
+    canvas_editor.page.route_web_socket("**/ws*", deaf)
+    canvas_editor.reload()
+    dialog = opened(canvas_editor)
+    served(site, ".zip").failures = []
+    dialog.get_by_role("button", name="Download").first.click()
+    expect(dialog).to_contain_text("Everything is there.", timeout=MILLISECONDS)

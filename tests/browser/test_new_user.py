@@ -128,8 +128,11 @@ def install_through_manager(person: Person, machine: Machine) -> None:
     person.click(restart)
     person.click(page.get_by_role("button", name="Confirm"))
     expect(page.get_by_text("Reconnecting").first).to_be_visible(timeout=LONG)
+    # Away first: ComfyUI forgets the new connection when the page's old one, with the same client
+    # id, is closed after it.
+    page.goto("about:blank", timeout=LONG)
     machine.server.wait_again()
-    page.reload(timeout=LONG)
+    page.goto(machine.server.url, timeout=LONG)
     person.editor.wait_until_ready()
     page.locator("#splash-loader").wait_for(state="detached", timeout=LONG)
     person.sees("restarted")

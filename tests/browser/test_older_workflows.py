@@ -35,8 +35,8 @@ def test_old_nodes_become_ours(canvas_editor: Editor, name: str) -> None:
     editor = canvas_editor
     editor.load(older_workflow(name))
     assert set(kinds(editor)) & set(OLDER_NODES)
-    panel = editor.page.get_by_text("Replace", exact=False).first
-    panel.wait_for(timeout=20_000)
+    editor.page.get_by_role("button", name="View details").click(timeout=60_000)
+    editor.page.get_by_text("Replace", exact=False).first.wait_for(timeout=60_000)
     assert editor.page.evaluate(REPLACE)
     assert not set(kinds(editor)) & set(OLDER_NODES)
     if name == "posed":

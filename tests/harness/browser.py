@@ -5,6 +5,7 @@ Playwright drives the Chromium of the machine through a pipe; no browser is down
 
 import json
 import os
+import re
 import shutil
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ QUIET_EDITOR = {
 VIEWPORT = {"width": 1440, "height": 900}
 PICTURES = REPOSITORY / "output" / "browser"
 """Screenshots of the last run, for people to look at; git ignores them."""
+HELP_IN_ENGLISH = re.compile(r"/docs/InstantID\w+/en\.md\)$")
+"""Asked for before the page for every language, `docs/NODE.md`, which is the English one."""
 PACK_WORDS = ("instantid-compose", "instantid_compose", "InstantIDCompose")
 LOADING, RUNNING = 120_000, 180_000  # milliseconds; a busy machine needs them
 TRIES = 5
@@ -278,6 +281,8 @@ class Editor:
 
     def _hear(self, message: ConsoleMessage) -> None:
         told = f"{message.text} ({message.location.get('url', '')})"
+        if HELP_IN_ENGLISH.search(told):
+            return
         if message.type in ("error", "warning") and _is_ours(told):
             self.complaints.append(f"{message.type}: {told}")
 

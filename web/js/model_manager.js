@@ -9,6 +9,7 @@ import { ModelServer } from "./models/server.js";
 import { texts } from "./texts/texts.js";
 
 const COMMAND = "InstantIDCompose.GetModels";
+const REFRESH = "Comfy.RefreshNodeDefinitions";
 const EVENT = "instantid_compose.models";
 const ADAPTER_NODE = "InstantIDLoadAdapter";
 const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
@@ -35,7 +36,10 @@ class ModelManager {
 
   /** New files are offered by the loaders at once; a loader that had none takes the first. */
   async #arrived() {
-    await app.refreshComboInNodes();
+    // Unlike app.refreshComboInNodes, the command also forgets which files were missing.
+    const commands = app.extensionManager?.command;
+    if (commands?.commands?.some?.(({ id }) => id === REFRESH)) await commands.execute(REFRESH);
+    else await app.refreshComboInNodes();
     for (const { node, widget } of adapterWidgets()) {
       const [first] = widget.options?.values ?? [];
       if (!NO_ADAPTER.test(widget.value) || !first) continue;

@@ -2,12 +2,14 @@
 
 import { addStyle, element, link } from "./elements.js";
 
+const ASK_EVERY = 1000; // milliseconds
 const ENDED = ["done", "failed", "cancelled"];
 
 export class ModelDialog {
   #rows = new Map(); // id -> {model, box, state, bar}
   #running = false;
   #asked = false; // a download was asked for, and its end was not seen yet
+  #following = false;
   #at = 0; // time of the newest state: answers and events may overtake each other
 
   /** finished: called when a job that fetched something has ended. */
@@ -36,6 +38,7 @@ export class ModelDialog {
       this.mirror.textContent = mirror ? this.texts.mirror(mirror) : "";
       this.#fill(models);
       this.#show(job);
+      this.#follow();
     } catch (error) {
       this.#say(error.message, true);
     }
@@ -169,10 +172,26 @@ export class ModelDialog {
     row.detail.textContent = task.error;
   }
 
-  #start() {
+  async #start() {
     const ids = this.#chosen().map((model) => model.id);
     this.#asked = true;
-    return this.#try(() => this.server.download(ids));
+    await this.#try(() => this.server.download(ids));
+    this.#follow();
+  }
+
+  /** Asks until the job has ended: events do not come while the editor's socket is broken. */
+  async #follow() {
+    if (this.#following) return;
+    this.#following = true;
+    while (this.#asked || this.#running) {
+      await new Promise((done) => setTimeout(done, ASK_EVERY));
+      try {
+        await this.update(await this.server.progress());
+      } catch (error) {
+        if (this.isOpen) this.#say(error.message, true);
+      }
+    }
+    this.#following = false;
   }
 
   async #try(action) {

@@ -20,6 +20,11 @@ export class ModelServer {
     return this.#ask("/download", { method: "POST", body: JSON.stringify({ ids }) });
   }
 
+  /** The state of the job, or of the last one. */
+  progress() {
+    return this.#ask("/progress", { method: "GET" });
+  }
+
   cancel() {
     return this.#ask("/cancel", { method: "POST" });
   }
