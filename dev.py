@@ -80,6 +80,12 @@ def test_options(parser: argparse.ArgumentParser) -> None:
         help="older ComfyUI releases for the host suite, a newer front end for the browser's, too",
     )
     parser.add_argument(
+        "--oldest-host", action="store_true", help="the oldest ComfyUI for the host suite, too"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="run N suites at a time (default: 1)"
+    )
+    parser.add_argument(
         "--front-end",
         action="append",
         metavar="VERSION",

@@ -5,13 +5,17 @@ tests must not see two of it.
 """
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from .environment import REPOSITORY, Environment, child_environ, say
 from .front_ends import VARIABLE as FRONT_END
@@ -19,6 +23,19 @@ from .front_ends import VARIABLE as FRONT_END
 PYTEST_SUITES = ("unit", "host", "e2e", "browser")
 SUITES = ("lint", "types", *PYTEST_SUITES)
 NO_TESTS_COLLECTED = 5
+
+
+@dataclass(frozen=True)
+class Console:
+    """Where a suite's own output goes, and with how many threads it may compute."""
+
+    output: IO[bytes] | None = None
+    """None for straight to the user."""
+    threads: int | None = None
+    """None for as many as it likes."""
+
+
+OPEN = Console()
 
 
 @dataclass(frozen=True)
@@ -34,51 +51,116 @@ class Outcome:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Part:
+    """One suite on one host, with one front end."""
+
+    title: str
+    run: Callable[[Console], Outcome]
+
+
 def run_checks(
     environment: Environment,
     names: Sequence[str],
     pytest_args: Sequence[str],
     older: Mapping[str, Environment],
     front_ends: Mapping[str, Path] | None = None,
+    jobs: int = 1,
 ) -> int:
-    """Runs the named suites in order, prints a summary, returns the exit code.
+    """Runs the named suites, prints a summary, returns the exit code.
 
     older: further ComfyUI releases by version, for the host suite alone. front_ends: further front
-    ends by version, for the browser suite alone.
+    ends by version, for the browser suite alone. jobs: how many suites run at a time; what they
+    print comes when they have ended, if there are several.
     """
-    outcomes = [run_suite(environment, name, pytest_args) for name in names]
-    for version, other in older.items():
-        say(f"\n== host, ComfyUI {version}")
-        outcome = run_pytest(other, "host", pytest_args)
-        outcomes.append(replace(outcome, note=f"ComfyUI {version} {outcome.note}"))
+    parts = [_suite(environment, name, pytest_args) for name in names]
+    parts += [_on_older(version, host, pytest_args) for version, host in older.items()]
     for version, folder in (front_ends or {}).items():
-        say(f"\n== browser, front end {version}")
-        outcome = run_pytest(environment, "browser", pytest_args, {FRONT_END: str(folder)})
-        outcomes.append(replace(outcome, note=f"front end {version} {outcome.note}"))
+        parts.append(_with_front_end(environment, version, folder, pytest_args))
+    outcomes = one_by_one(parts) if jobs == 1 else at_a_time(parts, jobs)
     say("\n" + summary(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
-def run_suite(environment: Environment, name: str, pytest_args: Sequence[str]) -> Outcome:
-    """Runs one suite; its own output goes straight to the console."""
-    say(f"\n== {name}")
+def _suite(environment: Environment, name: str, pytest_args: Sequence[str]) -> Part:
+    return Part(name, lambda console: run_suite(environment, name, pytest_args, console))
+
+
+def _on_older(version: str, host: Environment, pytest_args: Sequence[str]) -> Part:
+    def run(console: Console) -> Outcome:
+        outcome = run_pytest(host, "host", pytest_args, console=console)
+        return replace(outcome, note=f"ComfyUI {version} {outcome.note}")
+
+    return Part(f"host, ComfyUI {version}", run)
+
+
+def _with_front_end(
+    environment: Environment, version: str, folder: Path, pytest_args: Sequence[str]
+) -> Part:
+    def run(console: Console) -> Outcome:
+        settings = {FRONT_END: str(folder)}
+        outcome = run_pytest(environment, "browser", pytest_args, settings, console)
+        return replace(outcome, note=f"front end {version} {outcome.note}")
+
+    return Part(f"browser, front end {version}", run)
+
+
+def one_by_one(parts: Sequence[Part]) -> list[Outcome]:
+    """Runs them in order, in front of the user."""
+    outcomes = []
+    for part in parts:
+        say(f"\n== {part.title}")
+        outcomes.append(part.run(OPEN))
+    return outcomes
+
+
+def at_a_time(parts: Sequence[Part], jobs: int) -> list[Outcome]:
+    """Runs `jobs` of them at a time; outcomes come in the order of the parts.
+
+    The last ones start first: suites are ordered from short to long, and a long one that starts
+    late would run alone at the end.
+    """
+    with ThreadPoolExecutor(jobs) as pool:
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        running = [pool.submit(_told_at_the_end, part, threads) for part in reversed(parts)]
+        return [one.result() for one in reversed(running)]
+
+
+def _told_at_the_end(part: Part, threads: int) -> Outcome:
+    with tempfile.TemporaryFile() as output:
+        say(f"== {part.title} has started")
+        outcome = part.run(Console(output, threads))
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+        encoding = sys.stdout.encoding or "utf-8"
+        shown = text.encode(encoding, "replace").decode(encoding)
+        say(f"\n== {part.title}\n{shown}")
+        return outcome
+
+
+def run_suite(
+    environment: Environment, name: str, pytest_args: Sequence[str], console: Console = OPEN
+) -> Outcome:
+    """Runs one suite."""
     started = time.monotonic()
     if name == "lint":
-        ok = run_lint(environment)
+        ok = run_lint(environment, console)
     elif name == "types":
-        ok = run_types(environment)
+        ok = run_types(environment, console)
     else:
-        return run_pytest(environment, name, pytest_args)
+        return run_pytest(environment, name, pytest_args, console=console)
     return Outcome(name, ok, time.monotonic() - started)
 
 
-def run_lint(environment: Environment) -> bool:
+def run_lint(environment: Environment, console: Console = OPEN) -> bool:
     """Both passes of ruff, the second one even if the first complains."""
     ruff = [str(environment.python), "-m", "ruff"]
-    return all([succeeds([*ruff, "check", "."]), succeeds([*ruff, "format", "--check", "."])])
+    commands = [[*ruff, "check", "."], [*ruff, "format", "--check", "."]]
+    codes = [call(command, console=console) for command in commands]
+    return not any(codes)
 
 
-def run_types(environment: Environment) -> bool:
+def run_types(environment: Environment, console: Console = OPEN) -> bool:
     """Pyright with the host's source tree in view, which pyproject.toml cannot name."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "pyrightconfig.json"
@@ -86,7 +168,8 @@ def run_types(environment: Environment) -> bool:
         command = [str(environment.python), "-m", "pyright", "--project", str(config)]
         # The wrapper would look for another Node.js, and for a newer release of itself.
         settings = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-        return succeeds([*command, "--pythonpath", str(environment.python)], settings)
+        command += ["--pythonpath", str(environment.python)]
+        return call(command, settings, console) == 0
 
 
 def pyright_config(environment: Environment) -> dict[str, object]:
@@ -103,6 +186,7 @@ def run_pytest(
     name: str,
     pytest_args: Sequence[str],
     settings: Mapping[str, str] | None = None,
+    console: Console = OPEN,
 ) -> Outcome:
     """One test folder in its own pytest, counted from the report that it writes.
 
@@ -120,7 +204,8 @@ def run_pytest(
         command = [str(environment.script("pytest")), f"--junit-xml={report}", *pytest_args]
         if not names_tests(pytest_args):
             command.append(str(folder))
-        code = call(command, {**suite_environ(environment, name), **(settings or {})})
+        environ = {**suite_environ(environment, name), **(settings or {})}
+        code = call(command, environ, console)
         return pytest_outcome(name, code, time.monotonic() - started, report)
 
 
@@ -172,14 +257,16 @@ def _row(outcome: Outcome) -> str:
     return f"{outcome.name:7} {mark:7} {outcome.seconds:6.1f} s {counts} {outcome.note}".rstrip()
 
 
-def succeeds(command: Sequence[str], settings: Mapping[str, str] | None = None) -> bool:
-    """Whether `command` ends with exit code 0, started in the repository root."""
-    return call(command, settings) == 0
-
-
-def call(command: Sequence[str], settings: Mapping[str, str] | None = None) -> int:
+def call(
+    command: Sequence[str], settings: Mapping[str, str] | None = None, console: Console = OPEN
+) -> int:
     """Runs `command` in the repository root and returns its exit code."""
     environ = child_environ(**(settings or {}))
     if not (settings and "COMFYUI_PATH" in settings):
         environ.pop("COMFYUI_PATH", None)
-    return subprocess.run(command, cwd=REPOSITORY, env=environ, check=False).returncode
+    if console.threads:
+        environ.setdefault("OMP_NUM_THREADS", str(console.threads))
+    out = console.output
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environ, check=False, stdout=out, stderr=out
+    ).returncode

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from . import batch_options, checks, environment, evaluate_options, front_ends, installation
+from . import batch_options, checks, environment, evaluate_options, front_ends, hosts, installation
 from .cache import cache_root
 from .environment import REPOSITORY, child_environ
 
@@ -29,14 +29,15 @@ RUN_MODULE = (
 def test(options: argparse.Namespace, pytest_args: Sequence[str]) -> int:
     """Lint, types and tests."""
     newest = environment.ready()
-    older = environment.older_hosts(newest) if options.all_hosts else {}
+    others = hosts.OLDER if options.all_hosts else hosts.OLDER[:1] if options.oldest_host else ()
+    older = environment.older_hosts(newest, others)
     wanted = [*(options.front_end or ()), *([front_ends.TESTED] if options.all_hosts else ())]
-    others = {
+    front = {
         version: front_ends.ready_front_end(newest.python, cache_root(), version)
         for version in wanted
     }
     suites = options.suite or ([] if options.front_end else checks.SUITES)
-    return checks.run_checks(newest, suites, pytest_args, older, others)
+    return checks.run_checks(newest, suites, pytest_args, older, front, options.jobs)
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +53,13 @@ def ready() -> Environment:
     return Environment(python, comfyui)
 
 
-def older_hosts(environment: Environment) -> dict[str, Environment]:
-    """The other ComfyUI releases that the pack supports, by version, with the same Python."""
+def older_hosts(environment: Environment, versions: Sequence[str]) -> dict[str, Environment]:
+    """Other ComfyUI releases that the pack supports, by version, with the same Python."""
     return {
         version: Environment(
             environment.python, ready_host(environment.python, cache_root(), version)
         )
-        for version in hosts.RELEASES
-        if version != hosts.DEFAULT
+        for version in versions
     }
 
 

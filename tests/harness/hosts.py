@@ -47,6 +47,8 @@ RELEASES = {
         ),
     )
 }
+OLDER = tuple(version for version in RELEASES if version != DEFAULT)
+"""From the oldest on."""
 
 
 def fetch_host(release: HostRelease, python: Path, folder: Path) -> None:

@@ -1,7 +1,20 @@
 """The test command counts what ran and says so in its last line."""
 
+import sys
+import threading
+
 import pytest
-from harness.checks import Outcome, names_tests, pytest_outcome, summary
+from harness.checks import (
+    OPEN,
+    Console,
+    Outcome,
+    Part,
+    at_a_time,
+    call,
+    names_tests,
+    pytest_outcome,
+    summary,
+)
 
 
 def test_the_last_line_is_the_total():
@@ -44,3 +57,32 @@ def test_nothing_selected_is_no_failure(tmp_path):
 )
 def test_named_files_take_the_place_of_the_whole_suite(arguments, picked):
     assert names_tests(arguments) is picked
+
+
+def test_parts_at_a_time_overlap_and_keep_their_order(capsys):
+    """Each waits for the other: one after the other they would never end."""
+    meeting = threading.Barrier(2, timeout=60)
+
+    def part(name: str) -> Part:
+        def run(console: Console) -> Outcome:
+            meeting.wait()
+            assert console.output is not None
+            console.output.write(f"words of {name}".encode())
+            return Outcome(name, True, 0.0)
+
+        return Part(name, run)
+
+    outcomes = at_a_time([part("short"), part("long")], 2)
+    assert [outcome.name for outcome in outcomes] == ["short", "long"]
+    told = capsys.readouterr().out
+    for name in ("short", "long"):
+        assert f"== {name} has started" in told
+        assert f"\n== {name}\nwords of {name}\n" in told
+
+
+def test_a_part_computes_with_its_share_of_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    script = "import os, sys; sys.exit(int(os.environ.get('OMP_NUM_THREADS', '99')))"
+    command = [sys.executable, "-c", script]
+    assert call(command, console=Console(threads=3)) == 3
+    assert call(command, console=OPEN) == 99
