@@ -1,7 +1,8 @@
 """Write a run's models as the files that the pack and the host load.
 
 `python -m training.export --run RUN --out DIR`, with ComfyUI's source on the import path, gives
-`small_world.safetensors`, `ip-adapter.bin` and `identity_net.safetensors`, in fp16.
+`small_world.safetensors`, `ip-adapter.bin`, `identity_net.safetensors` and
+`surroundings_control_lora.safetensors`, in fp16.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from .base_training import BaseModel, load_base
 from .instantid_training import load_instantid
 from .networks.autoencoder import Autoencoder
 from .networks.denoiser import DenoiserConfig
+from .surroundings_training import load_surroundings_weights
 
 Tensors = dict[str, torch.Tensor]
 BASE_FILE = "small_world.safetensors"
 ADAPTER_FILE = "ip-adapter.bin"
 IDENTITY_NET_FILE = "identity_net.safetensors"
+SURROUNDINGS_FILE = "surroundings_control_lora.safetensors"
 FORMAT = "instantid-small-world-1"
 
 
@@ -130,6 +133,17 @@ def export_instantid(model: InstantID, out: Path, dtype: torch.dtype = torch.flo
     save_file(cast(weights, dtype), out / IDENTITY_NET_FILE)
 
 
+def surroundings_weights(net: Tensors) -> Tensors:
+    """A Control-LoRA without low-rank parts: what the host does not take from the base model."""
+    return to_ldm(net, controlnet_names(net)) | {"lora_controlnet": torch.zeros(1)}
+
+
+def export_surroundings(run: Path, out: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write the ControlNet that follows the colours behind people."""
+    weights = surroundings_weights(load_surroundings_weights(run))
+    save_file(cast(weights, dtype), out / SURROUNDINGS_FILE)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -143,6 +157,7 @@ def main() -> None:
     export_base(arguments.run, arguments.out, dtype)
     if not arguments.base_only:
         export_instantid(load_instantid(arguments.run), arguments.out, dtype)
+        export_surroundings(arguments.run, arguments.out, dtype)
     for path in sorted(arguments.out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 

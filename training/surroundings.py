@@ -1,27 +1,38 @@
-"""Outlines of what stands around people, as a hint for another ControlNet."""
+"""The colours of what stands around people, as a hint for another ControlNet."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-CLEAR = 200.0
-"""A slope of brightness, in levels per Sobel step, that counts as a full line."""
-MARGIN = 0.5
-"""How far beyond a face nothing is drawn, in widths and heights of its box: hair is there."""
+from .networks.autoencoder import FACTOR
+
+UNKNOWN = 0.5
+"""What the hint shows where it says nothing: mid grey."""
+MARGIN = 0.1
+"""How far beyond a face nothing is told, in widths and heights of its box. Wider, and a portrait
+has no place left to tell of."""
 
 
-def outlines(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """A picture [H, W, 3] uint8 RGB and its faces' boxes [P, 4] -> lines [H, W] in 0..1."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    slope = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
-    return np.where(around(boxes, *grey.shape), (slope / CLEAR).clip(0, 1), 0).astype(np.float32)
+def colours(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """A picture [H, W, 3] uint8 RGB and its faces' boxes [P, 4] -> mean colours, one for each place
+    of a latent, drawn at the picture's size: [H, W, 3] float32 in 0..1, grey around faces."""
+    height, width = image.shape[:2]
+    places = cells(image)
+    places[~cells_around(boxes, height, width)] = UNKNOWN
+    return places.repeat(FACTOR, axis=0).repeat(FACTOR, axis=1)
 
 
-def around(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Where no face is, [H, W] bool. boxes: [P, 4] pixels."""
-    y, x = np.mgrid[:height, :width]
-    free = np.ones((height, width), bool)
+def cells(image: np.ndarray) -> np.ndarray:
+    """Mean colours of a picture [H, W, 3] uint8 at the places of a latent: [h, w, 3] in 0..1."""
+    size = (image.shape[1] // FACTOR, image.shape[0] // FACTOR)
+    return cv2.resize(image.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
+
+
+def cells_around(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The places of a latent that no face is near, [h, w] bool. boxes: [P, 4] pixels."""
+    y, x = FACTOR * (np.mgrid[: height // FACTOR, : width // FACTOR] + 0.5)
+    free = np.ones(x.shape, bool)
     for x0, y0, x1, y1 in boxes:
         wide, high = MARGIN * (x1 - x0), MARGIN * (y1 - y0)
         inside = (x >= x0 - wide) & (x <= x1 + wide) & (y >= y0 - high) & (y <= y1 + high)
@@ -29,9 +40,9 @@ def around(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return free
 
 
-def agreement(found: np.ndarray, wanted: np.ndarray, boxes: np.ndarray) -> float:
-    """Pearson's correlation of lines [H, W] around faces; 0 where either has none."""
-    free = around(boxes, *wanted.shape)
-    a, b = found[free], wanted[free]
-    spread = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean() / spread) if spread else 0.0
+def deviation(found: np.ndarray, wanted: np.ndarray, boxes: np.ndarray) -> float:
+    """How far apart the colours of two pictures [H, W, 3] uint8 are around faces, in levels of
+    0..255: the root mean square over places and channels. NaN where faces leave no place."""
+    free = cells_around(boxes, *wanted.shape[:2])
+    apart = (cells(found) - cells(wanted))[free]
+    return float(255 * np.sqrt(np.square(apart).mean())) if free.any() else float("nan")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import evaluate_experiments, evaluate_people, small_world
+from harness import evaluate_control, evaluate_experiments, evaluate_people, small_world
 from harness.comfy_client import ComfyClient
 from harness.evaluate_data import Estimate, Section
 from harness.evaluate_grounds import world_ground
@@ -133,3 +133,13 @@ def test_nobody_is_left_behind(measured):
     likeness = [row["with InstantID"] for row in rows.values()]
     # Old people are painted least well: 0.27 where adults have 0.51.
     assert min(likeness) > 0.1
+
+
+def test_another_control_net_is_followed_beside_identity(measured):
+    section = measured(evaluate_control.other_net)
+    alone, beside = (list(values_of(section).values())[n : n + 2] for n in (0, 2))
+    for without, with_net in (alone, beside):
+        assert with_net["colours apart"] < 0.75 * without["colours apart"]
+    (kept,) = section.bars
+    assert kept.found.value > 0.7
+    assert beside[1]["likeness"] > 0.7 * beside[0]["likeness"] > 0.2

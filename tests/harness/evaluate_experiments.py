@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from . import evaluate_metrics as metrics
 from . import evaluate_people as people_experiments
+from .evaluate_control import other_net
 from .evaluate_data import (
     Bar,
     Chart,
@@ -270,5 +271,6 @@ RUNS: dict[str, Callable[[Lab], Section]] = {
     "group": people_experiments.together,
     "references": people_experiments.references,
     "groups": groups,
+    "control": other_net,
 }
 """What each of `evaluate_options.EXPERIMENTS` runs. Pictures that several need are painted once."""

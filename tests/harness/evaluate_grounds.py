@@ -43,11 +43,6 @@ PUBLISHED_NOTE = (
     "one that InstantID was trained with, which flatters InstantID here: read them as the right "
     "order of magnitude."
 )
-NO_OTHER_NET = (
-    "Left out: whether another ControlNet is followed beside IdentityNet. Nothing here measures "
-    "depth or pose. That other nets see exactly the text they would see alone is held by "
-    "tests/host/test_identity_net.py and tests/host/test_parity.py."
-)
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def world_ground(plan: Plan, changes: Changes) -> Ground:
         painted_people(plan.people, plan.references),
         PaintedPoses(setup),
         StyleJudge(files.STYLE_CLASSIFIER, STYLES, BACKGROUNDS),
-        (WORLD_NOTE, NO_OTHER_NET),
+        (WORLD_NOTE,),
     )
 
 
@@ -142,5 +137,5 @@ def own_ground(options: argparse.Namespace, plan: Plan, changes: Changes) -> Gro
         people_in(options.photos, plan.references)[: plan.people],
         ModelFacePoses(setup),
         ClipJudge(options.clip) if options.clip else NoJudge(),
-        (PUBLISHED_NOTE, NO_OTHER_NET),
+        (PUBLISHED_NOTE,),
     )

@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "group",
     "references",
     "groups",
+    "control",
 )
 """In the order of the page."""
 OUTPUT = REPOSITORY / "output" / "evaluation"

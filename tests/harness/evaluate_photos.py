@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Subject:
     groups: Mapping[str, str]
     examples: tuple[np.ndarray, ...] = ()
     """Pictures as a perfect generator would make them, one in each style; none of real people."""
+    elsewhere: Callable[[str, str], Any] | None = None
+    """Paints the first reference again in a style and before a background; None of real people."""
 
     @property
     def is_unseen(self) -> bool:
@@ -71,9 +74,10 @@ def _painted(number: int, references: int) -> Subject:
         paint(_photo_scene(number, shot, style)).image
         for shot, style in zip(later, STYLES, strict=True)
     ]
-    groups = identity_of(number).groups
+    groups, elsewhere = identity_of(number).groups, partial(_elsewhere, number)
     seen, unseen = photos[:references], photos[references:]
-    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, tuple(examples))
+    examples = tuple(examples)
+    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, examples, elsewhere)
 
 
 def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:
@@ -84,6 +88,12 @@ def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:
     person = scene.people[0]
     turned = Pose(*(TURNED_BY * angle for angle in vars(person.pose).values()))
     return replace(scene, people=(replace(person, pose=turned),), style=style)
+
+
+def _elsewhere(number: int, style: str, background: str) -> Any:
+    from training.world import paint
+
+    return paint(replace(_photo_scene(number, 0, style), background=background, seed=number))
 
 
 def drawn_people(count: int) -> list[Subject]:

@@ -37,6 +37,8 @@ class Job:
     """Of IdentityNet; at 0 its node is left out."""
     pose: str = ""
     """Keypoints of IdentityNet, as the Pose node's JSON."""
+    surroundings: str = ""
+    """A picture in the server's input folder for the other ControlNet."""
 
     @property
     def has_identity(self) -> bool:
@@ -54,6 +56,8 @@ def prompt_of(job: Job, setup: Setup) -> Prompt:
             "negative", "CLIPTextEncode", {"text": setup.negative_text, "clip": clip}
         ),
     }
+    if job.surroundings:
+        given = _with_other_net(graph, job, setup, given)
     if job.has_identity:
         given = _with_identity(graph, job, setup, given)
     width, height = job.size
@@ -109,6 +113,24 @@ def _with_identity(
         both = [graph.add("posed", "InstantIDApplyIdentityNet", inputs, slot=n) for n in (0, 1)]
         given = {**given, "positive": both[0], "negative": both[1]}
     return given
+
+
+def _with_other_net(
+    graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]
+) -> dict[str, Link]:
+    inputs = {
+        "positive": given["positive"],
+        "negative": given["negative"],
+        "control_net": graph.add(
+            "other_net", "ControlNetLoader", {"control_net_name": setup.other_net}
+        ),
+        "image": graph.add("surroundings", "LoadImage", {"image": job.surroundings}),
+        "strength": 1.0,
+        "start_percent": 0.0,
+        "end_percent": 1.0,
+    }
+    both = [graph.add("surrounded", "ControlNetApplyAdvanced", inputs, slot=n) for n in (0, 1)]
+    return {**given, "positive": both[0], "negative": both[1]}
 
 
 def _identity_net(graph: _Graph, setup: Setup) -> Link:

@@ -66,6 +66,8 @@ class Setup:
     weight: float = 0.8
     strength: float = 0.8
     model_pack: str = "antelopev2"
+    other_net: str = ""
+    """Another ControlNet, for the colours behind people; empty where there is none."""
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -165,6 +167,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
         cfg=1.5,
         weight=1.2,
         strength=1.2,
+        other_net=files.SURROUNDINGS_NET,
     )
 
 

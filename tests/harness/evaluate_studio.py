@@ -138,10 +138,10 @@ class Studio:
         if not seen.count or not targets.count:
             return None
         padded = on_one_size(subject.references)
-        names = [self._upload(photo, f"{number}_{n}") for n, photo in enumerate(padded)]
+        names = [self.upload(photo, f"{number}_{n}") for n, photo in enumerate(padded)]
         first = names[0]
         if padded[0].shape != subject.references[0].shape:
-            first = self._upload(subject.references[0], f"{number}_alone")
+            first = self.upload(subject.references[0], f"{number}_alone")
         return Person(
             number,
             subject,
@@ -152,7 +152,8 @@ class Studio:
             combine(targets, "sequence"),
         )
 
-    def _upload(self, photo: np.ndarray, name: str) -> str:
+    def upload(self, photo: np.ndarray, name: str) -> str:
+        """A picture [H, W, 3] uint8 RGB in the server's input folder; returns its name there."""
         buffer = io.BytesIO()
         Image.fromarray(photo).save(buffer, format="PNG")
         return self.client.upload(f"person_{name}.png", buffer.getvalue())

@@ -18,12 +18,14 @@ NETWORKS = REPOSITORY / "training" / "networks"
 BASE_MODEL = "small_world.safetensors"
 ADAPTER = "small_world.bin"
 IDENTITY_NET = "small_world.safetensors"
+SURROUNDINGS_NET = "small_world_surroundings.safetensors"
 STYLE_CLASSIFIER = FILES / "style.onnx"
 CHECKPOINT_NODE = "SmallWorldCheckpoint"
 PLACES = {
     "small_world.safetensors": f"checkpoints/{BASE_MODEL}",
     "ip-adapter.bin": f"instantid/{ADAPTER}",
     "identity_net.safetensors": f"controlnet/{IDENTITY_NET}",
+    "surroundings_control_lora.safetensors": f"controlnet/{SURROUNDINGS_NET}",
     "scrfd_10g_bnkps.onnx": "insightface/models/antelopev2/scrfd_10g_bnkps.onnx",
     "glintr100.onnx": "insightface/models/antelopev2/glintr100.onnx",
 }
