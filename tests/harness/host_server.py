@@ -133,6 +133,12 @@ class HostServer:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """Ends the process as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def log_tail(self, lines: int = LOG_TAIL) -> str:
         """The last lines that the server wrote."""
         text = self.launch.log.read_text(encoding="utf-8", errors="replace")

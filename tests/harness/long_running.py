@@ -1,0 +1,67 @@
+"""What servers that run for long are asked in tests: one graph, other photos, seeds and weights."""
+
+from __future__ import annotations
+
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+from . import workspace
+from .comfy_client import ComfyClient, Progress, RunFailedError
+from .host_server import Launch
+from .prompts import Prompt
+
+
+def launch(base: Path, *arguments: str) -> Launch:
+    """A server on the small models in `base`, started with further arguments."""
+    usual = workspace.small_launch(workspace.current(), base)
+    return replace(usual, arguments=[*usual.arguments, *arguments])
+
+
+def turned(prompt: Prompt, number: int, photo: str | None = None) -> Prompt:
+    """The same graph at work on something else: another seed and weight, or another photo, too."""
+    changed = {node: {**entry, "inputs": dict(entry["inputs"])} for node, entry in prompt.items()}
+    for entry in changed.values():
+        given = entry["inputs"]
+        if "seed" in given:
+            given["seed"] = number
+        if "weight" in given:
+            given["weight"] = 0.5 + 0.05 * (number % 10)
+        if photo and entry["class_type"] == "LoadImage":
+            given["image"] = photo
+    return changed
+
+
+def interrupted_at(client: ComfyClient, prompt: Prompt, node: str) -> str:
+    """Runs a prompt and stops it once a node has begun; returns how the run ended."""
+
+    def stop(progress: Progress) -> None:
+        if progress.node == node and not progress.value:
+            interrupt(client)
+
+    try:
+        client.run(prompt, stop)
+    except RunFailedError as error:
+        return str(error)
+    return "done"
+
+
+def interrupt(client: ComfyClient) -> None:
+    """What the editor's Cancel does."""
+    request = urllib.request.Request(f"{client.url}/interrupt", data=b"{}", method="POST")
+    request.add_header("Content-Type", "application/json")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(request, timeout=60).close()
+
+
+def resident(pid: int) -> float:
+    """Memory of a process that lies in RAM, in MB; Linux only."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def files_in(base: Path) -> set[str]:
+    """Everything that a server has written for its user."""
+    folders = (base / "input", base / "output")
+    return {path.name for folder in folders for path in folder.rglob("*") if path.is_file()}
