@@ -14,6 +14,7 @@ from ...instantid_core.attention import SiteIdentity
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.schedule import Latent, SamplingRows
 from ...instantid_core.sites import AttentionSite
+from .compiled import leave_uncompiled
 from .row_tags import (
     LEVELS,
     PLACE,
@@ -162,6 +163,7 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     Also leaves what the calls of this run remember together: percent_to_sigma and noise levels.
     """
     guider = executor.class_obj
+    leave_uncompiled(guider.model_options)
     latent = Latent(noise.shape[0], noise.shape[-2], noise.shape[-1])
     # The guider's options are its own copy for this run; on a GPU every look-up would wait for it.
     to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
