@@ -27,6 +27,8 @@ QUIET_EDITOR = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Graph.CanvasInfo": False,
     "Comfy.Minimap.Visible": False,
+    # The server remembers that a test before has opened it; it covers half of a zoomed window.
+    "Comfy.RightSidePanel.IsOpen": False,
     "Comfy.Workflow.ShowMissingModelsWarning": False,
     "Comfy.Workflow.WarnBlueprintOverwrite": False,
 }
