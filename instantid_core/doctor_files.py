@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +12,25 @@ from .doctor_machine import Host
 from .errors import FaceModelError
 from .face_files import FOREIGN_RECOGNISERS, RECOGNISER, find_models
 from .model_files import published
-from .model_inventory import Found, Item, State, take_stock
-from .repairs import first_line
+from .model_folders import files_below, size_of
+from .model_inventory import Found, Item, State, may_serve, take_stock
+from .repairs import REPAIR_PATHS, first_line
 
 OLDEST_HOST = (0, 16, 3)
-HOW_TO_GET = "Get InstantID models in ComfyUI's menu (Extensions) or python dev.py models"
+HOW_TO_GET = (
+    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in a "
+    "checkout of the pack"
+)
+"""An installation from the registry has no dev.py."""
 FACE_MODELS = "face_models"
 """Id of the entry of the published list."""
 FOREIGN_SIZES = {174383860: "w600k_r50.onnx", 13613018: "w600k_mbf.onnx"}
 """Bytes of recognisers that people rename; their detector is the very file of antelopev2."""
 WEIGHTS = (".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt")
 OLDER_PACKS = ("comfyui_instantid", "comfyui-instantid")
-"""Folder names, in lower case."""
+"""How names of folders begin, in lower case; what follows is a branch, a version, a fork."""
+OWN_FOLDERS = ("comfyui_instantid_compose", "comfyui-instantid-compose")
+"""Beginnings of names that look like those and are this pack."""
 OWN_NAME = "instantid-compose"
 
 
@@ -50,13 +58,33 @@ def comfyui(host: Host) -> Finding:
 
 
 def folders(host: Host) -> Finding:
-    """Where models are looked for."""
+    """Where models are looked for, and what keeps ComfyUI or us from looking there."""
+    if host.broken:
+        return problem("folders", host.broken, REPAIR_PATHS)
+    closed = [told for roots in host.model_roots.values() for told in map(_closed, roots) if told]
+    if closed:
+        return problem(
+            "folders",
+            f"a model folder cannot be read: {'; '.join(dict.fromkeys(closed))}",
+            "Check the rights of that folder, or take it out of extra_model_paths.yaml.",
+        )
     found = "; ".join(
         f"{kind}: {', '.join(map(str, roots))}" for kind, roots in host.model_roots.items()
     )
     if host.unknown:
         return note("folders", f"{found} ({host.unknown})")
     return ok("folders", found)
+
+
+def _closed(root: Path) -> str:
+    """Why a folder that is there cannot be listed; empty when it can, or is not there."""
+    try:
+        os.scandir(root).close()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return first_line(error)
+    return ""
 
 
 def model_files(host: Host, hash_files: bool) -> Iterator[Finding]:
@@ -66,8 +94,8 @@ def model_files(host: Host, hash_files: bool) -> Iterator[Finding]:
     except OSError as error:
         yield problem(
             "model files",
-            f"a model folder cannot be read: {first_line(error)}",
-            "Check the rights of that folder, or take it out of extra_model_paths.yaml.",
+            f"a model file cannot be read: {first_line(error)}",
+            "Check the rights of that file, and the disk that it is on.",
         )
         return
     for item in items:
@@ -99,12 +127,11 @@ def _one_file(item: Item) -> Finding:
 def _others(item: Item) -> list[str]:
     """Files in the folder of the kind that may serve in the published one's place."""
     root = item.target
-    paths = [path for path in root.glob("**/*") if path.suffix in WEIGHTS and path.is_file()]
-    names = sorted(path.relative_to(root).as_posix() for path in paths)
-    if item.download.kind == "instantid":
-        return names
-    # In a folder of all ControlNets the name alone tells.
-    return [name for name in names if "instantid" in name.lower() or "identitynet" in name.lower()]
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path in files_below(root, WEIGHTS)
+        if may_serve(item.download, root, path)
+    )
 
 
 def _face_models(host: Host, item: Item) -> Finding:
@@ -113,7 +140,7 @@ def _face_models(host: Host, item: Item) -> Finding:
         found = find_models(host.model_roots[item.download.kind])
     except FaceModelError as error:
         return problem(check, str(error), f"{HOW_TO_GET}.")
-    foreign = FOREIGN_SIZES.get(found.recogniser.stat().st_size)
+    foreign = FOREIGN_SIZES.get(size_of(found.recogniser) or 0)
     if foreign:
         return problem(
             check,
@@ -146,12 +173,12 @@ def other_packs(host: Host) -> Iterator[Finding]:
     if not host.custom_nodes:
         return
     packs = [path for root in host.custom_nodes for path in _subfolders(root)]
-    older = [path for path in packs if path.name.lower() in OLDER_PACKS]
     own = [path for path in packs if _is_ours(path)]
+    older = [path for path in packs if path not in own and _is_older(path.name.lower())]
     if older:
         yield note(
             "other packs",
-            f"the older InstantID pack is installed too: {', '.join(map(str, older))}",
+            f"an older InstantID pack is installed too: {', '.join(map(str, older))}",
             "Both may stay, each for its own workflows. Its nodes and those of InstantID Compose "
             "do not fit each other; remove its folder when no workflow needs it any more.",
         )
@@ -172,6 +199,10 @@ def _subfolders(root: Path) -> list[Path]:
         # A configured folder that does not exist holds no packs.
         return []
     return [path for path in found if not path.name.endswith(".disabled")]
+
+
+def _is_older(name: str) -> bool:
+    return name.startswith(OLDER_PACKS) and not name.startswith(OWN_FOLDERS)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from .repairs import first_line
 
 LIBRARIES = ("torch", "onnxruntime", "opencv", "insightface")
 """In the order in which they are tried; insightface imports the two before it."""
-WATCHED = re.compile(r"(onnxruntime|opencv|insightface|torch$|numpy$)")
+WATCHED = re.compile(r"(onnxruntime|opencv|insightface|torch$|torch-directml$|numpy$)")
 PATIENCE = 300
 """Seconds. A first import from a slow disk, with a virus scanner on it, takes minutes."""
 TRY = (
@@ -60,6 +60,8 @@ class Host:
     """Folders in which custom nodes are installed."""
     unknown: str = ""
     """Why folders that the user configured may be missing here."""
+    broken: str = ""
+    """What is wrong with the file that names them, if ComfyUI cannot read it either."""
 
 
 def this_machine() -> Machine:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .doctor_finding import Finding, note, ok, problem
 from .doctor_machine import Machine, Result
@@ -11,6 +12,8 @@ from .repairs import INSIGHTFACE, OPENCV, install, reinstall
 OLDEST_PYTHON = (3, 10)
 OLDEST_INSIGHTFACE = 1
 GIGABYTE = 1 << 30
+DIRECTML = "torch-directml"
+"""The package with which torch uses any GPU on Windows."""
 SMALL_MEMORY = 8 * GIGABYTE
 """Below this, ComfyUI moves SDXL and IdentityNet in and out of the GPU while it works."""
 
@@ -50,24 +53,28 @@ def torch(machine: Machine) -> Finding:
     built = f"CUDA {told['cuda']}" if told["cuda"] else "the CPU"
     if told["rocm"]:
         built = f"ROCm {told['rocm']}"
+    if told.get("xpu"):
+        built = f"Intel XPU {told['xpu']}"
     return ok("torch", f"{told['version']}, built for {built}")
 
 
 def accelerator(machine: Machine) -> Finding:
     """What SDXL would run on, and its memory."""
     told = result(machine, "torch")
-    devices = told.get("devices", [])
+    devices = [*told.get("devices", []), *told.get("xpu_devices", [])]
     if devices:
-        found = ", ".join(
-            f"{device['name']} with {device['total'] / GIGABYTE:.1f} GB, "
-            f"{device['free'] / GIGABYTE:.1f} GB free"
-            for device in devices
-        )
-        if max(device["total"] for device in devices) >= SMALL_MEMORY:
-            return ok("accelerator", found)
-        return note("accelerator", found, "SDXL runs, slowly; close what else uses the GPU.")
+        return _gpus(devices)
     if told.get("mps"):
         return ok("accelerator", "Apple GPU")
+    if told.get("other"):
+        return ok("accelerator", f"torch names one of the kind {told['other']}")
+    if "error" not in told and DIRECTML in machine.packages:
+        # Not imported: it is built for one version of torch and takes the process down with others.
+        return ok(
+            "accelerator",
+            f"DirectML by {DIRECTML} {machine.packages[DIRECTML]}; ComfyUI uses it when it is "
+            "started with --directml",
+        )
     if "error" in told:
         return note("accelerator", "not known without torch")
     return note(
@@ -75,6 +82,30 @@ def accelerator(machine: Machine) -> Finding:
         "torch sees no GPU",
         "If the machine has one, install a torch that is built for it; on a CPU SDXL takes minutes "
         "per step.",
+    )
+
+
+def _gpus(devices: list[Mapping[str, Any]]) -> Finding:
+    found = ", ".join(map(_gpu, devices))
+    known = [device["total"] for device in devices if "total" in device]
+    if not known:
+        return note(
+            "accelerator",
+            found,
+            "The GPU may be full, or its driver not answer: close what else uses it, and look "
+            "again.",
+        )
+    if max(known) >= SMALL_MEMORY:
+        return ok("accelerator", found)
+    return note("accelerator", found, "SDXL runs, slowly; close what else uses the GPU.")
+
+
+def _gpu(device: Mapping[str, Any]) -> str:
+    if "unknown" in device:
+        return f"{device['name']}, whose memory cannot be asked: {device['unknown']}"
+    return (
+        f"{device['name']} with {device['total'] / GIGABYTE:.1f} GB, "
+        f"{device['free'] / GIGABYTE:.1f} GB free"
     )
 
 

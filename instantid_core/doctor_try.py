@@ -40,19 +40,45 @@ def _torch() -> dict[str, Any]:
     import torch
 
     mps = getattr(torch.backends, "mps", None)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return {
         "version": torch.__version__,
         "cuda": torch.version.cuda,
         "rocm": getattr(torch.version, "hip", None),
+        "xpu": getattr(torch.version, "xpu", None),
         "mps": bool(mps and mps.is_available()),
-        "devices": [_device(torch, number) for number in range(count)],
+        "devices": _devices(torch.cuda),
+        "xpu_devices": _devices(getattr(torch, "xpu", None)),
+        "other": _other(getattr(torch, "accelerator", None)),
     }
 
 
-def _device(torch: Any, number: int) -> dict[str, Any]:
-    free, total = torch.cuda.mem_get_info(number)
-    return {"name": torch.cuda.get_device_name(number), "free": free, "total": total}
+def _devices(module: Any) -> list[dict[str, Any]]:
+    """GPUs that a module such as torch.cuda knows; None for one that this torch does not have."""
+    if not (hasattr(module, "is_available") and module.is_available()):
+        return []
+    return [_device(module, number) for number in range(module.device_count())]
+
+
+def _device(module: Any, number: int) -> dict[str, Any]:
+    try:
+        name = module.get_device_name(number)
+    except RuntimeError:
+        # The driver gives no answer; that there is a GPU is worth telling all the same.
+        name = f"GPU {number}"
+    try:
+        free, total = module.mem_get_info(number)
+    except (RuntimeError, AttributeError) as error:
+        # A full GPU has no room for what asking needs; torch before 2.6 has no such call for Intel.
+        return {"name": name, "unknown": first_line(error)}
+    return {"name": name, "free": free, "total": total}
+
+
+def _other(accelerator: Any) -> str:
+    """What torch.accelerator, in a torch that has it, names beside the kinds asked for above."""
+    if not (hasattr(accelerator, "is_available") and accelerator.is_available()):
+        return ""
+    kind = str(accelerator.current_accelerator())
+    return "" if kind in ("cuda", "xpu", "mps") else kind
 
 
 def _onnxruntime() -> dict[str, Any]:

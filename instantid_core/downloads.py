@@ -14,7 +14,7 @@ import shutil
 import threading
 import urllib.error
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,11 +140,18 @@ def put_in_place(written: Path, target: Path) -> None:
         os.fsync(file.fileno())
     os.replace(written, target)
     if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # The file has its name by now. Network shares and FUSE know no fsync of a folder and say
+        # EINVAL or ENOTSUP; a folder may also be writable and not readable.
+        with suppress(OSError):
+            _sync_folder(target.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _complete(wanted: Wanted, part: Part, progress: Progress, manners: Manners) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import FaceModelError
+from .model_folders import is_file, names_in
 
 MODEL_PACK = "antelopev2"
 HOW_TO_GET = "'Get InstantID models' in ComfyUI's menu under Extensions downloads them."
@@ -46,9 +47,9 @@ def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles
         looked.append(folder)
         marks = folder / LANDMARKS
         files = FaceModelFiles(
-            folder / DETECTOR, folder / RECOGNISER, marks if marks.is_file() else None
+            folder / DETECTOR, folder / RECOGNISER, marks if is_file(marks) else None
         )
-        if files.detector.is_file() and files.recogniser.is_file():
+        if is_file(files.detector) and is_file(files.recogniser):
             return files
     raise FaceModelError(_explain_missing(looked, pack))
 
@@ -68,7 +69,7 @@ def _explain_missing(looked: list[Path], pack: str) -> str:
         )
     wanted = f"Put {DETECTOR} and {RECOGNISER} of the {pack} pack into"
     for folder in looked:
-        present = sorted(path.name for path in folder.glob("*.onnx"))
+        present = names_in(folder, ".onnx")
         foreign = next((name for name in present if name in FOREIGN_RECOGNISERS), None)
         if foreign and RECOGNISER not in present:
             return (

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,8 @@ VERSION = 1
 """Of the format. Raised only when older packs could no longer read a file right."""
 TENSOR = "references"
 UNKNOWN = "unknown"
+ABANDONED = 3600
+"""Age in seconds at which nobody writes a draft any more."""
 MAKE_ANEW = "Save the identity again with InstantID Save Identity."
 
 
@@ -129,21 +133,42 @@ def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:
 
 def _put(path: Path, content: bytes) -> None:
     """Write beside the final name, claim that name, and move over in one step."""
+    _sweep(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with draft.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # Whoever creates the name owns it; a second writer fails here.
-        path.open("xb").close()
-        try:
-            os.replace(draft, path)
-        except OSError:
-            path.unlink()
-            raise
+        _claim(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _claim(draft: Path, path: Path) -> None:
+    """Give a finished draft its final name. Raises FileExistsError for a name that is taken."""
+    try:
+        os.link(draft, path)  # whole or not at all, whenever the process ends
+        return
+    except FileExistsError:
+        raise
+    except OSError:
+        pass  # a file system without hard links
+    # Whoever creates the name owns it; a second writer fails here.
+    path.open("xb").close()
+    try:
+        os.replace(draft, path)
+    except OSError:
+        path.unlink()
+        raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts of processes that were killed while they wrote."""
+    for draft in folder.glob(".*.safetensors.*.part"):
+        with suppress(OSError):  # somebody else has swept it
+            if time.time() - draft.stat().st_mtime > ABANDONED:
+                draft.unlink()
 
 
 def _require_format(metadata: dict[str, str], name: str) -> None:

@@ -21,23 +21,28 @@ def fetch(
     """
     wanted = Wanted(address(item, mirror), item.size, item.sha256)
     targets = {file.path(root): file for file in item.files}
+    arriving = arrives_at(item, root)
     if not item.archive:
-        (target,) = targets
-        download(wanted, target, progress, manners)
-        return [target]
-    archive = next(iter(targets)).with_name(PurePosixPath(urlsplit(item.url).path).name)
-    if not _is_whole(wanted, archive, manners):
-        download(wanted, archive, progress, manners)
+        download(wanted, arriving, progress, manners)
+        return [arriving]
+    if not _is_whole(wanted, arriving, manners):
+        download(wanted, arriving, progress, manners)
     try:
-        require_space(archive.parent, item.unpacked, manners.free)
-        unpack(archive, targets, manners.cancelled)
-        archive.unlink()
+        require_space(arriving.parent, item.unpacked, manners.free)
+        unpack(arriving, targets, manners.cancelled)
+        arriving.unlink()
     except OSError as error:
         raise DownloadError(
-            f"{archive} cannot be unpacked ({error}). Check that its folder is writable and that "
+            f"{arriving} cannot be unpacked ({error}). Check that its folder is writable and that "
             "the disk has room; the archive is kept."
         ) from error
     return list(targets)
+
+
+def arrives_at(item: Download, root: Path) -> Path:
+    """Where what is fetched is written: the file itself, or an archive beside what comes out."""
+    first = item.files[0].path(root)
+    return first.with_name(PurePosixPath(urlsplit(item.url).path).name) if item.archive else first
 
 
 def _is_whole(wanted: Wanted, archive: Path, manners: Manners) -> bool:

@@ -5,6 +5,7 @@ Standard library only. Looking costs directory listings; hashing gigabytes is do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,9 +13,12 @@ from pathlib import Path
 
 from .downloads import sha256_of
 from .model_files import Download, ModelFile
+from .model_folders import files_below, is_file, size_of
 
 Roots = Mapping[str, Sequence[Path]]
 """Kind of model to its folders, the one that downloads go to first."""
+IDENTITY_NET_NAMES = re.compile(r"instant[-_ ]?id|identity[-_ ]?net", re.IGNORECASE)
+"""What people call IdentityNet among their ControlNets."""
 
 
 class State(str, Enum):
@@ -84,7 +88,7 @@ def _together(download: Download, roots: Sequence[Path]) -> dict[str, Path]:
     best: dict[str, Path] = {}
     for root in roots:
         for below in (download.files[0].folder, *download.also_in):
-            here = {name: root / below / name for name in names if (root / below / name).is_file()}
+            here = {name: root / below / name for name in names if is_file(root / below / name)}
             if len(here) > len(best):
                 best = here
     return best
@@ -93,20 +97,35 @@ def _together(download: Download, roots: Sequence[Path]) -> dict[str, Path]:
 def _renamed(download: Download, roots: Sequence[Path]) -> dict[str, Path]:
     """A file under another name: of the same type, and of the published size to the byte.
 
+    IdentityNet must be called so too: every ControlNet for SDXL in half precision has its size.
+
     The pack finds face models by their names only, so they have no such copy.
     """
     if download.archive:
         return {}
     (file,) = download.files
     for root in roots:
-        for path in sorted(root.glob(f"**/*{Path(file.name).suffix}")):
-            if path.is_file() and path.stat().st_size == file.size:
+        for path in files_below(root, (Path(file.name).suffix,)):
+            if size_of(path) == file.size and may_serve(download, root, path):
                 return {file.name: path}
     return {}
 
 
+def may_serve(download: Download, root: Path, path: Path) -> bool:
+    """Whether a file below `root` can be of this download, by what it and its folders are called.
+
+    In a folder of all ControlNets the name alone tells; the other folders hold nothing else.
+    """
+    if download.kind != "controlnet":
+        return True
+    return IDENTITY_NET_NAMES.search(path.relative_to(root).as_posix()) is not None
+
+
 def _judge(file: ModelFile, path: Path, verify: bool) -> Found:
-    size = path.stat().st_size
+    size = size_of(path)
+    if size is None:
+        # Removed, or its folder closed, since it was found.
+        return Found(file, State.MISSING, path)
     if size != file.size:
         return Found(
             file, State.OTHER, path, f"expected {file.size} bytes, found {size}: another file"

@@ -22,6 +22,8 @@ REPORT_INTERVAL = 0.25
 
 Fetch = Callable[[Download, Progress, threading.Event], None]
 """Fetches one download, tells its bytes, and stops soon after the event was set."""
+Check = Callable[[Sequence[Download]], None]
+"""Raises DownloadError when these should not be begun together."""
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -52,9 +54,10 @@ class Task:
 class DownloadJob:
     """Runs downloads one after the other in a thread."""
 
-    def __init__(self, fetch: Fetch, report: Report) -> None:
-        """report: called from the thread with each new state()."""
+    def __init__(self, fetch: Fetch, report: Report, check: Check | None = None) -> None:
+        """report: called from the thread with each new state(). check: called before it starts."""
         self._fetch = fetch
+        self._check = check
         self._report = report
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -63,12 +66,17 @@ class DownloadJob:
         self._reported = 0.0
 
     def start(self, downloads: Sequence[Download]) -> None:
-        """Begin with these. Raises DownloadError while others are on their way."""
+        """Begin with these. Raises DownloadError while others are on their way, and as check does.
+
+        Asks disks, so call it where waiting does no harm.
+        """
         with self._lock:
             if self._running():
                 raise DownloadError(
                     "A download is running already. Wait for it, or cancel it, and start again."
                 )
+            if self._check is not None:
+                self._check(downloads)
             self._cancelled = threading.Event()
             self._tasks = [Task(item.id, item.size) for item in downloads]
             # A daemon, so that the host can end; what has come by then is resumed later.

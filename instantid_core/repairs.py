@@ -16,6 +16,11 @@ GPU_RUNTIME = "onnxruntime-gpu"
 LAST_FOR_CUDA_12 = "onnxruntime-gpu<1.27"
 """From 1.27 on the package is built for CUDA 13."""
 
+REPAIR_PATHS = (
+    "Correct that file, as extra_model_paths.yaml.example beside it shows, or rename it; ComfyUI "
+    "does not start with it as it is."
+)
+
 IMPORT_FAILURES = (
     ImportError,  # missing, or a library that does not load
     AttributeError,  # two builds that overwrote each other leave an empty package

@@ -93,9 +93,11 @@ class IdentityAttention:
         identity = self.identity.to(target) if is_place else self.identity
         move = getattr(self.previous, "to", None)
         previous = move(target) if move else self.previous
-        if identity is self.identity and previous is self.previous:
+        added = tuple((callback, _moved(settings, target)) for callback, settings in self.added)
+        stay = all(old is new for (_, old), (_, new) in zip(self.added, added, strict=True))
+        if identity is self.identity and previous is self.previous and stay:
             return self
-        return IdentityAttention(previous, identity, self.added)
+        return IdentityAttention(previous, identity, added)
 
     def models(self) -> list[ModelPatcher]:
         """Models that the previous patch needs loaded; this one needs none."""
@@ -114,6 +116,17 @@ class IdentityAttention:
         if isinstance(previous, IdentityAttention):
             previous = previous.renewed()
         return IdentityAttention(previous, self.identity, self.added)
+
+
+def _moved(settings: dict[str, Any], target: Any) -> dict[str, Any]:
+    """What another pack gave to `add`, its tensors on another device; dtypes stay its own."""
+    if not isinstance(target, torch.device):
+        return settings
+    moved = {
+        name: value.to(target) if isinstance(value, torch.Tensor) else value
+        for name, value in settings.items()
+    }
+    return settings if all(moved[name] is settings[name] for name in settings) else moved
 
 
 def install(

@@ -96,8 +96,12 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return
         c.control_model = IdentityNetwork(self.control_model, self.condition.tokens)  # pyright: ignore
         c.extra_conds = [*self.extra_conds, TAG, PLACE]
-        if self.condition.region is not None:
-            warn([_lost_with_the_type(type(c).__name__)])
+        lost = [
+            *(["all but the first frame's keypoints"] if self.first_drawing is not None else [])
+        ]
+        lost += ["the mask"] if self.condition.region is not None else []
+        if lost:
+            warn([_lost_with_the_type(type(c).__name__, " and ".join(lost))])
 
     def get_control(
         self,
@@ -124,10 +128,20 @@ class IdentityNet(comfy.controlnet.ControlNet):
             own = super().get_control(x_noisy, t, own_cond, batched_number, transformer_options)
         return _sum(previous, self._inside_region(own, rows))
 
+    def pre_run(self, model: Any, percent_to_timestep_function: Any) -> None:
+        # The host leaves cleanup out when a run is cancelled or fails.
+        self._forget()
+        super().pre_run(model, percent_to_timestep_function)
+
     def cleanup(self) -> None:
-        self._prepared = self._network = self.sub_idxs = None
-        self._contexts.clear()
+        self._forget()
         super().cleanup()
+
+    def _forget(self) -> None:
+        """Drop what belongs to one run."""
+        self._prepared = self._network = self.sub_idxs = None
+        self.cond_hint = None
+        self._contexts.clear()
 
     def _acts(self, t: torch.Tensor, options: dict[str, Any]) -> bool:
         """Whether a call lies inside the window. Sigma is read for a partial window only, and for
@@ -253,11 +267,11 @@ def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch
     return region.for_rows(rows, (height, width), residual, Resampling.RESIDUALS).unsqueeze(1)
 
 
-def _lost_with_the_type(name: str) -> str:
+def _lost_with_the_type(name: str, lost: str) -> str:
     return (
-        f"Another pack turned IdentityNet into a {name}, which keeps the identity and the "
-        "keypoints but not the mask. Give the mask to that pack's node, or put InstantID's node "
-        "behind it."
+        f"Another pack turned IdentityNet into a {name}, which keeps the identity but not {lost}; "
+        "keypoints are in the photo's shape, of which ComfyUI takes the middle for a picture of "
+        "another shape. Put InstantID's node behind that pack's, or give it what is lost."
     )
 
 

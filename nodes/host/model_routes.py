@@ -11,12 +11,13 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ...instantid_core.download_space import require_space_for_all
 from ...instantid_core.downloads import Manners, Progress
 from ...instantid_core.errors import DownloadError, SettingError
 from ...instantid_core.model_fetch import fetch
@@ -82,7 +83,7 @@ class ModelRoutes:
 
     def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
         self._downloads = published()
-        self._job = DownloadJob(fetch_into_model_folder, report)
+        self._job = DownloadJob(fetch_into_model_folder, report, require_space_in_model_folders)
 
     async def listing(self, _request: web.Request) -> web.Response:
         """GET: every published file, whether it is there, and what runs."""
@@ -102,7 +103,7 @@ class ModelRoutes:
         """POST {"ids": [...]}: fetch these entries of the list."""
         try:
             downloads = chosen(self._downloads, await _ids(request))
-            self._job.start(downloads)
+            await asyncio.to_thread(self._job.start, downloads)
         except SettingError as error:
             return refusal(400, str(error))
         except DownloadError as error:
@@ -124,6 +125,12 @@ async def _ids(request: web.Request) -> list[str]:
     if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
         raise SettingError("Expected JSON such as {'ids': ['adapter']}, with a list of names.")
     return ids
+
+
+def require_space_in_model_folders(downloads: Sequence[Download]) -> None:
+    """Refuse downloads that do not fit on their disks together."""
+    roots = paths.model_roots()
+    require_space_for_all([(item, roots[item.kind][0]) for item in downloads])
 
 
 def fetch_into_model_folder(item: Download, progress: Progress, cancelled: threading.Event) -> None:

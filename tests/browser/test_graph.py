@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 from harness import painter
 from harness.browser import RUNNING, Editor
 from harness.comfy_client import ComfyClient
-from harness.pose_editor import PoseNode, server_drawing
+from harness.pose_editor import PoseNode, in_module, server_drawing
 from PIL import Image
 
 
@@ -122,19 +123,100 @@ def test_a_pose_goes_into_a_subgraph(editor: Editor) -> None:
     assert editor.run()["kind"] == "execution_success"
 
 
-def test_a_photos_points_are_a_start(editor: Editor, client: ComfyClient) -> None:
-    node = PoseNode(editor)
-    chain = {
-        kind: editor.add(kind, -400 * i, 0)
-        for i, kind in enumerate(
-            ("InstantIDAnalyzeFaces", "LoadImage", "InstantIDLoadFaceAnalyzer"), 1
-        )
-    }
-    analyze, load, analyzer = chain.values()
-    editor.set_value(load, "image", client.upload("traced.png", painted_photo()))
+def take_photo(editor: Editor, photo: str, node: int, faces: str = "faces") -> tuple[int, int]:
+    """Lets a node take the faces of a photo; the nodes that analyse and load it."""
+    kinds = ("InstantIDAnalyzeFaces", "LoadImage", "InstantIDLoadFaceAnalyzer")
+    analyze, load, analyzer = (editor.add(kind, -400 * i) for i, kind in enumerate(kinds, 1))
+    editor.set_value(load, "image", photo)
     editor.connect(load, "IMAGE", analyze, "image")
     editor.connect(analyzer, 0, analyze, "analyzer")
-    editor.connect(analyze, "faces", node.id, "faces")
+    editor.connect(analyze, "faces", node, faces)
+    return analyze, load
+
+
+def test_points_of_the_last_run_are_those_of_its_photo(
+    canvas_editor: Editor, client: ComfyClient
+) -> None:
+    """Once something on the way to the faces is another one, they are as unknown as before."""
+    editor, node = canvas_editor, PoseNode(canvas_editor)
+    photos = [client.upload(f"{name}.png", painted_photo()) for name in ("first", "second")]
+    analyze, load = take_photo(editor, photos[0], node.id)
+
+    def is_known() -> bool:
+        dialog = node.open()
+        notice = dialog.get_by_text("Start from its points begins").is_visible()
+        node.press("Cancel")
+        node.dialog.wait_for(state="detached")
+        return not notice
+
+    assert not is_known()
+    node.shown(client)
+    assert is_known()
+    for target, widget, other, usual in (
+        (load, "image", photos[1], photos[0]),
+        (analyze, "select", "center", "largest"),
+        (analyze, "index", 1, 0),
+        (analyze, "numbers", "1", ""),
+    ):
+        editor.set_value(target, widget, other)
+        assert not is_known(), widget
+        editor.set_value(target, widget, usual)
+        assert is_known(), widget
+    take_photo(editor, photos[0], node.id)
+    assert not is_known(), "another link"
+
+
+def test_points_come_from_the_subgraph_that_is_open(
+    canvas_editor: Editor, client: ComfyClient
+) -> None:
+    """One pose node in a subgraph that is used twice, each time with a photo of its own."""
+    editor, node = canvas_editor, PoseNode(canvas_editor)
+    photos = [client.upload(f"{name}.png", painted_photo()) for name in ("first", "second")]
+    take_photo(editor, photos[0], node.id)
+    hosts = editor.page.evaluate(
+        """(ids) => {
+            const { graph } = window.app;
+            const { node } = graph.convertToSubgraph(
+                new Set(ids.map((id) => graph.getNodeById(id))));
+            const other = window.LiteGraph.createNode(node.type);
+            graph.add(other);
+            return [node.id, other.id];
+        }""",
+        [node.id, node.preview],
+    )
+    take_photo(editor, photos[1], hosts[1])
+    first_asked = asked_photos(editor, hosts[0], None)
+    assert "used several times" in first_asked["error"]
+    for host, photo in zip(hosts, photos, strict=True):
+        assert asked_photos(editor, hosts[0], host)["photos"] == [photo]
+
+
+def asked_photos(editor: Editor, host: int, through: int | None) -> dict[str, Any]:
+    """Photos that the server would look at for the pose node inside, opened through a node."""
+    return in_module(
+        editor.page,
+        "photo_points",
+        """const { app } = window, { graph, canvas } = app;
+        const root = app.rootGraph, { subgraph } = root.getNodeById(given[0]);
+        const inner = subgraph.nodes.find((node) => node.type === "InstantIDPose");
+        if (given[1] !== null) canvas.openSubgraph(subgraph, root.getNodeById(given[1]));
+        let prompt = {};
+        const fetchApi = async (path, { body }) => {
+            ({ prompt } = JSON.parse(body));
+            return { ok: false, json: async () => ({}) };
+        };
+        const asking = { graphToPrompt: () => app.graphToPrompt(), api: { fetchApi } };
+        const error = await m.findPoints(asking, inner, () => true).catch((e) => e.message);
+        const loads = Object.values(prompt).filter((node) => node.class_type === "LoadImage");
+        canvas.setGraph(root);
+        return { error, photos: loads.map((node) => node.inputs.image) };""",
+        [host, through],
+    )
+
+
+def test_a_photos_points_are_a_start(editor: Editor, client: ComfyClient) -> None:
+    node = PoseNode(editor)
+    take_photo(editor, client.upload("traced.png", painted_photo()), node.id)
     dialog = node.open()
     assert "Start from its points begins" in dialog.get_by_role("alert").inner_text()
     node.press("Connected photo")

@@ -177,6 +177,115 @@ def test_a_refused_run_leads_to_the_dialog_too(canvas_editor):
     expect(hint).to_be_hidden()
 
 
+PLACES = {
+    "ControlNetLoader": ("control_net_name", "instantid/diffusion_pytorch_model.safetensors"),
+    "InstantIDLoadAdapter": ("adapter_name", "instantid/ip-adapter.bin"),
+}
+"""Widgets that name files, and names as workflows have them."""
+
+
+def as_windows(name: str) -> str:
+    return name.replace("/", "\\")
+
+
+def list_files(editor: Editor, names: dict[str, str]) -> None:
+    """From now on the server offers one file at each loader."""
+
+    def answer(route):
+        nodes = route.fetch().json()
+        for kind, name in names.items():
+            choice = nodes[kind]["input"]["required"][PLACES[kind][0]]
+            if choice[0] == "COMBO":
+                choice[1]["options"] = [name]
+            else:
+                choice[0] = [name]
+        route.fulfill(json=nodes)
+
+    editor.page.unroute("**/object_info")
+    editor.page.route("**/object_info", answer)
+
+
+def sent_files(editor: Editor) -> dict[str, str]:
+    """What Run would send, subgraphs included."""
+    nodes = [node for node in editor.prompt().values() if node["class_type"] in PLACES]
+    return {node["class_type"]: node["inputs"][PLACES[node["class_type"]][0]] for node in nodes}
+
+
+def into_subgraph(editor: Editor, *nodes: int) -> None:
+    editor.page.evaluate(
+        """(ids) => {
+            const { graph } = window.app;
+            graph.convertToSubgraph(new Set(ids.map((id) => graph.getNodeById(id))));
+        }""",
+        list(nodes),
+    )
+
+
+def let_files_arrive(editor: Editor) -> None:
+    """What the server tells while and after a download."""
+    editor.page.evaluate(
+        """([kind, states]) => {
+            for (const detail of states)
+                window.app.api.dispatchEvent(new CustomEvent(kind, { detail }));
+        }""",
+        [
+            EVENT,
+            [
+                {"running": True, "tasks": [], "at": 1e12},
+                {"running": False, "tasks": [{"id": "adapter", "phase": "done"}], "at": 2e12},
+            ],
+        ],
+    )
+    toast = editor.page.locator(".p-toast-message").filter(has_text="models are in place")
+    expect(toast.first).to_be_visible(timeout=MILLISECONDS)
+
+
+def loaders(editor: Editor) -> list[int]:
+    """Both, connected to what makes Run send them."""
+    found = []
+    for row_number, kind in enumerate(PLACES):
+        found.append(editor.add(kind, 0, 200 * row_number))
+        shown = editor.add("PreviewAny", 400, 200 * row_number)
+        editor.connect(found[-1], 0, shown, "source")
+    return found
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["root", "subgraph"])
+def test_names_of_windows_are_those_of_the_workflow(canvas_editor, inside):
+    """There, the server lists a backslash, and refuses the slash that workflows are saved with."""
+    windows = {kind: as_windows(name) for kind, (_, name) in PLACES.items()}
+    list_files(canvas_editor, {kind: name for kind, (_, name) in PLACES.items()})
+    canvas_editor.reload()
+    canvas_editor.page.evaluate("() => window.app.graph.clear()")
+    both = loaders(canvas_editor)
+    if inside:
+        into_subgraph(canvas_editor, *both)
+    saved = canvas_editor.saved()
+    list_files(canvas_editor, windows)
+    canvas_editor.reload()
+    canvas_editor.load(saved)
+    assert sent_files(canvas_editor) == windows
+
+
+def test_arrived_names_of_windows_are_those_of_the_workflow(canvas_editor):
+    windows = {kind: as_windows(name) for kind, (_, name) in PLACES.items()}
+    for node, (widget, name) in zip(loaders(canvas_editor), PLACES.values(), strict=True):
+        canvas_editor.set_value(node, widget, name)
+    list_files(canvas_editor, windows)
+    let_files_arrive(canvas_editor)
+    assert sent_files(canvas_editor) == windows
+
+
+def test_an_empty_loader_in_a_subgraph_takes_what_arrives(canvas_editor):
+    both = loaders(canvas_editor)
+    assert "Get InstantID models" in sent_files(canvas_editor)["InstantIDLoadAdapter"]
+    into_subgraph(canvas_editor, *both)
+    kind = "InstantIDLoadAdapter"
+    list_files(canvas_editor, {kind: "ip-adapter.bin"})
+    let_files_arrive(canvas_editor)
+    assert sent_files(canvas_editor)[kind] == "ip-adapter.bin"
+
+
 # From here on there are files.
 
 

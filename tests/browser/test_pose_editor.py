@@ -10,8 +10,9 @@ import pytest
 from harness.browser import Editor, apart
 from harness.comfy_client import ComfyClient
 from harness.pose_editor import FRONT_EYE, SIDE, PoseNode, server_drawing
-from playwright.sync_api import CDPSession
+from playwright.sync_api import CDPSession, expect
 
+TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
 ZOOMED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
 """A window of 1440 x 900 at a zoom of 200 %."""
 FRONT = [[0.405, 0.34], [0.595, 0.34], [0.5, 0.431], [0.426, 0.534], [0.574, 0.534]]
@@ -55,6 +56,7 @@ def test_mouse_moves_scales_and_turns_a_face(canvas_editor: Editor) -> None:
     node.page.mouse.move(*node.place(0.6, 0.7))
     for _ in range(5):
         node.page.mouse.wheel(0, -100)
+        node.page.mouse.wheel(50, 0)
     node.press("Mirror face")
     node.apply()
     assert np.ptp(node.faces[0][:, 0]) == pytest.approx(np.ptp(moved[:, 0]) * 1.03**5, rel=0.02)
@@ -147,7 +149,8 @@ def test_edits_of_the_node_go_into_the_pose(canvas_editor: Editor, client: Comfy
 
 @pytest.mark.parametrize("text", REFUSALS)
 def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
-    """The editor says so and starts from the preset; the server says so in its own sentence."""
+    """The editor says so and starts from the preset; the server says so in its own sentence. In a
+    file it is taken out, with a warning; the graph's undo brings it back."""
     node = PoseNode(canvas_editor)
     canvas_editor.set_value(node.id, "pose_json", text)
     end = canvas_editor.run()
@@ -158,8 +161,31 @@ def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
     assert (
         "The editor starts from the node's preset" in node.dialog.get_by_role("alert").inner_text()
     )
+    node.press("Cancel")
+    canvas_editor.load(canvas_editor.saved())
+    warned(canvas_editor, "in pose_json is taken out")
+    assert node.text == ""
+    assert canvas_editor.run()["kind"] == "execution_success"
+    node.open()
     node.apply()
     assert np.allclose(node.faces[0], FRONT, atol=2e-3)
+    assert canvas_editor.run()["kind"] == "execution_success"
+
+
+def warned(editor: Editor, words: str) -> None:
+    toast = editor.page.locator(".p-toast-message").filter(has_text=words)
+    expect(toast.first).to_contain_text("InstantID Pose")
+
+
+def test_undo_brings_a_text_back_that_was_taken_out(canvas_editor: Editor) -> None:
+    node = PoseNode(canvas_editor)
+    canvas_editor.set_value(node.id, "pose_json", "{")
+    canvas_editor.load(canvas_editor.saved())
+    warned(canvas_editor, "in pose_json is taken out")
+    assert node.text == ""
+    canvas_editor.page.evaluate(f"() => {TRACKER}.undo()")
+    canvas_editor.page.wait_for_timeout(500)
+    assert node.text == "{"
 
 
 def test_points_outside_come_back(canvas_editor: Editor) -> None:
@@ -181,13 +207,20 @@ def test_a_frame_without_pixels_and_a_node_without_the_value(canvas_editor: Edit
     for one in saved["nodes"]:
         if one["id"] == node.id:
             one["widgets_values"] = one["widgets_values"][:11]
-            one["widgets_values"][1] = 0
+            one["widgets_values"][1:3] = [0, None]
     canvas_editor.load(saved)
+    for side in ("width", "height"):
+        warned(canvas_editor, f"The {side} of the frame is")
+        assert canvas_editor.value(node.id, side) == 1016
+    assert canvas_editor.run()["kind"] == "execution_success"
+    canvas_editor.set_value(node.id, "width", 0)
     node.open()
     assert "stands in" in node.dialog.get_by_role("alert").inner_text()
     node.press("Add face")
     node.apply()
     assert len(node.faces) == 2
+    canvas_editor.load(canvas_editor.saved())
+    assert canvas_editor.run()["kind"] == "execution_success"
 
 
 def test_at_twice_the_zoom_all_is_reached(open_editor: Callable[..., Editor]) -> None:

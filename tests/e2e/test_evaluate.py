@@ -63,6 +63,7 @@ def test_every_experiment_has_figures(quick: dict) -> None:
         "Likeness over that without",
         "Likeness above either part alone",
         "Text kept (style)",
+        "Hold of the other net",
     }
     assert all(bar["found"] for bar in quick["bars"])
     for section in quick["sections"].values():

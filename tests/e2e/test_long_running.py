@@ -116,7 +116,9 @@ def test_the_prompt_after_a_cancelled_one_is_right(
     prompt = turned(composed, number, name_of(number))
     assert stage in {entry["class_type"] for entry in prompt.values()}
     (node,) = nodes_of(prompt, stage)
-    assert "was interrupted at" in interrupted_at(other, prompt, node)
+    ended = interrupted_at(other, prompt, node)
+    # What comes after the last stage may be done before the cancellation arrives.
+    assert "was interrupted at" in ended or (stage == STAGES[-1] and ended == "done")
     assert picture(other, prompt) == wanted[number]
 
 

@@ -19,7 +19,7 @@ from instantid_core.doctor import as_json, as_text, examine, has_problem  # noqa
 from instantid_core.doctor_machine import Host, this_machine  # noqa: E402
 from instantid_core.repairs import IMPORT_FAILURES, first_line  # noqa: E402
 
-from .host_folders import KINDS, model_roots  # noqa: E402
+from .host_folders import KINDS, ExtraPathsError, model_roots  # noqa: E402
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,12 +40,18 @@ def look_at(comfyui: Path) -> Host:
     try:
         roots = model_roots(comfyui)
         custom_nodes = importlib.import_module("folder_paths").get_folder_paths("custom_nodes")
+    except ExtraPathsError as error:
+        return defaults(comfyui, broken=error.found)
     except IMPORT_FAILURES as error:
-        # ComfyUI's own module needs a package that is missing here; its defaults are known.
-        roots = {kind: [comfyui / "models" / kind] for kind in KINDS}
-        unknown = f"extra_model_paths.yaml was not read: {first_line(error)}"
-        return Host(version_of(comfyui), roots, [comfyui / "custom_nodes"], unknown)
+        # ComfyUI's own module needs a package that is missing here.
+        return defaults(comfyui, f"extra_model_paths.yaml was not read: {first_line(error)}")
     return Host(version_of(comfyui), roots, [Path(folder) for folder in custom_nodes])
+
+
+def defaults(comfyui: Path, unknown: str = "", broken: str = "") -> Host:
+    """A ComfyUI whose configuration was not read: the folders that it has without one."""
+    roots = {kind: [comfyui / "models" / kind] for kind in KINDS}
+    return Host(version_of(comfyui), roots, [comfyui / "custom_nodes"], unknown, broken)
 
 
 def version_of(comfyui: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import evaluate_metrics as metrics
-from .evaluate_data import Bar, Grid, Section, Table, Tile
+from .evaluate_data import Bar, EvaluationError, Grid, Section, Table, Tile
 from .evaluate_lab import Lab, Measure, Variant, likenesses, reference
 from .evaluate_setup import Text
 from .evaluate_studio import Person
@@ -57,7 +57,8 @@ class _Sight:
 
 def other_net(lab: Lab) -> Section:
     """A ControlNet that follows the colours behind people, with and without InstantID."""
-    people = [one for one in lab.people[: lab.plan.view_people] if one.subject.elsewhere]
+    people = lab.people[: lab.plan.view_people]
+    people = [one for one in people if one.subject.elsewhere is not None]
     if not lab.setup.other_net or not people:
         return Section("control", "Another ControlNet", NO_OTHER_NET)
     sights = [_sight(lab, person) for person in people]
@@ -73,7 +74,10 @@ def _sight(lab: Lab, person: Person) -> _Sight:
     from training.surroundings import colours
 
     text = lab.setup.texts_of(person.number)[0]
-    scene = person.subject.elsewhere(text.style, text.background)
+    paint_elsewhere = person.subject.elsewhere
+    if paint_elsewhere is None:
+        raise EvaluationError(f"Nobody can paint {person.subject.name} elsewhere.")
+    scene = paint_elsewhere(text.style, text.background)
     hint = (255 * colours(scene.image, scene.boxes)).round().astype(np.uint8)
     name = lab.studio.upload(hint, f"surroundings_{person.number}")
     return _Sight(text, scene.image, hint, scene.boxes, name)

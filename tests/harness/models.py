@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 
 import conftest  # noqa: F401  registers the core
 
+from instantid_core.download_space import require_space_for_all
 from instantid_core.downloads import Manners, megabytes
 from instantid_core.errors import InstantIDError
 from instantid_core.model_fetch import fetch
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
     if not (options.yes or confirmed(wanted)):
         print("Nothing was downloaded. --yes downloads without asking.")
         return 0
+    require_space_for_all([(item.download, item.target) for item in wanted])
     for item in wanted:
         print(f"\n{item.download.title}", flush=True)
         line = ProgressLine(sys.stdout)

@@ -51,7 +51,7 @@ def splittable(small_sdxl: Any) -> Any:
     return model
 
 
-@pytest.mark.combination(GROUP, "MultiGPU: conds split over two devices in threads, equal bits")
+@pytest.mark.combination(GROUP, "MultiGPU: conds split over two devices in threads, within 1e-4")
 def test_split_over_two_devices(
     splittable: Any, applied: Any, prompt: Any, two_devices: None
 ) -> None:
@@ -118,3 +118,16 @@ def test_moving_in_threads(splittable: Any, applied: Any, prompt: Any) -> None:
     assert patch.identity is before, "the object itself stays as it was"
     assert all(twin is not patch for odd, twin in moved if odd)
     assert all(twin is patch for odd, twin in moved if not odd)
+
+
+def test_what_another_pack_has_added_moves_along(
+    splittable: Any, applied: Any, prompt: Any
+) -> None:
+    patched, _, _ = applied(splittable, prompt)
+    sites = patched.model_options["transformer_options"]["patches_replace"]["attn2"]
+    patch = sites["middle", 0, 0]
+    patch.add(lambda out, *_, **__: out, cond=torch.ones(1), weight=0.5)
+    ((_, settings),) = patch.to(torch.device("meta")).added
+    assert settings["cond"].device.type == "meta" and settings["weight"] == 0.5
+    assert patch.to(DEVICES[0]) is patch
+    assert patch.to(torch.float16).added[0][1]["cond"].dtype == torch.float32

@@ -73,6 +73,14 @@ def test_every_input_says_what_it_is_for(pack: Any, node_id: str) -> None:
     assert all(given.tooltip for given in schema.inputs)
 
 
+@pytest.mark.parametrize(
+    "word", ["face", "identity", "InstantID", "likeness", "portrait", "faceid", "swap"]
+)
+def test_the_words_that_people_type_find_a_node(pack: Any, word: str) -> None:
+    schemas = [host_nodes.NODE_CLASS_MAPPINGS[node_id].GET_SCHEMA() for node_id in NODE_IDS]
+    assert any(word.lower() in alias.lower() for one in schemas for alias in one.search_aliases)
+
+
 def test_start_imports_nothing_heavy() -> None:
     """insightface, ONNX Runtime and OpenCV are for the first use, not for the host's start."""
     program = (

@@ -108,7 +108,7 @@ def test_all_of_them(model: Any, ours: Any, prompt: Any) -> None:
 
 @each_pack
 @pytest.mark.parametrize("first", ["O", "F"], ids=["ours first", "ours last"])
-@pytest.mark.combination(GROUP, "{}: both act, and the order does not matter")
+@pytest.mark.combination(GROUP, "{}: both act in either order")
 def test_both_act_in_either_order(
     model: Any, ours: Any, prompt: Any, first: str, pack_name: str
 ) -> None:

@@ -427,3 +427,24 @@ def test_a_conversion_that_loses_the_mask_says_so(
     pair = netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16))
     ConvertedNet.from_vanilla(pair[0][0][1]["control"])
     assert "turned IdentityNet into a ConvertedNet, which keeps the identity" in caplog.text
+    assert "but not all but the first frame's keypoints and the mask" in caplog.text
+
+
+def test_windows_of_a_cancelled_run_are_forgotten(model: Any, netted: Any, faces_of: Any) -> None:
+    """The host does not call cleanup where sampling raises."""
+    pair = netted(faces_of(torch.cat([photo(1), photo(2)])))
+    wanted = sample(model, *pair, steps=1, batch=2)
+    control = pair[0][0][1]["control"]
+
+    def cancel(executor: Any, model: Any, conds: Any, *rest: Any) -> Any:
+        for each in (one["control"] for side in conds for one in side or ()):
+            each.sub_idxs = [1]
+        executor(model, conds, *rest)
+        raise comfy.model_management.InterruptProcessingException
+
+    cancelled = model.clone()
+    cancelled.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, "cancelled", cancel)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        sample(cancelled, *pair, steps=1, batch=2)
+    assert torch.equal(sample(model, *pair, steps=1, batch=2), wanted)
+    assert control.sub_idxs is None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -264,6 +267,66 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(fetch, target):
     target.parent.write_text("a file where a folder should be")
     with pytest.raises(DownloadError, match="cannot be written"):
         fetch(free=lambda _: AMPLE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no fsync of a folder")
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP], ids=["EINVAL", "ENOTSUP"])
+def test_a_file_system_without_fsync_of_folders_is_good_enough(fetch, target, monkeypatch, number):
+    fsync = os.fsync
+
+    def without_folders(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", without_folders)
+    fetch()
+    assert target.read_bytes() == CONTENT
+    assert left_over(target) == ["file.bin"]
+
+
+def test_a_rename_that_fails_is_told(fetch, target, monkeypatch):
+    def refused(*_: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(DownloadError, match="cannot be written"):
+        fetch()
+
+
+SILENCE = 0.2
+"""Seconds that a client waits here for the next byte."""
+BOUND = 10.0
+"""Seconds until a held server sends on, so that no client waits for ever."""
+
+
+@pytest.fixture
+def silent(served) -> Iterator[Served]:
+    """A server that holds each answer after the bytes that a test names, and says no more."""
+    bound = threading.Timer(BOUND, served.release.set)
+    bound.start()
+    yield served
+    bound.cancel()
+
+
+def test_a_server_that_falls_silent_is_asked_for_the_rest(fetch, target, silent):
+    # The second answer is shorter than that, so nothing holds it.
+    silent.hold_after = 2 * len(CONTENT) // 3
+    fetch(timeout=SILENCE)
+    assert not silent.release.is_set(), "the client waited until the server went on"
+    assert target.read_bytes() == CONTENT
+    first, second, *_ = silent.requests
+    assert "range" not in first
+    assert re.fullmatch(r"bytes=\d+-", second["range"])
+
+
+def test_a_server_that_stays_silent_is_given_up(fetch, target, silent):
+    silent.hold_after = 0
+    with pytest.raises(DownloadError, match=r"connection was lost .*timed out.* Tried 2 times"):
+        fetch(timeout=SILENCE, attempts=2)
+    assert not silent.release.is_set(), "the client waited until the server went on"
+    assert len(silent.requests) == 2
+    assert not target.exists()
 
 
 def test_cancel_keeps_what_has_come(fetch, target, served):

@@ -146,10 +146,52 @@ def test_a_failure_leaves_nothing_behind(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(identity_file.os, step, refuse)
+    # Without hard links the last step is a replacement.
+    for name in ("link", step):
+        monkeypatch.setattr(identity_file.os, name, refuse)
     with pytest.raises(IdentityFileError, match=r"cannot be written .*No space left"):
         write(tmp_path / "anna.safetensors", identity(), Notes())
     assert os.listdir(tmp_path) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from instantid_core import identity_file
+from instantid_core.types import IdentityEmbedding
+setattr(os, sys.argv[3], lambda *given: os._exit(7))
+identity = IdentityEmbedding(torch.ones(1, 1, 512), "any")
+identity_file.write(Path(sys.argv[2]), identity, identity_file.Notes())
+"""
+
+
+@pytest.mark.parametrize("moment", ["fsync", "link"])
+def test_a_killed_writer_leaves_no_half_of_a_file(tmp_path: Path, moment: str) -> None:
+    """Neither under the final name nor, once somebody writes again, under another."""
+    path = tmp_path / "me.safetensors"
+    command = [sys.executable, "-c", KILLED, str(TESTS.parent), str(path), moment]
+    assert subprocess.run(command, check=False).returncode == 7
+    assert not path.exists()
+    (draft,) = tmp_path.iterdir()
+    write(tmp_path / "other.safetensors", identity(), Notes())
+    assert draft.exists(), "somebody may be writing it"
+    os.utime(draft, (0, 0))
+    write(path, identity(), Notes())
+    assert {one.name for one in tmp_path.iterdir()} == {"me.safetensors", "other.safetensors"}
+
+
+def test_a_disk_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "me.safetensors"
+    write(path, identity(), Notes())
+    assert bits(read(path).identity.references) == bits(identity().references)
+    with pytest.raises(IdentityFileError, match="is there already"):
+        write(path, identity(), Notes())
 
 
 def test_of_two_writers_one_wins_and_one_is_told(tmp_path: Path) -> None:

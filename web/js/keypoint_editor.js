@@ -2,13 +2,19 @@
 
 import { app } from "../../../scripts/app.js";
 import { editPose } from "./editor/dialog.js";
-import { linkedEdits, photoOf, readNode, takesPhoto, writeNode } from "./editor/node_state.js";
+import { watchOpening } from "./editor/instances.js";
+import { linkedEdits, mendNode, photoOf, readNode, takesPhoto, writeNode } from "./editor/node_state.js";
+import { originOf } from "./editor/origin.js";
 import { findPoints, PHOTO_OUTPUT } from "./editor/photo_points.js";
+import { everyNode } from "./graph_walk.js";
 import { texts } from "./texts/texts.js";
+import { warn } from "./warn.js";
 
 const POSE_CLASS = "InstantIDPose";
+const LOOK_EVERY = 20; // milliseconds
+const LONGEST_LOADING = 10_000;
 
-/** Pose text of a node's photo as its last run told it; nothing of it is saved. */
+/** Pose text of a node's photo as its last run told it, and what from; nothing of it is saved. */
 const photoTexts = new WeakMap();
 
 app.registerExtension({
@@ -24,14 +30,39 @@ app.registerExtension({
     button.serialize = false;
     listen(node);
   },
+  loadedGraphNode(loaded) {
+    for (const node of everyNode([loaded])) if (node.comfyClass === POSE_CLASS) mend(node);
+  },
+  setup() {
+    watchOpening(app.canvas);
+  },
 });
 
 function listen(node) {
   const before = node.onExecuted;
   node.onExecuted = function (output) {
-    photoTexts.set(node, output?.[PHOTO_OUTPUT]?.[0] ?? "");
+    photoTexts.set(node, { text: output?.[PHOTO_OUTPUT]?.[0] ?? "", origin: originOf(node) });
     return before?.apply(this, arguments);
   };
+}
+
+/** The pose of the photo, unless the photo or what is taken from it has changed since the run. */
+function photoTextOf(node) {
+  const { text, origin } = photoTexts.get(node) ?? {};
+  return origin && origin === originOf(node) ? text : "";
+}
+
+/** Puts sound values where a workflow file had others, and says so. */
+async function mend(node) {
+  // What undo brings back is what was mended before.
+  if (tracker()?._restoringState) return;
+  // Undo begins with what is there when the whole file is loaded: with the file's own values.
+  const end = Date.now() + LONGEST_LOADING;
+  do await new Promise((later) => setTimeout(later, LOOK_EVERY));
+  while (tracker()?.constructor.isLoadingGraph && Date.now() < end);
+  const sentences = mendNode(node, app.canvas);
+  for (const sentence of sentences) warn(node, sentence);
+  if (sentences.length) remember();
 }
 
 let isOpen = false;
@@ -47,8 +78,7 @@ async function edit(node) {
 }
 
 async function editOnce(node) {
-  const photoText = photoTexts.get(node) ?? "";
-  const start = readNode(node, photoText);
+  const start = readNode(node, photoTextOf(node));
   const linked = linkedEdits(node);
   if (linked.length) {
     start.notices.push(texts().pose.linked(linked.join(", ")));
@@ -64,8 +94,13 @@ async function editOnce(node) {
   remember();
 }
 
+/** The undo of the graph. */
+function tracker() {
+  return app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+}
+
 /** Tells the undo of the graph that something has changed. */
 function remember() {
-  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
-  (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker);
+  const undo = tracker();
+  (undo?.captureCanvasState ?? undo?.checkState)?.call(undo);
 }

@@ -3,6 +3,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { everyNode } from "./graph_walk.js";
 import { ModelDialog } from "./models/dialog.js";
 import { addStyle, element } from "./models/elements.js";
 import { ModelServer } from "./models/server.js";
@@ -13,6 +14,8 @@ const REFRESH = "Comfy.RefreshNodeDefinitions";
 const EVENT = "instantid_compose.models";
 const ADAPTER_NODE = "InstantIDLoadAdapter";
 const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
+/** Widgets that name a file of InstantID, by the class of their node. */
+const FILE_WIDGETS = { [ADAPTER_NODE]: "adapter_name", ControlNetLoader: "control_net_name" };
 // The entry that the server puts into the choice of adapters when there is none.
 const NO_ADAPTER = /^no file found - see Get InstantID models$/;
 const LOOK_EVERY = 300; // milliseconds
@@ -40,11 +43,10 @@ class ModelManager {
     const commands = app.extensionManager?.command;
     if (commands?.commands?.some?.(({ id }) => id === REFRESH)) await commands.execute(REFRESH);
     else await app.refreshComboInNodes();
-    for (const { node, widget } of adapterWidgets()) {
+    for (const { node, widget } of fileWidgets(everyNode())) {
       const [first] = widget.options?.values ?? [];
-      if (!NO_ADAPTER.test(widget.value) || !first) continue;
-      widget.value = first;
-      widget.callback?.(first, app.canvas, node);
+      if (NO_ADAPTER.test(widget.value) && first) choose(node, widget, first);
+      else followSeparator(node, widget);
     }
     if (!this.dialog.isOpen)
       app.extensionManager?.toast?.add({
@@ -82,10 +84,29 @@ class ModelManager {
   }
 }
 
-function* adapterWidgets() {
-  for (const node of (app.rootGraph ?? app.graph)?.nodes ?? [])
-    if (node.comfyClass === ADAPTER_NODE)
-      for (const widget of node.widgets ?? []) if (widget.name === "adapter_name") yield { node, widget };
+function* fileWidgets(nodes) {
+  for (const node of nodes) {
+    const name = FILE_WIDGETS[node.comfyClass];
+    const widget = name && node.widgets?.find((one) => one.name === name);
+    if (widget) yield { node, widget };
+  }
+}
+
+function choose(node, widget, value) {
+  widget.value = value;
+  widget.callback?.(value, app.canvas, node);
+}
+
+/**
+ * Takes the file that is meant when only the separator of its folder is another one. Windows lists
+ * `folder\file` and the server compares to the letter, but workflows come from everywhere.
+ */
+function followSeparator(node, widget) {
+  const values = widget.options?.values;
+  if (!Array.isArray(values) || values.includes(widget.value)) return;
+  const plain = (name) => String(name).replaceAll("\\", "/");
+  const meant = values.find((name) => plain(name) === plain(widget.value));
+  if (meant !== undefined) choose(node, widget, meant);
 }
 
 /** Whether the server refused a prompt because a file of InstantID is missing. */
@@ -143,5 +164,8 @@ app.registerExtension({
     if (node.comfyClass !== ADAPTER_NODE) return;
     const choice = node.widgets?.find((widget) => widget.name === "adapter_name");
     if (choice?.options?.values?.some?.((value) => NO_ADAPTER.test(value))) manager?.hint();
+  },
+  loadedGraphNode(loaded) {
+    for (const { node, widget } of fileWidgets(everyNode([loaded]))) followSeparator(node, widget);
   },
 });

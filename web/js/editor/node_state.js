@@ -8,6 +8,8 @@ import { texts } from "../texts/texts.js";
 
 export const POSE_WIDGET = "pose_json";
 const LARGEST_SIDE = 8192;
+const SMALLEST_SIDE = 64;
+const SIDES = ["width", "height"];
 /** Settings of the node that act on a kept pose as well; the editor takes them into the pose. */
 const NEUTRAL = { scale: 1, rotate: 0, mirror: false };
 
@@ -46,13 +48,13 @@ function started(fresh, lacksPhoto, notices) {
 }
 
 function frameOf(node, notices) {
-  const sides = ["width", "height"].map((name) => {
+  const sides = SIDES.map((name) => {
     const side = Math.round(Number(value(node, name)));
     if (side >= 1 && side <= LARGEST_SIDE) return side;
     notices.push(texts().pose.badSide(name, value(node, name), USUAL_SIDE));
     return USUAL_SIDE;
   });
-  for (const name of ["width", "height"]) {
+  for (const name of SIDES) {
     if (linkOf(node, name) !== null) notices.push(texts().pose.linkedSide(name));
   }
   return { width: sides[0], height: sides[1] };
@@ -68,6 +70,38 @@ function keptFaces(node, frame, notices) {
     if (!(error instanceof PoseTextError)) throw error;
     notices.push(texts().pose.fromPreset(error.message));
     return null;
+  }
+}
+
+/**
+ * Puts defaults where values of a node would keep the graph from running.
+ * @param {object} node @param {object} canvas the graph's canvas
+ * @returns {string[]} sentences about what was put right
+ */
+export function mendNode(node, canvas) {
+  const told = [];
+  for (const name of SIDES) {
+    const side = value(node, name);
+    const { min = SMALLEST_SIDE, max = LARGEST_SIDE } = widgetOf(node, name)?.options ?? {};
+    if (Number(side) >= min && Number(side) <= max) continue;
+    told.push(texts().pose.badSide(name, side ?? texts().pose.nothing, USUAL_SIDE));
+    setWidget(node, name, USUAL_SIDE, canvas);
+  }
+  const fault = linkOf(node, POSE_WIDGET) === null && faultOf(value(node, POSE_WIDGET));
+  if (!fault) return told;
+  setWidget(node, POSE_WIDGET, "", canvas);
+  return [...told, texts().pose.mendedPose(fault)];
+}
+
+/** What is wrong with a kept pose, in a sentence; null for one that is sound, or none. */
+function faultOf(text) {
+  if (typeof text === "string" && !text.trim()) return null;
+  try {
+    readPose(text, { width: USUAL_SIDE, height: USUAL_SIDE });
+    return null;
+  } catch (error) {
+    if (!(error instanceof PoseTextError)) throw error;
+    return error.message;
   }
 }
 

@@ -5,6 +5,8 @@
  * answers from its cache. The answer is what InstantID Pose shows besides its picture.
  */
 
+import { isSame, wayTo } from "../graph_walk.js";
+import { isOpenWay } from "./instances.js";
 import { texts } from "../texts/texts.js";
 
 export const PHOTO_OUTPUT = "instantid_pose";
@@ -49,13 +51,15 @@ export async function findPoints(app, node, isWanted) {
   return waitFor(app.api, accepted.prompt_id, isWanted);
 }
 
+/** @throws {Error} where a subgraph is used twice, with two photos, and nobody has opened either */
 function sourceOf(output, node) {
-  const own = String(node.id);
-  const key = Object.keys(output).find(
-    (id) => output[id].class_type === POSE_CLASS && (id === own || id.endsWith(`:${own}`)),
-  );
-  const faces = output[key]?.inputs.faces;
-  return Array.isArray(faces) ? faces : null;
+  const found = Object.keys(output)
+    .filter((id) => output[id].class_type === POSE_CLASS && isSame(wayTo(id).at(-1), node))
+    .map((id) => ({ way: wayTo(id), faces: output[id].inputs.faces }));
+  const isOneSource = new Set(found.map(({ faces }) => JSON.stringify(faces))).size < 2;
+  const chosen = isOneSource ? found[0] : found.find(({ way }) => isOpenWay(way));
+  if (found.length && !chosen) throw new Error(texts().pose.severalPhotos);
+  return Array.isArray(chosen?.faces) ? chosen.faces : null;
 }
 
 function ancestors(output, id, found = {}) {

@@ -211,6 +211,8 @@ export class Stage {
 
   turnWheel(event) {
     event.preventDefault();
+    // A swipe to the side, or the wheel with Shift, turns nothing up or down.
+    if (event.deltaY === 0) return;
     const down = event.deltaY > 0;
     const change = event.altKey
       ? (face) => reshaped(face, 1, down ? 2 : -2)

@@ -83,6 +83,8 @@ const pose = {
   badSide: (name, found, usual) => `画面的 ${name} 为 ${found}，以 ${usual} 代替。`,
   linkedSide: (name) => `${name} 来自连接；这里的画面采用控件中的值。`,
   fromPreset: (fault) => `${fault}编辑器改为从节点的预设开始。`,
+  mendedPose: (fault) => `${fault}文件中 pose_json 的文本已被清空，以便工作流能够运行；撤销可将其恢复。`,
+  severalPhotos: "此节点所在的子图被多次使用，各有自己的照片。请从所指的节点打开子图。",
   notAnObject: "姿态应为含有 version、extent 和 faces 的对象。",
   badVersion: (found, expected) => `姿态的版本为 ${found}，应为 ${expected}。`,
   badFaces: (found) => `姿态的 faces 应为列表，实际为 ${found}。`,

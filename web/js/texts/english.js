@@ -85,6 +85,10 @@ const pose = {
   linkedSide: (name) =>
     `The ${name} comes through a connection; the frame here shows the widget's.`,
   fromPreset: (fault) => `${fault} The editor starts from the node's preset instead.`,
+  mendedPose: (fault) =>
+    `${fault} The file's text in pose_json is taken out, so that the graph runs; the graph's undo brings it back.`,
+  severalPhotos:
+    "The subgraph around this node is used several times, with photos of their own. Open it from the node that is meant.",
   notAnObject: "A pose is an object with version, extent and faces.",
   badVersion: (found, expected) => `The pose has version ${found}, expected ${expected}.`,
   badFaces: (found) => `A pose's faces are a list, found ${found}.`,

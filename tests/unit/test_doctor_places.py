@@ -1,0 +1,259 @@
+"""The Doctor's findings about folders, packs beside this one, and GPUs that give no answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from harness.environment import REPOSITORY, child_environ
+
+from instantid_core import doctor_files, doctor_packages, doctor_try
+from instantid_core.doctor_finding import Finding, State
+from instantid_core.doctor_machine import Host, Machine
+from instantid_core.model_files import published
+
+COMFYUI = os.environ.get("COMFYUI_PATH", "")
+TORCH: dict[str, Any] = {"version": "2.11", "cuda": None, "rocm": None, "mps": False, "devices": []}
+
+
+def findings(host: Host) -> dict[str, Finding]:
+    return {found.check: found for found in doctor_files.file_findings(host, False)}
+
+
+def host_of(tmp_path: Path) -> Host:
+    roots = {kind: [tmp_path / kind] for kind in ("instantid", "controlnet", "insightface")}
+    return Host("0.30.0", roots, [tmp_path / "custom_nodes"])
+
+
+# --- model files ----------------------------------------------------------------------------------
+
+
+def test_another_controlnet_of_the_same_size_is_not_identitynet(tmp_path: Path) -> None:
+    path = tmp_path / "controlnet" / "controlnet-canny-sdxl.safetensors"
+    path.parent.mkdir()
+    with path.open("wb") as hole:
+        hole.truncate(published()[1].size)
+    assert findings(host_of(tmp_path))["identitynet"].state is State.PROBLEM
+    path.rename(path.with_name("instant_id.safetensors"))
+    assert findings(host_of(tmp_path))["identitynet"].state is State.OK
+
+
+def test_the_advice_holds_without_a_checkout(tmp_path: Path) -> None:
+    found = findings(host_of(tmp_path))["adapter"]
+    assert found.advice == (
+        "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in a "
+        "checkout of the pack."
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, scandir = tmp_path / "instantid", os.scandir
+    closed.mkdir()
+
+    def guarded(path: Any = ".") -> Any:
+        if os.fspath(path) == str(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    found = findings(host_of(tmp_path))
+    assert found["folders"].state is State.PROBLEM
+    assert f"Permission denied: '{closed}'" in found["folders"].found
+    assert found["adapter"].state is State.PROBLEM
+
+
+# --- packs beside this one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "older"),
+    [
+        ("ComfyUI_InstantID", True),
+        ("ComfyUI_InstantID-main", True),
+        ("comfyui-instantid-1.2", True),
+        ("ComfyUI-InstantID-Compose", False),
+        ("ComfyUI_InstantID_Compose-main", False),
+        ("InstantID-Compose", False),
+        ("instantid-compose", False),
+        ("ComfyUI_Other", False),
+    ],
+)
+def test_the_older_pack_is_known_by_how_its_folder_begins(
+    tmp_path: Path, name: str, older: bool
+) -> None:
+    (tmp_path / "custom_nodes" / name).mkdir(parents=True)
+    found = findings(host_of(tmp_path))["other packs"]
+    assert (found.state is State.NOTE) is older
+    assert (name in found.found) is older
+
+
+def test_our_own_pack_in_a_folder_called_like_the_older_one(tmp_path: Path) -> None:
+    pack = tmp_path / "custom_nodes" / "comfyui-instantid-2"
+    pack.mkdir(parents=True)
+    (pack / "pyproject.toml").write_text('[project]\nname = "instantid-compose"\n')
+    assert findings(host_of(tmp_path))["other packs"].state is State.OK
+
+
+# --- GPUs -----------------------------------------------------------------------------------------
+
+
+class Gpus:
+    """What torch.cuda and torch.xpu look like from the Doctor's side."""
+
+    def __init__(self, name: str, memory: tuple[int, int] | Exception) -> None:
+        self.name, self.memory = name, memory
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_count(self) -> int:
+        return 1
+
+    def get_device_name(self, number: int) -> str:
+        if not self.name:
+            raise RuntimeError("no context")
+        return self.name
+
+    def mem_get_info(self, number: int) -> tuple[int, int]:
+        if isinstance(self.memory, Exception):
+            raise self.memory
+        return self.memory
+
+
+NONE = SimpleNamespace(is_available=lambda: False)
+FULL = RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+
+def fake_torch(**modules: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        __version__="2.11.0",
+        version=SimpleNamespace(cuda="13.0"),
+        backends=SimpleNamespace(),
+        **{"cuda": NONE, **modules},
+    )
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch):
+    """Findings about torch and accelerator with this torch, by way of the real try."""
+
+    def looking(torch: SimpleNamespace, **packages: str) -> dict[str, Finding]:
+        monkeypatch.setitem(sys.modules, "torch", torch)
+        machine = Machine(packages=packages, libraries={"torch": doctor_try.TRIES["torch"]()})
+        return {
+            "torch": doctor_packages.torch(machine),
+            "accelerator": doctor_packages.accelerator(machine),
+        }
+
+    return looking
+
+
+@pytest.mark.parametrize(("name", "told"), [("NVIDIA X", "NVIDIA X"), ("", "GPU 0")])
+def test_a_full_gpu_is_not_a_broken_torch(looked, name: str, told: str) -> None:
+    found = looked(fake_torch(cuda=Gpus(name, FULL)))
+    assert found["torch"].state is State.OK
+    assert found["accelerator"].state is State.NOTE
+    assert found["accelerator"].found == (
+        f"{told}, whose memory cannot be asked: CUDA error: out of memory"
+    )
+
+
+def test_an_intel_gpu_is_seen(looked) -> None:
+    torch = fake_torch(xpu=Gpus("Intel Arc A770", (15 << 30, 16 << 30)))
+    torch.version = SimpleNamespace(cuda=None, xpu="20250301")
+    found = looked(torch)
+    assert found["torch"].found.endswith("built for Intel XPU 20250301")
+    assert found["accelerator"].state is State.OK
+    assert found["accelerator"].found == "Intel Arc A770 with 16.0 GB, 15.0 GB free"
+
+
+def test_a_torch_that_cannot_ask_intel_for_memory(looked) -> None:
+    missing = AttributeError("module 'torch.xpu' has no attribute 'mem_get_info'")
+    found = looked(fake_torch(xpu=Gpus("Intel Arc A770", missing)))["accelerator"]
+    assert found.found.startswith("Intel Arc A770, whose memory cannot be asked")
+
+
+@pytest.mark.parametrize(("kind", "state"), [("npu", State.OK), ("cuda", State.NOTE)])
+def test_what_torch_names_beside_the_known_kinds(looked, kind: str, state: State) -> None:
+    named = SimpleNamespace(is_available=lambda: True, current_accelerator=lambda: kind)
+    found = looked(fake_torch(accelerator=named))["accelerator"]
+    assert found.state is state
+    assert ("of the kind npu" in found.found) is (kind == "npu")
+
+
+def test_direct_ml_is_known_by_its_package(looked) -> None:
+    found = looked(fake_torch(), **{"torch-directml": "0.2.5"})["accelerator"]
+    assert found.state is State.OK
+    assert "torch-directml 0.2.5" in found.found
+    assert "--directml" in found.found
+    assert looked(fake_torch())["accelerator"].state is State.NOTE
+
+
+# --- extra_model_paths.yaml -----------------------------------------------------------------------
+
+BAD = {
+    "not yaml": (b"mine:\n  base_path: /x\n  controlnet: [a\nother: b\n", "line 4: "),
+    "a tab": (b"mine:\n\tcontrolnet: a\n", "line 2: "),
+    "empty": (b"", "should hold sections"),
+    "a text": (b"just words\n", "should hold sections"),
+    "a list of folders": (b"mine:\n  controlnet:\n    - a\n", "should hold sections"),
+    "not UTF-8": (b"mine:\n  controlnet: \xff\n", "cannot be read"),
+}
+RUN = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); name = sys.argv.pop(1); "
+    "runpy.run_module(name, run_name='__main__', alter_sys=True)"
+)
+LOOK = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+    "from harness.doctor import look_at; print(look_at(Path(sys.argv[2])).broken)"
+)
+
+
+@pytest.fixture(params=BAD.values(), ids=BAD.keys())
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """A ComfyUI whose extra_model_paths.yaml it cannot read, and what is wrong with it."""
+    content, told = request.param
+    for part in ("folder_paths.py", "utils", "comfy", "comfy_api", "comfyui_version.py"):
+        (tmp_path / part).symlink_to(Path(COMFYUI, part))
+    (tmp_path / "extra_model_paths.yaml").write_bytes(content)
+    return tmp_path, told
+
+
+def in_another_process(
+    program: str, comfyui: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, str(REPOSITORY / "tests"), *arguments]
+    environ = child_environ(COMFYUI_PATH=str(comfyui))
+    return subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+
+
+@pytest.mark.skipif(not COMFYUI, reason="COMFYUI_PATH names no ComfyUI")
+def test_a_broken_list_of_folders_is_a_sentence(broken: tuple[Path, str]) -> None:
+    comfyui, told = broken
+    done = in_another_process(RUN, comfyui, "harness.models")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert str(comfyui / "extra_model_paths.yaml") in sentence
+    assert told in sentence
+    assert "Correct that file" in sentence
+    looked = in_another_process(LOOK, comfyui, str(comfyui))
+    assert looked.returncode == 0, looked.stderr
+    assert told in looked.stdout
+    assert str(comfyui / "extra_model_paths.yaml") in looked.stdout
+
+
+def test_a_broken_list_of_folders_is_a_problem(tmp_path: Path) -> None:
+    described = host_of(tmp_path)
+    broken = Host("0.30.0", described.model_roots, [], broken="x.yaml is not YAML: line 4: y")
+    found = findings(broken)["folders"]
+    assert found.state is State.PROBLEM
+    assert found.found == "x.yaml is not YAML: line 4: y"
+    assert "Correct that file" in found.advice
