@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from harness import painter
-from harness.browser import Editor
+from harness.browser import TOAST, Editor
 from harness.comfy_client import ComfyClient
 from harness.scenes import png
 from playwright.sync_api import Locator, expect
@@ -168,6 +168,8 @@ def test_one_undo_takes_a_choice_back(editor: Editor, photo: str) -> None:
     assert setting(editor, node) == before
     expect(faces(editor)).to_have_count(3)
     expect(faces(editor).nth(1)).to_have_attribute("aria-pressed", "true")
+    faces(editor).nth(0).click()
+    assert setting(editor, node) == ("index", 0, ""), "the panel is the new node's"
 
 
 def test_widgets_and_boxes_agree(editor: Editor, photo: str) -> None:
@@ -209,7 +211,7 @@ def test_a_value_that_makes_no_sense(editor: Editor, photo: str) -> None:
     editor.show(node)
     expect(status(editor)).to_contain_text('numbers holds "<b>left</b>"')
     expect(faces(editor, pressed=True)).to_have_count(1)
-    toast = editor.page.locator(".p-toast").get_by_text("found '<b>left</b>'")
+    toast = editor.page.locator(TOAST).filter(has_text="found '<b>left</b>'")
     expect(toast).to_have_count(1)
     faces(editor).nth(1).click()
     assert setting(editor, node) == ("index", 1, "")
@@ -256,7 +258,7 @@ def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> 
     canvas_editor.set_value(node, "select", "all")
     never_run_before(canvas_editor, node, 0.43)
     assert canvas_editor.run()["kind"] == "execution_success"
-    toast = canvas_editor.page.locator(".p-toast-message").filter(has_text="is small")
+    toast = canvas_editor.page.locator(TOAST).filter(has_text="is small")
     expect(toast).to_have_count(1)
     expect(toast).to_contain_text("InstantID Analyze Faces")
     canvas_editor.photograph("warning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.browser import Editor
+from harness.browser import TOAST, Editor
 from harness.model_server import Served
 from harness.model_site import LIMIT, Site, site_without_models
 from harness.small_files import SMALL
@@ -236,7 +236,7 @@ def let_files_arrive(editor: Editor) -> None:
             ],
         ],
     )
-    toast = editor.page.locator(".p-toast-message").filter(has_text="models are in place")
+    toast = editor.page.locator(TOAST).filter(has_text="models are in place")
     expect(toast.first).to_be_visible(timeout=MILLISECONDS)
 
 

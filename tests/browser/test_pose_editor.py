@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from harness.browser import Editor, apart
+from harness.browser import TOAST, Editor, apart
 from harness.comfy_client import ComfyClient
 from harness.pose_editor import FRONT_EYE, SIDE, PoseNode, server_drawing
 from playwright.sync_api import CDPSession, expect
@@ -173,7 +173,7 @@ def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
 
 
 def warned(editor: Editor, words: str) -> None:
-    toast = editor.page.locator(".p-toast-message").filter(has_text=words)
+    toast = editor.page.locator(TOAST).filter(has_text=words)
     expect(toast.first).to_contain_text("InstantID Pose")
 
 

@@ -38,6 +38,8 @@ PICTURES = REPOSITORY / "output" / "browser"
 HELP_IN_ENGLISH = re.compile(r"/docs/InstantID\w+/en\.md\)$")
 """Asked for before the page for every language, `docs/NODE.md`, which is the English one."""
 PACK_WORDS = ("instantid-compose", "instantid_compose", "InstantIDCompose")
+TOAST = ".p-toast-message, li:has([data-reka-toast-announce-exclude])"
+"""A message in the corner: up to front end 1.47, and in 1.58."""
 LOADING, RUNNING = 120_000, 180_000  # milliseconds; a busy machine needs them
 TRIES = 5
 READY = "() => Boolean(window.app?.vueAppReady && window.app?.extensionManager && window.LiteGraph)"

@@ -27,6 +27,7 @@ export function addPanel(node, name, root, panel) {
   if (!panel.keepsPictures) hidePictures(node);
   letWheelThrough(root);
   follow(node, root, panel);
+  takeOver(node, name, root);
 }
 
 /**
@@ -50,6 +51,35 @@ export function makeRoom(node, width) {
  */
 export function addressOf(image) {
   return api.apiURL(`/view?${new URLSearchParams(image)}`);
+}
+
+/** @type {Map<string, HTMLElement>} elements of nodes that are gone, by node and name */
+const left = new Map();
+const KEPT = 10_000; // milliseconds
+const FRAMES = 60; // that a new node's element waits for its place
+
+/** Undo makes every node anew. Nodes 2.0 of front end 1.58 keeps the gone node's element in place. */
+function takeOver(node, name, root) {
+  const key = () => `${node.graph?.id}:${node.id}:${name}`;
+  let last = "";
+  const removed = node.onRemoved;
+  node.onRemoved = function (...given) {
+    const place = last || key();
+    left.set(place, root);
+    setTimeout(() => left.get(place) === root && left.delete(place), KEPT);
+    removed?.apply(this, given);
+  };
+  let frames = 0;
+  const look = () => {
+    if (node.graph) last = key();
+    const old = left.get(last);
+    if (old?.isConnected && old !== root && !root.isConnected) {
+      old.replaceWith(root);
+      left.delete(last);
+    }
+    if (!root.isConnected && ++frames < FRAMES) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 /** Both engines of the editor would draw the node's pictures beneath the panel. */
