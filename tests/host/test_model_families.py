@@ -60,7 +60,7 @@ def prefixed(weights: Tensors, **more: torch.Tensor) -> Tensors:
 
 LAYOUTS = {
     "base checkpoint (`model.diffusion_model.`)": lambda c, w: prefixed(w),
-    "Turbo checkpoint": lambda c, w: prefixed(w),
+    "Turbo checkpoint (laid out as the base)": lambda c, w: prefixed(w),
     "Pony checkpoint (with text encoders and EMA beside)": lambda c, w: prefixed(
         w, **{"conditioner.embedders.0.x": flag(1), "model_ema.decay": flag(1)}
     ),
@@ -162,6 +162,7 @@ def test_inpainting(small_sdxl: Any, applied: Any, prompt: Any) -> None:
 
 UNETS = {
     "SD15": {"context_dim": 768, "kind": "sd1"},
+    "LotusD": {"context_dim": 1024, "kind": "sd1"},
     "SD20": {"context_dim": 1024, "kind": "sd1"},
     "SDXLRefiner": {
         **{"context_dim": 1280, "width": 384, "adm_in_channels": 2560},
@@ -193,14 +194,27 @@ SD1 = {
 }
 
 
+VIDEO = {
+    **{"video_kernel_size": [3, 1, 1], "extra_ff_mix_layer": True, "use_spatial_context": True},
+    **{"merge_strategy": "learned_with_images", "merge_factor": 0.0},
+}
+
+
 def network_of(family: str, small_sdxl: Any) -> torch.nn.Module:
     """The UNet of a family at its size; for families without one some other network."""
-    if family not in UNETS:
+    known = getattr(comfy.supported_models, family).unet_config
+    if "model_channels" not in known:
         return torch.nn.Linear(1, 1, device=META)
-    changes = dict(UNETS[family])
+    changes = dict(UNETS.get(family, {"kind": "sd1"}))
     shape = SD1 if changes.pop("kind", "") == "sd1" else {}
+    video = VIDEO if known.get("use_temporal_attention") else {}
     size = small_sdxl.SmallConfig(changes.pop("width", 320), changes.pop("context_dim", 2048))
-    config = {**size.unet, **shape, **changes}
+    config = {**size.unet, **shape, **known, **video, **changes}
+    if known.get("adm_in_channels"):
+        config["num_classes"] = "sequential"
+    # The host's table has depths in a shorter form for some; ours are written out.
+    config |= {name: shape[name] for name in shape if name.startswith("transformer_depth")}
+    config |= {name: changes[name] for name in changes if name.startswith("transformer_depth")}
     operations = comfy.ops.disable_weight_init
     return UNetModel(**config, dtype=torch.float16, device=META, operations=operations)
 
@@ -227,5 +241,7 @@ def test_other_families_are_refused_by_name(
     with pytest.raises(errors.IncompatibleModelError) as caught:
         pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
     assert f"the connected model, {family}, has" in str(caught.value)
+    is_unet = "model_channels" in kind.unet_config
+    assert ("not a UNet with text" in str(caught.value)) is not is_unet
     assert "needs an SDXL checkpoint" in str(caught.value)
     refused(caught.value)
