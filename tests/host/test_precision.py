@@ -142,13 +142,15 @@ def test_adapter_formats(
     assert patched is not model
 
 
-def few_on_device(patcher: Any, allowed: int) -> Any:
-    """Load as `--lowvram` does: what exceeds `allowed` bytes is cast layer by layer on use."""
-    patcher.load(patcher.load_device, lowvram_model_memory=allowed)
-    return patcher
+def few_on_device(patcher: Any, share: float) -> float:
+    """Load as `--lowvram` does: what exceeds a share of the model is cast layer by layer on use.
+    Returns the share that was loaded."""
+    size = patcher.model_size()
+    patcher.load(patcher.load_device, lowvram_model_memory=max(1, int(share * size)))
+    return patcher.model.model_loaded_weight_memory / size
 
 
-@pytest.mark.parametrize("allowed", [1, 200_000], ids=["--novram: all", "--lowvram: most"])
+@pytest.mark.parametrize("allowed", [0.0, 0.5], ids=["--novram: all", "--lowvram: half"])
 @pytest.mark.combination(MEMORY, "{} of the adapter's and the UNet's layers cast on use")
 def test_little_memory(
     pack: Any,
@@ -158,7 +160,7 @@ def test_little_memory(
     prompt: Any,
     applied: Any,
     monkeypatch: pytest.MonkeyPatch,
-    allowed: int,
+    allowed: float,
 ) -> None:
     """The host does without this on a CPU, so its loading is called for directly. Equal bits."""
     model = small_sdxl.small_unet()
@@ -167,13 +169,16 @@ def test_little_memory(
     negative = pack.module("instantid_core.embedding").NegativeIdentity()
     exact = adapter.tokens(identity, negative).positive
     twin = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")[0]
+    loaded: list[float] = []
     monkeypatch.setattr(
         comfy.model_management,
         "load_models_gpu",
-        lambda models, *a, **k: [few_on_device(m, allowed) for m in models],
+        lambda models, *a, **k: loaded.extend(few_on_device(m, allowed) for m in models),
     )
     assert torch.equal(exact, twin.tokens(identity, negative).positive)
     assert torch.equal(usual, sample(*applied(model, prompt, 0.8, twin), size=SIZE, steps=1))
+    assert len(loaded) >= 2, "the adapter, and the UNet"
+    assert all((share == 0) if not allowed else (0 < share <= allowed) for share in loaded), loaded
 
 
 FORBIDDEN = {"cuda", "mps", "xpu", "privateuseone"}
