@@ -57,7 +57,7 @@ def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
     told = []
     outcome = checks.Outcome("browser", True, 1.0, passed=3)
 
-    def run(environment, name, arguments, settings=None):
+    def run(environment, name, arguments, settings=None, console=checks.OPEN):
         told.append((name, settings))
         return outcome
 
