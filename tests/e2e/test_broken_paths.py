@@ -1,4 +1,4 @@
-"""An extra_model_paths.yaml that ComfyUI cannot read: a sentence from the commands, no traceback."""
+"""An extra_model_paths.yaml that ComfyUI cannot read: a sentence from the commands, nothing else."""
 
 from __future__ import annotations
 
