@@ -1,4 +1,4 @@
-"""An extra_model_paths.yaml that ComfyUI cannot read: a sentence from the commands, nothing else."""
+"""An extra_model_paths.yaml that ComfyUI cannot read: a sentence, and no traceback."""
 
 from __future__ import annotations
 
