@@ -74,6 +74,14 @@ def test_bars_that_are_counts_hold(tables: Tables) -> None:
     assert bars["two people / one: IdentityNet's operations (bar: 2)"] <= 2
 
 
+def test_a_file_takes_little_more_memory_than_its_size(tables: Tables) -> None:
+    """With sites of a quarter of the published widths and the published resampler; no clock."""
+    rows = named(tables, "Peak memory added by an adapter file")
+    ratios = [row["ratio"] for row in rows.values() if row["ratio"] is not None]
+    assert len(ratios) >= 4
+    assert max(ratios) <= 1.3
+
+
 def test_what_needs_a_gpu_says_so(tables: Tables, files: Path) -> None:
     rows = [row for table in tables.values() for row in table.values()]
     unknown = [row for row in rows if row["value"] is None]
