@@ -16,6 +16,8 @@ import torch
 from harness.scenes import Prompt, conditioning, photo, sample
 from harness.small_adapter import AdapterSizes, adapter_weights
 
+import nodes as host_nodes
+
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 GROUP = "InstantID for SD 1.5"
 CONTEXT, WIDTH = 768, 32
@@ -235,16 +237,24 @@ def test_the_sdxl_net_with_its_adapter(
     refused(e.value)
 
 
-@pytest.mark.combination(GROUP, "controlnet.ckpt in diffusers' layout: ComfyUI detects SD 1.5")
-def test_the_host_knows_its_controlnet(small_sdxl: Any) -> None:
-    """At its published size, by names and shapes alone."""
-    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+@pytest.mark.combination(GROUP, "controlnet.ckpt, at its published size: loaded as IdentityNet")
+def test_its_controlnet_is_loaded(pack: Any, models_dir: Path) -> None:
+    """As diffusers names it and `train.py` saves it, each tensor one number that repeats."""
+    from diffusers import ControlNetModel
 
-    config = {**small_sdxl.SmallConfig(320, CONTEXT).unet, **SHAPE}
-    network = UNetModel(**config, dtype=torch.float16, device=torch.device("meta"))
-    ours = network.state_dict()
-    names = comfy.utils.unet_to_diffusers(config)
-    theirs = {name: ours[key] for name, key in names.items() if key in ours}
-    found = comfy.model_detection.unet_config_from_diffusers_unet(theirs, torch.float16)
-    assert found is not None
-    assert (found["context_dim"], found["model_channels"]) == (CONTEXT, 320)
+    with torch.device("meta"):
+        published = ControlNetModel(cross_attention_dim=CONTEXT, attention_head_dim=8)
+    number = torch.full((1,), 0.01, dtype=torch.float16)
+    state = {name: number.expand(value.shape) for name, value in published.state_dict().items()}
+    path = models_dir / "controlnet" / "controlnet.ckpt"
+    saved(path, state)
+    assert path.stat().st_size < 1_000_000
+    (net,) = host_nodes.ControlNetLoader().load_controlnet(path.name)
+    path.unlink()
+    require = pack.module("nodes.host.identity_net").require_identity_net
+    assert require(net, CONTEXT) is net
+    with pytest.raises(pack.module("instantid_core.errors").IncompatibleModelError, match="768"):
+        require(net, 2048)
+    loaded = net.control_model.state_dict()
+    assert len(loaded) == len(state)
+    assert all(bool((value.float() - 0.01).abs().max() < 1e-4) for value in loaded.values())
