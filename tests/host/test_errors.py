@@ -266,6 +266,27 @@ class TestFaces:
         )
         assert count == 3
 
+    def test_cancel_among_the_projections(
+        self, pack: Any, model: Any, adapter: Any, identity_of: Any, prompt: Any
+    ) -> None:
+        """Keys and values that are half projected are not kept."""
+
+        def apply(loaded: Any) -> Any:
+            how = {"adapter": loaded, "identity": identity, "weight": 0.8, **EVERYTHING}
+            return pack.run("InstantIDApplyAdapter", model=model, **how)[0]
+
+        def cancel(*_: Any) -> None:
+            raise comfy.model_management.InterruptProcessingException
+
+        identity = identity_of(3)
+        (fresh,) = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")
+        hook = fresh.patcher.model.to_v[35].register_forward_hook(cancel)
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            apply(fresh)
+        hook.remove()
+        wanted, found = (sample(apply(each), *prompt, steps=1) for each in (adapter, fresh))
+        assert torch.equal(found, wanted)
+
 
 class TestFaceModels:
     @pytest.fixture
