@@ -32,6 +32,13 @@ class Foundation:
     encode_captions: Callable[[list[str]], Text]
     """N captions -> context [N, T, C] and pooled [N, P]."""
 
+    def encode_distinct(self, captions: list[str]) -> tuple[torch.Tensor, Text]:
+        """N captions -> for each its row, [N] int64, and the text of the distinct ones."""
+        distinct = sorted(set(captions))
+        places = {caption: place for place, caption in enumerate(distinct)}
+        rows = torch.tensor([places[caption] for caption in captions])
+        return rows, self.encode_captions(distinct)
+
 
 def load_foundation(run: Path, pretrained: Path | None) -> Foundation:
     """The run's own base model, or a pipeline folder of diffusers where one is named."""

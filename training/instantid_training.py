@@ -113,13 +113,11 @@ def prepare(
 ) -> Portraits:
     """Encode an album's pictures and captions once, before training."""
     extent = Extent(album.images.shape[2], album.images.shape[1])
-    captions = album.captions
-    distinct = sorted(set(captions))
-    places = {caption: place for place, caption in enumerate(distinct)}
+    captions, text = foundation.encode_distinct(album.captions)
     return Portraits(
         foundation.encode_pictures(torch.from_numpy(album.images)),
-        torch.tensor([places[caption] for caption in captions]),
-        foundation.encode_captions(distinct),
+        captions,
+        text,
         embeddings,
         album.keypoints[:, 0],
         face_places(album.boxes[:, 0], extent, face_weight),

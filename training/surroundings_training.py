@@ -91,9 +91,7 @@ def train_surroundings(arguments: argparse.Namespace) -> None:
     foundation = load_foundation(arguments.folder, None)
     album = load_album(arguments.folder, "single", album_sizes(arguments))
     latents = foundation.encode_pictures(torch.from_numpy(album.images))
-    distinct = sorted(set(album.captions))
-    context, pooled = foundation.encode_captions(distinct)
-    rows = torch.tensor([distinct.index(caption) for caption in album.captions])
+    rows, (context, pooled) = foundation.encode_distinct(album.captions)
     model = SurroundingsControl(foundation.unet)
 
     def loss_of(network: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:

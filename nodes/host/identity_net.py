@@ -96,10 +96,11 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return
         c.control_model = IdentityNetwork(self.control_model, self.condition.tokens)  # pyright: ignore
         c.extra_conds = [*self.extra_conds, TAG, PLACE]
-        lost = [
-            *(["all but the first frame's keypoints"] if self.first_drawing is not None else [])
-        ]
-        lost += ["the mask"] if self.condition.region is not None else []
+        lost = []
+        if self.first_drawing is not None:
+            lost.append("all but the first frame's keypoints")
+        if self.condition.region is not None:
+            lost.append("the mask")
         if lost:
             warn([_lost_with_the_type(type(c).__name__, " and ".join(lost))])
 

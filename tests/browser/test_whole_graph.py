@@ -10,6 +10,7 @@ from harness import painter
 from harness.browser import Editor
 from harness.comfy_client import ComfyClient
 from harness.pose_editor import PoseNode
+from harness.scenes import png
 from harness.small_models import ADAPTER_FILE, CONTROLNET_FILE
 from PIL import Image
 
@@ -93,9 +94,8 @@ def result(editor: Editor, client: ComfyClient, node: int) -> np.ndarray:
 def test_an_edited_pose_gives_another_picture_and_keeps_it(
     editor: Editor, client: ComfyClient
 ) -> None:
-    photo = io.BytesIO()
-    Image.fromarray(painter.portrait(256, 256, identity=4)[0]).save(photo, format="PNG")
-    client.upload("whole_graph.png", photo.getvalue(), overwrite="true")
+    photo = png(painter.portrait(256, 256, identity=4)[0])
+    client.upload("whole_graph.png", photo, overwrite="true")
     pose = PoseNode(editor, SIDE, SIDE)
     nodes = {"placed": editor.add("InstantIDApplyIdentityNet", 560, 100)}
     for place, (key, (kind, values)) in enumerate(NODES.items()):

@@ -15,6 +15,7 @@ from harness.comfy_client import ClientError, ComfyClient, Progress
 from harness.host_server import HostServer
 from harness.long_running import files_in, interrupted_at, launch, resident, turned
 from harness.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
+from harness.scenes import png
 from PIL import Image
 
 SIDE = 64
@@ -71,12 +72,6 @@ def other(tmp_path_factory: pytest.TempPathFactory, photos: list[bytes]) -> Iter
         client = ComfyClient(running.url)
         uploaded(client, photos)
         yield client
-
-
-def png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def uploaded(client: ComfyClient, photos: list[bytes]) -> list[str]:

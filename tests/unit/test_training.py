@@ -23,6 +23,7 @@ from training.adapter_network import (
 )
 from training.autoencoder_training import pyramid_loss
 from training.diffusion import add_noise, noise_loss, size_numbers
+from training.foundation import Foundation, Text
 from training.instantid_training import face_places
 from training.loop import LoopSettings, inputs_follow, train
 from training.networks.autoencoder import SCALE, Autoencoder
@@ -243,6 +244,19 @@ def test_batches_follow_the_network_to_its_device(model: InstantID):
     inputs_follow(model.to(there), there)
     found = model(**inputs())
     assert found.device == there
+
+
+def test_equal_captions_are_encoded_once():
+    asked: list[list[str]] = []
+
+    def encode(captions: list[str]) -> Text:
+        asked.append(captions)
+        return torch.arange(len(captions)), torch.zeros(len(captions))
+
+    captions = ["a sketch", "a flat", "a sketch"]
+    rows, _ = Foundation(None, None, encode).encode_distinct(captions)  # type: ignore[arg-type]
+    assert asked == [["a flat", "a sketch"]]
+    assert [asked[0][row] for row in rows.tolist()] == captions
 
 
 def test_places_at_a_face_count_more():
