@@ -17,6 +17,7 @@ from .checkpoint import AdapterCheckpoint, AdapterConfig, site_keys
 from .embedding import NegativeIdentity, negative_references
 from .errors import IncompatibleModelError
 from .keys_values import KeysValues
+from .recognisers import CONTEXT_WIDTHS
 from .resampler import Resampler
 from .sites import AttentionSite
 from .types import IdentityEmbedding, IdentityTokens
@@ -100,8 +101,9 @@ def project_keys_values(
 
 FAMILIES = {768: "SD 1.5", 1024: "SD 2", 1280: "SDXL refiner", 2048: "SDXL-like"}
 """What a UNet looks like by the width of its text context."""
-TRAINED_FOR = {768: "SD 1.5", 2048: "SDXL"}
-"""Families for which there is an InstantID adapter, by that width."""
+PICTURED = ", with a picture in the place of the text"
+WITHOUT_TEXT = ("Stable_Zero123",)
+"""Families of a fitting shape whose context is a picture."""
 
 
 def require_matching_sites(
@@ -114,17 +116,23 @@ def require_matching_sites(
     """
     found = tuple(site.width for site in sites)
     context = {site.context_dim for site in sites}
-    if found == config.site_widths and context == {config.resampler.context_dim}:
+    fits = found == config.site_widths and context == {config.resampler.context_dim}
+    if fits and model_name not in WITHOUT_TEXT:
         return
-    width = config.resampler.context_dim
-    family = TRAINED_FOR.get(width)
-    needed = f"an {family} checkpoint" if family else "the model that it was made for"
     raise IncompatibleModelError(
         f"This adapter was trained for a UNet with {len(config.site_widths)} cross-attention sites "
-        f"and a context of width {width}; the connected model{_named(model_name)} has "
-        f"{_describe(sites)}. Connect {needed}; the published InstantID adapter needs an SDXL "
-        "checkpoint. If the model is the right one, the adapter file is incomplete."
+        f"and a context of width {config.resampler.context_dim}; the connected model"
+        f"{_named(model_name)} has {_describe(sites)}{PICTURED if fits else ''}. "
+        f"{_advice(config.resampler.context_dim)}"
+        + ("" if fits else " If the model is the right one, the adapter file is incomplete.")
     )
+
+
+def _advice(context_width: int) -> str:
+    family = CONTEXT_WIDTHS.get(context_width)
+    needed = f"an {family} checkpoint" if family else "the model that it was made for"
+    published = "" if family else "; the published InstantID adapter needs an SDXL checkpoint"
+    return f"Connect {needed}{published}."
 
 
 def _named(model_name: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 
 from .analysis import Analysis
 from .landmarks import LANDMARKS, without_landmarks
-from .types import Detection, Extent, Faces
+from .recognisers import CONTEXT_WIDTHS, SD15, base_model_of
+from .types import Detection, Extent, Faces, IdentityEmbedding
 
 RECOGNISER_SIDE = 112
 """Pixels: side of the crop that ArcFace sees. It spans about the face's box, so that a smaller face
@@ -55,6 +56,23 @@ def about_landmarks(pose: Faces) -> str | None:
         f"InstantID for SD 1.5 was trained on {LANDMARKS} landmarks beside the five keypoints, and "
         f"{without_landmarks(pose)} of {pose.count} faces have none. Put 2d106det.onnx of the "
         "antelopev2 pack beside its other files and analyse a photo; poses have keypoints alone."
+    )
+
+
+def about_recogniser(identity: IdentityEmbedding, context_width: int) -> str | None:
+    """Advice on an identity that was read for another base model's adapter.
+
+    context_width: the adapter's.
+    """
+    made_for = base_model_of(identity.recogniser)
+    needed = CONTEXT_WIDTHS.get(context_width, made_for)
+    if identity.is_nobody or made_for == needed:
+        return None
+    return (
+        f"This identity was read for InstantID on {made_for}, and the adapter is the one for "
+        f"{needed}, which knows people by embeddings of other colours: red and blue are exchanged "
+        f"for {SD15}. Choose {needed} as base_model of InstantID Load Face Analyzer and embed the "
+        "photos again, or the likeness may suffer."
     )
 
 

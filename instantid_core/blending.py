@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from .errors import InstantIDError, SettingError
+from .recognisers import are_apart
 from .schedule import finite
 from .types import IdentityEmbedding
 
@@ -125,11 +126,8 @@ def require_one_recogniser(identities: Mapping[str, IdentityEmbedding]) -> None:
                 "or disconnect it."
             )
         if identity.recogniser != identities[first].recogniser:
-            raise IdentityError(
-                f"{first} and {name} come from different face recognisers (sha256 "
-                f"{identities[first].recogniser[:12]} and {identity.recogniser[:12]}); their "
-                "numbers mean different things. Embed both with the same face analyzer."
-            )
+            pair = {first: identities[first].recogniser, name: identity.recogniser}
+            raise IdentityError(are_apart(pair))
 
 
 def _require_way(how: str) -> None:

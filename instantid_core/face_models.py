@@ -19,6 +19,7 @@ from .errors import FaceModelError
 from .face_files import DETECTOR, MODEL_PACK, PUBLISHED_RECOGNISER, RECOGNISER, FaceModelFiles
 from .face_files import find_models as find_models
 from .opencv import import_cv2
+from .recognisers import SDXL, identifier, is_exchanged
 from .repairs import IMPORT_FAILURES, INSIGHTFACE, first_line, install
 from .sessions import AUTO, import_runtime, open_sessions
 from .types import EMBEDDING_WIDTH, Box
@@ -36,8 +37,13 @@ NMS_OVERLAP = 0.4
 class FaceAnalyzer:
     """Detector and recogniser, ready to run. What a run changes is `memory` alone."""
 
-    def __init__(self, files: FaceModelFiles, provider: str = AUTO) -> None:
-        """Open both models. Raises FaceModelError for broken or foreign files."""
+    def __init__(self, files: FaceModelFiles, provider: str = AUTO, base_model: str = SDXL) -> None:
+        """Open both models.
+
+        base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`. Raises
+        FaceModelError for broken or foreign files.
+        """
+        self._exchanged = is_exchanged(base_model)
         zoo = import_insightface()
         detector_session, recogniser_session = open_sessions(files[:2], provider)
         _require_outputs(files, detector_session, recogniser_session)
@@ -49,8 +55,9 @@ class FaceAnalyzer:
         self._landmarks = LandmarkModel(files.landmarks, provider)
         self.memory = AnalysisMemory()
         self.files = files
-        self.recogniser_id = _sha256(files.recogniser)
-        if self.recogniser_id != PUBLISHED_RECOGNISER:
+        sha256 = _sha256(files.recogniser)
+        self.recogniser_id = identifier(sha256, self._exchanged)
+        if sha256 != PUBLISHED_RECOGNISER:
             log.warning(
                 "%s is not the published file of that name. If faces come out unlike their photo, "
                 "replace it by the one from the antelopev2 pack.",
@@ -70,12 +77,17 @@ class FaceAnalyzer:
         return self._detector.detect(bgr, input_size=(size, size))
 
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-        """Raw embedding [512] float32 of the face with these keypoints [5, 2] in [H, W, 3] BGR."""
+        """Raw embedding [512] float32 of the face with these keypoints [5, 2] in [H, W, 3] BGR.
+
+        The recogniser sees red and blue exchanged where InstantID was trained so.
+        """
         with warnings.catch_warnings():
             # insightface calls a scikit-image function that announces its own removal.
             warnings.simplefilter("ignore", FutureWarning)
             crop = self._align(bgr, landmark=keypoints, image_size=self._recogniser.input_size[0])
-        return self._recogniser.get_feat(crop).flatten()
+        if self._exchanged:
+            crop = crop[..., ::-1]
+        return self._recogniser.get_feat(np.ascontiguousarray(crop)).flatten()
 
     def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
         """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the

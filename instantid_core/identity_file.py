@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from .blending import IdentityError
 from .errors import InstantIDError
+from .recognisers import are_apart
 from .tensor_file import TensorFileError, require_sound_safetensors
 from .types import EMBEDDING_WIDTH, Extent, IdentityEmbedding
 
@@ -108,14 +109,11 @@ def read(path: Path) -> IdentityFile:
 def require_recogniser(identity: IdentityEmbedding, recogniser_id: str) -> None:
     """Check that an identity was read by this recogniser.
 
-    recogniser_id: SHA-256 of the recogniser's file. Raises IdentityError.
+    recogniser_id: as `FaceAnalyzer` has it. Raises IdentityError.
     """
     if identity.recogniser != recogniser_id:
-        raise IdentityError(
-            f"This identity was made with another face recogniser (sha256 "
-            f"{identity.recogniser[:12]}) than the face analyzer's ({recogniser_id[:12]}); their "
-            "numbers mean different things. Make the identity anew from its photos."
-        )
+        pair = {"The identity": identity.recogniser, "what the face analyzer reads": recogniser_id}
+        raise IdentityError(are_apart(pair))
 
 
 def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:

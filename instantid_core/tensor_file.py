@@ -33,6 +33,10 @@ class TensorFileError(InstantIDError):
     """A file whose figures do not fit its bytes. The message is a reason and names no file."""
 
 
+class UnknownNumbersError(TensorFileError):
+    """A whole file with numbers in a format that its kind cannot tell."""
+
+
 def require_sound_safetensors(path: Path) -> None:
     """Compare a safetensors file's header with the file. Raises TensorFileError or OSError."""
     size = path.stat().st_size

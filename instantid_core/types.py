@@ -105,8 +105,9 @@ class Faces:
 
     frames: tuple[FrameFaces, ...]
     recogniser: str
-    """SHA-256 of the recogniser file; embeddings of different recognisers must not be mixed. Empty
-    for a pose that nobody holds."""
+    """As `recognisers.identifier` writes it: SHA-256 of the recogniser's file and which colours it
+    saw. Embeddings of different recognisers must not be mixed. Empty for a pose that nobody
+    holds."""
     style: KeypointStyle = REFERENCE_STYLE
     combined: dict[str, IdentityEmbedding] = field(
         init=False, repr=False, compare=False, default_factory=dict

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .tensor_file import TENSOR_LIMIT, TensorFileError, elements, shown
+from .tensor_file import TENSOR_LIMIT, TensorFileError, UnknownNumbersError, elements, shown
 
 STORAGES = {
     "torch.DoubleStorage": "float64",
@@ -191,11 +191,12 @@ class _Reader:
         if not isinstance(found, tuple) or len(found) != 5 or found[0] != "storage":
             raise TensorFileError("its pickle points at something else than numbers")
         kind, key, count = found[1], _text(found[2]), found[4]
-        dtype = STORAGES.get(kind.path) if isinstance(kind, Name) else None
+        name = kind.path if isinstance(kind, Name) else ""
+        dtype = STORAGES.get(name)
+        if dtype is None and name.startswith("torch.") and name.endswith("Storage"):
+            raise UnknownNumbersError("it holds numbers in a format that is not known")
         if dtype is None:
-            raise TensorFileError(
-                "it holds numbers in a format that is not known; save it as safetensors"
-            )
+            raise TensorFileError("its pickle points at something else than numbers")
         self.stack.append(Storage(dtype, key, elements((count,), key)))
 
     def call(self, _: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..instantid_core.face_models import MODEL_PACK, FaceAnalyzer, find_models
+from ..instantid_core.recognisers import BASE_MODELS
 from ..instantid_core.sessions import AUTO, CHOICES
 from . import sockets
 from .host import models, paths
@@ -37,14 +38,24 @@ class LoadFaceAnalyzer(io.ComfyNode):
                     tooltip="What the face models run on. auto takes what works; the CPU needs "
                     "about 0.2 seconds per picture and no GPU memory.",
                 ),
+                io.Combo.Input(
+                    "base_model",
+                    options=list(BASE_MODELS),
+                    default=BASE_MODELS[0],
+                    optional=True,
+                    tooltip="Whose InstantID reads the identities. The one for SD 1.5 was trained "
+                    "on faces with red and blue exchanged, and gets them so.",
+                ),
             ],
             outputs=[sockets.Analyzer.Output(display_name="analyzer")],
         )
 
     @classmethod
-    def execute(cls, model_pack: str, provider: str) -> io.NodeOutput:
+    def execute(
+        cls, model_pack: str, provider: str, base_model: str = BASE_MODELS[0]
+    ) -> io.NodeOutput:
         files = find_models(paths.face_model_roots(), model_pack)
-        return io.NodeOutput(FaceAnalyzer(files, provider))
+        return io.NodeOutput(FaceAnalyzer(files, provider, base_model))
 
 
 class LoadAdapter(io.ComfyNode):

@@ -10,7 +10,7 @@ import torch
 
 from ...instantid_core import landmarks
 from ...instantid_core.adapter import require_matching_sites
-from ...instantid_core.advice import about_landmarks
+from ...instantid_core.advice import about_landmarks, about_recogniser
 from ...instantid_core.attention import site_identities
 from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.masks import Region
@@ -61,6 +61,7 @@ def apply_adapter(
         return model
     sites = cross_attention_sites(model.get_model_object("diffusion_model"))
     require_matching_sites(adapter.config, sites, _name_of(model))
+    warn(filter(None, [about_recogniser(identity, adapter.config.resampler.context_dim)]))
     tokens = adapter.tokens(identity, influence.negative)
     # As the UNet computes, also where its weights are stored in fp8.
     keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference(), report)
@@ -87,6 +88,7 @@ def apply_identity_net(
     """
     if _changes_nothing(identity, influence, "The conditioning"):
         return conditioning
+    warn(filter(None, [about_recogniser(identity, adapter.config.resampler.context_dim)]))
     tokens = adapter.tokens(identity, influence.negative)
     return apply_tokens(conditioning, control_net, tokens, influence, pose, fit)
 

@@ -24,7 +24,11 @@ from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.errors import CheckpointError
 from ...instantid_core.keys_values import KeysValues
 from ...instantid_core.split_checkpoint import joined, part_of, partner
-from ...instantid_core.tensor_file import TensorFileError, require_sound_safetensors
+from ...instantid_core.tensor_file import (
+    TensorFileError,
+    UnknownNumbersError,
+    require_sound_safetensors,
+)
 from ...instantid_core.torch_archive import read_archive
 from ...instantid_core.types import IdentityEmbedding, IdentityTokens
 from .progress import Reporter, unreported
@@ -110,6 +114,11 @@ def _readable(path: Path, name: str) -> Any:
     """A file's tensors. Raises CheckpointError for what cannot be read."""
     try:
         return _read(path)
+    except UnknownNumbersError as error:
+        raise CheckpointError(
+            f"'{name}' cannot be read: {error} in a file of this kind, such as fp8. Save it as "
+            "safetensors, which takes every format, or use the published file."
+        ) from error
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(

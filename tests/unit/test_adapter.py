@@ -190,7 +190,7 @@ def test_other_models_are_named(
     message = str(caught.value)
     assert "70 cross-attention sites and a context of width 2048" in message
     assert found in message
-    assert "needs an SDXL checkpoint" in message
+    assert "Connect an SDXL checkpoint." in message
     with pytest.raises(IncompatibleModelError, match="the connected model, Flux, has"):
         require_matching_sites(sdxl, model, "Flux")
 

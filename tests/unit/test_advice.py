@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from instantid_core.advice import about_faces, about_numbers, about_size, is_turned_away
+from instantid_core.advice import (
+    about_faces,
+    about_numbers,
+    about_recogniser,
+    about_size,
+    is_turned_away,
+)
 from instantid_core.analysis import Analysis
 from instantid_core.poses import FacePlacement, PoseEdit, edited, pose
-from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
+from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, IdentityEmbedding
 
 PICTURE = Extent(640, 480)
 FRONT = np.float32([[-20, 0], [20, 0], [0, 20], [-15, 40], [15, 40]])
@@ -91,6 +98,26 @@ def test_only_one_size_is_prone_to_watermarks() -> None:
     assert "1024 x 1024" in (about_size(Extent(1024, 1024)) or "")
     assert about_size(Extent(1016, 1016)) is None
     assert about_size(Extent(1024, 1016)) is None
+
+
+@pytest.mark.parametrize(
+    ("recogniser", "width", "told"),
+    [
+        ("ab", 2048, ""),
+        ("exchanged:ab", 768, ""),
+        ("ab", 64, ""),
+        ("exchanged:ab", 64, ""),
+        ("ab", 768, "on SDXL, and the adapter is the one for SD 1.5"),
+        ("exchanged:ab", 2048, "on SD 1.5, and the adapter is the one for SDXL"),
+    ],
+)
+def test_identities_read_for_the_other_base_model(recogniser: str, width: int, told: str) -> None:
+    """Adapters of other widths are nobody's: neither kind of embedding is known to be right."""
+    somebody = IdentityEmbedding(torch.ones(1, 1, 512), recogniser)
+    said = about_recogniser(somebody, width) or ""
+    assert (told in said) if told else not said
+    nobody = IdentityEmbedding(torch.ones(0, 1, 512), recogniser)
+    assert about_recogniser(nobody, width) is None
 
 
 def test_a_list_of_numbers_that_is_none_is_quoted() -> None:

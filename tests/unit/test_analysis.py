@@ -22,7 +22,7 @@ from instantid_core.analysis import (
     analyse,
     detect,
 )
-from instantid_core.errors import NoFaceError
+from instantid_core.errors import NoFaceError, SettingError
 from instantid_core.face_models import DETECTOR, RECOGNISER, FaceAnalyzer, FaceModelFiles
 from instantid_core.selection import Selection
 from instantid_core.types import Extent, Faces
@@ -109,6 +109,28 @@ def test_boxes_keypoints_and_embeddings_equal_insightface(
         assert np.array_equal(ours.embedding, theirs.embedding)
         assert {ours.keypoints.dtype, ours.embedding.dtype} == {np.dtype(np.float32)}
         assert (ours.keypoints.shape, ours.embedding.shape) == ((5, 2), (512,))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # insightface's, about scikit-image
+def test_for_sd15_the_recogniser_sees_red_and_blue_exchanged(
+    analyzer: FaceAnalyzer, reference: Any
+) -> None:
+    """As `load_components.py` of TheDenk/InstantID-SD1.5, which gives insightface RGB. Positions
+    are those of the usual order, in which the detector finds more."""
+    rgb = paint(*SCENES["three"])
+    other = FaceAnalyzer(analyzer.files, "cpu", "SD 1.5")
+    usual, exchanged = (run(engine, rgb).faces for engine in (analyzer, other))
+    for before, face in zip(usual.all, exchanged.all, strict=True):
+        theirs = type("Found", (dict,), {"kps": face.keypoints})()
+        assert np.array_equal(face.keypoints, before.keypoints)
+        assert np.array_equal(face.embedding, reference.models["recognition"].get(rgb, theirs))
+        assert not np.array_equal(face.embedding, before.embedding)
+    assert exchanged.recogniser == f"exchanged:{usual.recogniser}"
+
+
+def test_a_base_model_without_instantid_is_refused(analyzer: FaceAnalyzer) -> None:
+    with pytest.raises(SettingError, match=r"one of SDXL, SD 1\.5; found 'SD 2'"):
+        FaceAnalyzer(analyzer.files, "cpu", "SD 2")
 
 
 @pytest.mark.filterwarnings("error")

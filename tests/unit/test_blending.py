@@ -191,7 +191,10 @@ def test_what_comes_in_is_left_alone(how: str) -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (identity(2, recogniser="another"), "different face recognisers .*recogniser and another"),
+        (
+            identity(2, recogniser="another"),
+            "different face recognisers .*recogniser and another",
+        ),
         (identity(2, sequence=3), "identity_a holds 1 per person, identity_b holds 3"),
         (nobody(), "identity_b is nobody: no face was found"),
     ],

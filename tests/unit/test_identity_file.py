@@ -26,6 +26,7 @@ from instantid_core.identity_file import (
     require_recogniser,
     write,
 )
+from instantid_core.recognisers import identifier
 from instantid_core.types import Extent, IdentityEmbedding
 
 TESTS = Path(__file__).parents[1]
@@ -362,5 +363,14 @@ def test_other_tensors_are_refused(tmp_path: Path) -> None:
 
 def test_another_recogniser_is_refused() -> None:
     require_recogniser(identity(), RECOGNISER)
-    with pytest.raises(IdentityError, match=r"sha256 4ab1d6435d63\).*\(5f00ba5e0000\)"):
+    with pytest.raises(IdentityError, match=r"sha256 4ab1d6435d63 and 5f00ba5e0000\)"):
         require_recogniser(identity(), "5f00ba5e0000feed")
+
+
+def test_identities_of_one_recogniser_for_two_base_models_do_not_mix(tmp_path: Path) -> None:
+    other = identifier(RECOGNISER, exchanged=True)
+    with pytest.raises(IdentityError, match=r"on SDXL, .* for SD 1\.5; .*Choose one base_model"):
+        require_recogniser(identity(), other)
+    kept = IdentityEmbedding(identity().references, other)
+    write(tmp_path / "sd15.safetensors", kept, Notes())
+    assert read(tmp_path / "sd15.safetensors").identity.recogniser == other
