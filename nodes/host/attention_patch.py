@@ -7,6 +7,8 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from comfy.extra_samplers import uni_pc
+from comfy.k_diffusion import sampling
 from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 
@@ -35,6 +37,9 @@ KEY = "instantid"
 """Names this pack's wrappers and callbacks on a model."""
 SIGMAS = "instantid_percent_to_sigma"
 """Name under which a run's own percent_to_sigma lies in the transformer options."""
+IN_ORDER = (sampling.sample_euler, uni_pc.sample_unipc, uni_pc.sample_unipc_bh2)
+"""Samplers (ddim is euler) that evaluate each sigma of a run's list once and tell its index after
+it. All others of ComfyUI's either wait for the device in each step themselves or go between."""
 Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
 
 
@@ -148,6 +153,7 @@ def _hook(model: ModelPatcher) -> None:
     """Register wrappers and the clone callback, once however many identities are chained."""
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, _tag_conds),
+        (WrappersMP.SAMPLER_SAMPLE, _follow_steps),
         (WrappersMP.APPLY_MODEL, _announce_rows),
     ):
         model.remove_wrappers_with_key(kind, KEY)
@@ -192,6 +198,42 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
             tag = RowTag.placed(polarity_of(known, name), latent)
             entry["model_conds"] = {**known, TAG: tag, PLACE: place}
     return executor(noise, *args, **kwargs)
+
+
+def _follow_steps(
+    executor: Any,
+    model_wrap: Any,
+    sigmas: torch.Tensor,
+    extra_args: dict[str, Any],
+    callback: Callable[..., None] | None,
+    *args: Any,
+    **kwargs: Any,
+) -> torch.Tensor:
+    """Let noise levels be known without a look at each step's, where the sampler allows it.
+
+    Steps are counted by the sampler's own callback: calls of the model are not one per step when
+    a pack leaves some out or cuts them into windows.
+    """
+    levels = extra_args["model_options"].get("transformer_options", {}).get(LEVELS)
+    if levels is None or not _is_in_order(executor.class_obj):
+        return executor(model_wrap, sigmas, extra_args, callback, *args, **kwargs)
+
+    def after_step(step: int, *rest: Any) -> None:
+        levels.step = step + 1
+        if callback is not None:
+            callback(step, *rest)
+
+    levels.follow(sigmas)
+    try:
+        return executor(model_wrap, sigmas, extra_args, after_step, *args, **kwargs)
+    finally:
+        levels.follow(None)
+
+
+def _is_in_order(sampler: Any) -> bool:
+    """Whether a sampler evaluates exactly the sigmas of its list; churn adds to them."""
+    churn = getattr(sampler, "extra_options", {}).get("s_churn", 0)
+    return getattr(sampler, "sampler_function", None) in IN_ORDER and not churn
 
 
 def _announce_rows(

@@ -24,7 +24,9 @@ class KeptHint(torch.nn.Module):
         rows (`Tensor.expand`). The ControlNet adds it to its first layer."""
         if self._latest is None or self._latest[0] is not hint:
             pictures = hint[:1] if hint.stride(0) == 0 else hint
-            self._latest = (hint, self.encoder(pictures, *args, **kwargs))
+            encoded = self.encoder(pictures, *args, **kwargs)
+            # In the layout of the first layer, to which it is added in every step.
+            self._latest = (hint, encoded.contiguous())
         return self._latest[1]
 
 

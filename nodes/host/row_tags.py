@@ -159,16 +159,31 @@ def _row(values: list[int]) -> Row:
 
 
 class NoiseLevels:
-    """Reads each step's sigma once, whoever asks for it: UNet sites and IdentityNets alike.
+    """Each step's sigma as a number, whoever asks for it: UNet sites and IdentityNets alike.
 
-    On a GPU every look waits for all work that is under way. Threads may share one object.
+    On a GPU every look at a tensor waits for all work that is under way. So each step's is read
+    once, and none where a sampler takes a known list one by one. Threads may share one object.
     """
 
     def __init__(self) -> None:
         self._latest: tuple[torch.Tensor, float] | None = None
+        self._list: torch.Tensor | None = None
+        self._known: list[float] = []
+        self.step = 0
+        """Where in that list the sampler is."""
+
+    def follow(self, sigmas: torch.Tensor | None) -> None:
+        """From now on step i is at `sigmas[i]`, which is read when it is asked for; with None each
+        step's own sigma is read again."""
+        self._list, self._known, self.step = sigmas, [], 0
 
     def of(self, sigma: torch.Tensor) -> float:
         """sigma: at least one element, all the same; one object per step."""
+        ahead = self._list
+        if ahead is not None:
+            self._known = self._known or ahead.tolist()
+            if self.step < len(self._known):
+                return self._known[self.step]
         latest = self._latest
         if latest is None or latest[0] is not sigma:
             latest = self._latest = (sigma, float(sigma[0]))

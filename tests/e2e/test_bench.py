@@ -43,6 +43,7 @@ def test_every_part_has_its_table(tables: Tables) -> None:
     for start in (
         "Launches in a step",
         "Waits, copies and resizing",
+        "Waits in a step, by sampler",
         "Operations in a step",
         "What the device does",
         "70 cross-attention sites",
@@ -50,7 +51,9 @@ def test_every_part_has_its_table(tables: Tables) -> None:
         "torch profiler",
         "Memory on the device",
         "Face analysis",
+        "From a change to the end of the first step",
         "From a change to the first step",
+        "Files of the whole steps",
         "Peak memory added by an adapter file",
         "Bars",
     ):
@@ -65,6 +68,37 @@ def test_counts_tell_the_two_ways_apart(tables: Tables) -> None:
     waits = named(tables, "Waits")
     assert waits["+ adapter, the usual way: waits for the device"]["value"] == 70
     assert waits["two people with masks: waits for the device"]["value"] == 0
+
+
+def test_windows_add_no_wait_where_the_sampler_has_none(tables: Tables) -> None:
+    """What other samplers wait for themselves is ComfyUI's; a window adds one per evaluation."""
+    waits = {label: row["value"] for label, row in named(tables, "Waits in a step, by").items()}
+    none = "euler, ddim, uni_pc, uni_pc_bh2: "
+    assert (waits[none + "by themselves"], waits[none + "more with a window"]) == (0, 0)
+    others = [value for label, value in waits.items() if "with a window" in label]
+    assert sum(value >= 1 for value in others) == len(others) - 1
+
+
+def test_whole_steps_stand_beside_their_floors_and_the_usual_way(tables: Tables) -> None:
+    rows = {label: row["value"] for label, row in named(tables, "One step").items()}
+    floors = {label.removesuffix(": floor"): rows[label] for label in rows if "floor" in label}
+    assert set(floors) == {label for label in rows if "floor" not in label}
+    assert floors["+ both"] == floors["+ both, the usual way"]
+    order = ("plain", "+ adapter", "+ both", "two people with masks", "four people with masks")
+    assert [floors[name] for name in order] == sorted({floors[name] for name in order})
+
+
+def test_every_change_is_followed_to_the_first_step(tables: Tables) -> None:
+    rows = named(tables, "From a change to the end of the first step")
+    for change in (
+        "another photo, after its analysis",
+        "another weight",
+        "another pose",
+        "nothing",
+    ):
+        found = [row["value"] for label, row in rows.items() if label.startswith(change)]
+        assert len(found) == 3, "ours, the usual way, the floor"
+        assert all(found)
 
 
 def test_bars_that_are_counts_hold(tables: Tables) -> None:

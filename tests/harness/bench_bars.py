@@ -8,7 +8,6 @@ import torch
 
 from .bench_counts import ADAPTER, BOTH, NET, PLAIN, TWO, TWO_NETS, USUAL
 from .bench_report import Row, Table, missing
-from .bench_whole_steps import TWO as PEOPLE
 from .step_counts import StepCounts
 
 USUAL_WAY_HOLDS = 846e6
@@ -67,8 +66,13 @@ def _shares(findings: Findings) -> list[Row]:
     label = "adapter's share of a step"
     if not findings.steps:
         return [*rows, missing(label)]
-    times = _times(findings)
-    return [*rows, _ratio(label + f", {findings.device.type}", times[ADAPTER] / times[PLAIN] - 1)]
+    times, where = _times(findings), findings.steps[0].title.removeprefix("One step, ")
+    more, usual = (times[name] - times[PLAIN] for name in (ADAPTER, USUAL))
+    return [
+        *rows,
+        _ratio(f"{label}, {where}", more / times[PLAIN]),
+        _ratio(f"adapter's part of a step / the usual way's (bar: half), {where}", more / usual),
+    ]
 
 
 def _two_people(findings: Findings) -> list[Row]:
@@ -83,7 +87,7 @@ def _two_people(findings: Findings) -> list[Row]:
     if not findings.steps:
         return [*rows, missing(label)]
     times = _times(findings)
-    return [*rows, _ratio(f"{label}, {findings.device.type}", times[PEOPLE] / times[BOTH])]
+    return [*rows, _ratio(f"{label}, {findings.device.type}", times[TWO] / times[BOTH])]
 
 
 def _change_of_photo(findings: Findings) -> list[Row]:

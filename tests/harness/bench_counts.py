@@ -14,7 +14,7 @@ from .bench_world import META, How, Person, World, person, variant
 from .scenes import Prompt
 from .step_counts import StepCounts, count_step
 
-PLAIN, ADAPTER, USUAL, NET, TWO_NETS, BOTH, TWO = (
+PLAIN, ADAPTER, USUAL, NET, TWO_NETS, BOTH, TWO, FOUR = (
     "plain",
     "+ adapter",
     "+ adapter, the usual way",
@@ -22,6 +22,7 @@ PLAIN, ADAPTER, USUAL, NET, TWO_NETS, BOTH, TWO = (
     "+ two IdentityNets",
     "+ both",
     "two people with masks",
+    "four people with masks",
 )
 
 
@@ -79,7 +80,8 @@ def counted(
 
 def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
     """What is compared, by name."""
-    me, you = person(world, 0), person(world, 1)
+    people = [person(world, seed) for seed in range(4)]
+    me, you = people[:2]
     return {
         PLAIN: variant(world, [], How()),
         ADAPTER: variant(world, [me], How(identity_net=False)),
@@ -88,6 +90,7 @@ def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
         TWO_NETS: variant(world, [me, you], How(adapter=False, masks=True)),
         BOTH: variant(world, [me], How()),
         TWO: variant(world, [me, you], How(masks=True)),
+        FOUR: variant(world, people, How(masks=True)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,23 +31,45 @@ class Rates(NamedTuple):
         return max(operations / self.operations, traffic / self.traffic)
 
 
-def measure_rates(device: torch.device, dtype: torch.dtype) -> Rates:
-    """Both rates, as the best of several rounds."""
+class Work(NamedTuple):
+    """What some work cannot do without."""
+
+    operations: float
+    traffic: float
+    """Bytes that are read and written at least."""
+
+    def floor(self, rates: Rates) -> float:
+        """Seconds that neither rate allows to undercut."""
+        return rates.floor(*self)
+
+
+def together(*parts: Work) -> Work:
+    """The work of all parts, one after the other."""
+    return Work(sum(part.operations for part in parts), sum(part.traffic for part in parts))
+
+
+def bytes_in(network: torch.nn.Module) -> int:
+    """Of all its weights."""
+    return sum(weights.nbytes for weights in network.parameters())
+
+
+def measure_rates(
+    device: torch.device, dtype: torch.dtype, now: Callable[[], float] | None = None
+) -> Rates:
+    """Both rates, as the best of several rounds. now: a clock, by default that of `clock_on`, which
+    on a CPU sees one thread alone."""
     side, size = SIDE[device.type], TRAFFIC[device.type] // dtype.itemsize
     one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     source, target = (torch.zeros(size, dtype=dtype, device=device) for _ in range(2))
-    product = _shortest(lambda: torch.mm(one, other), device)
-    copy = _shortest(lambda: target.copy_(source), device)
+    now = now or clock_on(device)
+    product = min(_seconds(lambda: torch.mm(one, other), now, ROUNDS))
+    copy = min(_seconds(lambda: target.copy_(source), now, ROUNDS))
     return Rates(2 * side**3 / product, 2 * source.nbytes / copy)
 
 
-def _shortest(work: Callable[[], object], device: torch.device) -> float:
-    return min(seconds_of(work, device, ROUNDS))
-
-
-def seconds_of(work: Callable[[], object], device: torch.device, rounds: int) -> list[float]:
+def _seconds(work: Callable[[], object], now: Callable[[], float], rounds: int) -> list[float]:
     """Seconds of each of several runs, after one that does not count."""
-    now, seconds = clock_on(device), []
+    seconds = []
     work()
     for _ in range(rounds):
         started = now()
@@ -56,9 +78,9 @@ def seconds_of(work: Callable[[], object], device: torch.device, rounds: int) ->
     return seconds
 
 
-def median_of(work: Callable[[], object], device: torch.device, rounds: int = ROUNDS) -> float:
-    """Median seconds of a run."""
-    return statistics.median(seconds_of(work, device, rounds))
+def wall_on(device: torch.device) -> Callable[[], float]:
+    """The clock on the wall; on a GPU the queue is waited for."""
+    return time.perf_counter if device.type == "cpu" else clock_on(device)
 
 
 def rates_table(rates: dict[torch.dtype, Rates], device: torch.device) -> Table:

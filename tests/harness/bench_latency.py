@@ -10,41 +10,69 @@ from typing import Any
 
 import torch
 
-from .bench_processes import adapter_sizes
+from .bench_counts import Setting
+from .bench_files import sizes_of
+from .bench_first_step import Ours, Person, UsualWay, hint_work, photo_work, until_the_networks
+from .bench_floor import Rates, Work, name_of
 from .bench_report import Row, Table
 from .bench_steps import AMOUNT
+from .bench_usual_way import with_usual_way
 from .bench_world import World, fill
-from .small_adapter import AdapterSizes
 
 ROUNDS = 5
+AllRates = dict[torch.dtype, Rates]
 PHOTO, WEIGHT, POSE, NOTHING = (
     "another photo: 16 tokens, keys and values at 70 sites, 70 patches",
     "another weight or window: 70 patches",
     "another pose: keypoints drawn, hint encoded",
-    "nothing changed: keys and values to the device",
+    "nothing changed: a run up to its networks",
+)
+USUAL_PHOTO, USUAL_NOTHING = (
+    "another photo or weight, the usual way: 16 tokens, 70 patches",
+    "nothing changed, the usual way",
 )
 
 
-def latency_table(world: World, scene: Any, device: torch.device, side: int) -> tuple[Table, float]:
-    """Wall time of each part, and that of another photo by itself. side: of the picture."""
-    cores = torch.get_num_threads()
+def latency_table(
+    world: World, small: World, adapter: Any, scene: Any, rates: AllRates, setting: Setting
+) -> tuple[Table, float]:
+    """Wall time of each part, and that of another photo by itself.
+
+    world: of the sizes to measure, on the meta device. small: with an adapter, on the device of
+    `rates`, which are for float32 and its dtype; what a run does before its networks.
+    """
+    device = small.device
+    own = loaded_adapter(world, device)
     work = {
-        PHOTO: another_photo(world, scene, device),
-        WEIGHT: another_weight(world, scene, device),
-        POSE: another_pose(world, scene, device, side),
-        NOTHING: nothing(world, scene, device),
+        PHOTO: another_photo(world, own, scene),
+        USUAL_PHOTO: the_usual_photo(world, own, scene, device),
+        WEIGHT: another_weight(world, own, scene),
+        POSE: another_pose(world, scene, device, setting.pixels),
+        NOTHING: nothing(small, adapter, scene, setting, Ours),
+        USUAL_NOTHING: nothing(small, adapter, scene, setting, UsualWay),
     }
     seconds = {name: _wall(one, device) for name, one in work.items()}
-    rows = tuple(
+    rows = [
         Row(name, 1e3 * statistics.median(s), "ms", None, (1e3 * min(s), 1e3 * max(s)))
         for name, s in seconds.items()
-    )
+    ]
+    rows.append(_floor_row("another photo", photo_work(own), rates[torch.float32]))
+    for name, one in (("another pose", world), ("nothing changed", small)):
+        hint = hint_work(one.config, setting.pixels, one.dtype)
+        rows.append(_floor_row(name, hint, rates[one.dtype]))
     notes = (
-        f"Wall time, {cores} threads, medians of {ROUNDS}; the adapter's weights are in memory.",
-        "The analysis of a new photo comes on top.",
+        f"Wall time, {torch.get_num_threads()} threads, medians of {ROUNDS}; float32, but the runs "
+        f"in {name_of(small.dtype)}, with a UNet of width {small.config.width}; models in memory.",
+        "The analysis of a new photo comes on top. Every run encodes its hint anew; the usual way "
+        "does so in every step.",
     )
-    title = f"From a change to the first step, {side} x {side}, {device.type}"
-    return Table(title, rows, notes), statistics.median(seconds[PHOTO])
+    size = " x ".join(map(str, setting.pixels))
+    title = f"From a change to the first step, {size}, {device.type}"
+    return Table(title, tuple(rows), notes), statistics.median(seconds[PHOTO])
+
+
+def _floor_row(name: str, work: Work, rates: Rates) -> Row:
+    return Row(f"{name}: floor", 1e3 * work.floor(rates), "ms")
 
 
 def _wall(work: Callable[[], object], device: torch.device) -> list[float]:
@@ -64,11 +92,7 @@ def loaded_adapter(world: World, device: torch.device) -> Any:
     from comfy import model_management, model_patcher, ops
 
     core = world.pack.module
-    sizes = (
-        adapter_sizes(1)
-        if world.config.context_dim == 2048
-        else AdapterSizes(world.config.site_widths, world.config.context_dim)
-    )
+    sizes = sizes_of(world.config)
     nested = {
         part: {name: torch.empty(shape) for name, shape in shapes.items()}
         for part, shapes in sizes.shapes.items()
@@ -82,22 +106,31 @@ def loaded_adapter(world: World, device: torch.device) -> Any:
     return core("nodes.host.models").LoadedAdapter(patcher, checkpoint.config)
 
 
-def another_photo(world: World, scene: Any, device: torch.device) -> Callable[[], object]:
+def another_photo(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
     """The adapter node for somebody it has not seen."""
-    adapter = loaded_adapter(world, device)
-
-    def apply() -> object:
-        return _applied(world, adapter, replace(scene.identity))
-
-    return apply
+    return lambda: _applied(world, adapter, replace(scene.identity))
 
 
-def another_weight(world: World, scene: Any, device: torch.device) -> Callable[[], object]:
+def another_weight(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
     """The adapter node for somebody it knows."""
-    adapter, identity = loaded_adapter(world, device), replace(scene.identity)
+    identity = replace(scene.identity)
+    return lambda: _applied(world, adapter, identity)
+
+
+def the_usual_photo(
+    world: World, adapter: Any, scene: Any, device: torch.device
+) -> Callable[[], object]:
+    """What the baseline does before sampling; it projects in every step."""
+    core = world.pack.module
+    negative = core("instantid_core.embedding").NegativeIdentity()
+    sites = core("instantid_core.sites").cross_attention_sites(world.model.model.diffusion_model)
+    layers = zip(adapter.patcher.model.to_k, adapter.patcher.model.to_v, strict=True)
+    projections = [tuple(layer.weight.to(device) for layer in pair) for pair in layers]
 
     def apply() -> object:
-        return _applied(world, adapter, identity)
+        found = adapter.tokens(replace(scene.identity), negative)
+        tokens = found.positive.to(device), found.negative.to(device)
+        return with_usual_way(world.model, sites, projections, tokens, AMOUNT)
 
     return apply
 
@@ -114,25 +147,26 @@ def _applied(world: World, adapter: Any, identity: Any) -> Any:
     return application.apply_adapter(world.model, adapter, identity, how)
 
 
-def another_pose(world: World, scene: Any, device: torch.device, side: int) -> Callable[[], object]:
-    """The picture of keypoints, and what IdentityNet's encoder makes of it."""
+def another_pose(
+    world: World, scene: Any, device: torch.device, pixels: tuple[int, int]
+) -> Callable[[], object]:
+    """The picture of keypoints, and what IdentityNet's encoder makes of it. world: on meta."""
     core = world.pack.module
     keypoints, extent = core("instantid_core.keypoints"), core("instantid_core.types").Extent
     encoder = world.control_net.control_model.input_hint_block
-    if world.device.type == "meta":
-        encoder = fill(encoder.to_empty(device=device).to(torch.float32))
-    dtype = next(encoder.parameters()).dtype
+    encoder = fill(encoder.to_empty(device=device).to(torch.float32))
 
     def prepare() -> object:
-        picture = keypoints.draw(scene.faces, extent(side, side), "letterbox").movedim(-1, 1)
-        return encoder(picture.to(device, dtype), None, None)
+        picture = keypoints.draw(scene.faces, extent(*pixels), "letterbox").movedim(-1, 1)
+        return encoder(picture.to(device, torch.float32), None, None)
 
     return prepare
 
 
-def nothing(world: World, scene: Any, device: torch.device) -> Callable[[], object]:
-    """What a run of the same graph does again."""
-    from .bench_world import person
-
-    stored = person(world).keys_values
-    return lambda: stored.to(device).buffer
+def nothing(
+    world: World, adapter: Any, scene: Any, setting: Setting, way: type[Ours] | type[UsualWay]
+) -> Callable[[], object]:
+    """What a run of the same graph does again, up to the first layer of a network."""
+    somebody = Person(scene.identity, scene.faces, AMOUNT)
+    applied = way(world, adapter).apply(somebody, setting.pixels)
+    return until_the_networks(applied, world.control_net, setting)

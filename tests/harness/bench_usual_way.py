@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import interpolate, linear
 
 from .bench_host import Scene
+from .scenes import Prompt
 
 
 class Window(NamedTuple):
@@ -108,6 +109,27 @@ def with_usual_way(
         patch = UsualWayAttention(to_k, to_v, tokens, weight, window, **more)
         patched.set_model_attn2_replace(patch, *site.key)
     return patched
+
+
+def usual_net(
+    prompt: Prompt,
+    control_net: Any,
+    tokens: tuple[torch.Tensor, torch.Tensor],
+    picture: torch.Tensor,
+    strength: float,
+) -> Prompt:
+    """The prompt with the host's own ControlNet, which sees tokens in place of the text.
+
+    tokens: positive, negative. picture: [1, 3, H, W].
+    """
+    net = control_net.copy().set_cond_hint(picture, strength, (0.0, 1.0))
+    more = {"control": net, "control_apply_to_uncond": False}
+    return Prompt(
+        *(
+            [[text, {**settings, **more, "cross_attn_controlnet": own}] for text, settings in side]
+            for side, own in zip(prompt, tokens, strict=True)
+        )
+    )
 
 
 def _attend(

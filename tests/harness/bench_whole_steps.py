@@ -1,7 +1,4 @@
-"""Whole steps of a UNet with IdentityNet: time, memory, kernels and waits.
-
-For a GPU, or for small dimensions; a full-size step takes minutes on a CPU.
-"""
+"""Whole steps of a UNet with IdentityNet: time beside the floor, memory, kernels and waits."""
 
 from __future__ import annotations
 
@@ -12,20 +9,28 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from .bench_counts import ADAPTER, BOTH, NET, PLAIN, USUAL, Setting, usual_way
-from .bench_floor import name_of
+from .bench_counts import ADAPTER, BOTH, FOUR, NET, PLAIN, TWO, USUAL, Setting, usual_way
+from .bench_floor import Rates, Work, bytes_in, name_of
 from .bench_report import Row, Table
-from .bench_steps import Effort, Variant, sample, step_seconds
-from .bench_world import How, World, at_cfg_1, person, variant
+from .bench_steps import AMOUNT, Effort, Variant, sample, step_seconds
+from .bench_usual_way import usual_net
+from .bench_world import How, Person, World, at_cfg_1, person, variant
+from .step_counts import StepCounts
 
-TWO, FOUR = "two people, both", "four people, both"
+USUAL_BOTH = "+ both, the usual way"
+SAME_WORK = {USUAL: ADAPTER, USUAL_BOTH: BOTH}
+"""The floor of the usual way is that of the same work without what it wastes."""
+NETS = {NET: 1, BOTH: 1, TWO: 2, FOUR: 4}
+PEOPLE = {ADAPTER: 1, BOTH: 1, TWO: 2, FOUR: 4}
+"""Whose keys and values a step reads."""
+Counts = dict[str, StepCounts]
 WAITS = (
     "aten::item",
     "aten::_local_scalar_dense",
     "cudaStreamSynchronize",
     "cudaDeviceSynchronize",
 )
-EFFORTS = {"cuda": Effort(0, rounds=3, steps=6), "cpu": Effort(0, rounds=1, steps=2)}
+EFFORTS = {"cuda": Effort(0, rounds=3, steps=6), "cpu": Effort(0, rounds=1, steps=3)}
 PROFILED = (PLAIN, ADAPTER, USUAL)
 
 
@@ -38,18 +43,52 @@ def whole_variants(world: World) -> dict[str, Variant]:
         USUAL: usual_way(world, people[0]),
         NET: variant(world, people[:1], How(adapter=False)),
         BOTH: variant(world, people[:1], How()),
+        USUAL_BOTH: usual_both(world, people[0]),
         TWO: variant(world, people[:2], How(masks=True)),
         FOUR: variant(world, people, How(masks=True)),
     }
 
 
-def whole_tables(world: World, settings: tuple[Setting, ...]) -> Iterator[Table]:
-    """Step time at each setting, then kernels, waits and memory at the first."""
+def usual_both(world: World, somebody: Person) -> Variant:
+    """The baseline's attention, and the host's own ControlNet."""
+    model, prompt = usual_way(world, somebody)
+    tokens = somebody.tokens.positive, somebody.tokens.negative
+    hint = torch.zeros(1, 3, 64, 64)
+    return Variant(model, usual_net(prompt, world.control_net, tokens, hint, AMOUNT))
+
+
+def whole_tables(
+    world: World, settings: tuple[Setting, ...], rates: Rates, counts: dict[tuple[int, int], Counts]
+) -> Iterator[Table]:
+    """Step time at each setting, then kernels, waits and memory at the first.
+
+    counts: of a CFG step of one picture, by its width and height.
+    """
     variants = whole_variants(world)
     for setting in settings:
-        yield _times(world, variants, setting)
+        floors = step_floors(world, counts[setting.pixels], setting)
+        yield _times(world, variants, setting, {n: w.floor(rates) for n, w in floors.items()})
     yield _profiles(world, variants, settings[0])
     yield _memory(world, variants, settings[0])
+
+
+def step_floors(world: World, counts: Counts, setting: Setting) -> dict[str, Work]:
+    """What a step of each variant cannot do without: its operations, and every weight read once.
+
+    counts: of a CFG step of one picture; rows only repeat it.
+    """
+    rows = setting.batch * (2 if setting.cfg != 1 else 1)
+    unet, net = world.model.model.diffusion_model, world.control_net.control_model
+    read = bytes_in(unet), bytes_in(net), person(world).keys_values.nbytes
+    names = [name for name in counts if name in (PLAIN, *NETS, *PEOPLE)]
+    work = {
+        name: Work(
+            counts[name].operations * rows / 2,
+            read[0] + NETS.get(name, 0) * read[1] + PEOPLE.get(name, 0) * read[2],
+        )
+        for name in names
+    }
+    return work | {usual: work[same] for usual, same in SAME_WORK.items()}
 
 
 def _how(setting: Setting) -> dict[str, Any]:
@@ -60,7 +99,9 @@ def _at(setting: Setting, one: Variant) -> Variant:
     return at_cfg_1(one) if setting.cfg == 1 else one
 
 
-def _times(world: World, variants: dict[str, Variant], setting: Setting) -> Table:
+def _times(
+    world: World, variants: dict[str, Variant], setting: Setting, floors: dict[str, float]
+) -> Table:
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     names = list(variants)
     effort = EFFORTS[world.device.type]
@@ -69,9 +110,16 @@ def _times(world: World, variants: dict[str, Variant], setting: Setting) -> Tabl
             found = step_seconds(_at(setting, variants[name]), effort, **_how(setting))
             seconds[name] += found[1:]
     medians = {name: statistics.median(found) for name, found in seconds.items()}
-    rows = tuple(Row(name, 1e3 * s, "ms", s / medians[PLAIN]) for name, s in medians.items())
+    rows = []
+    for name, median in medians.items():
+        rows.append(Row(name, 1e3 * median, "ms", median / medians[PLAIN]))
+        rows.append(Row(f"{name}: floor", 1e3 * floors[name], "ms", floors[name] / medians[PLAIN]))
     title = f"One step, {setting}, {name_of(world.dtype)}, {world.device.type}"
-    return Table(title, rows, (f"{effort}.",))
+    notes = (
+        f"{effort}. Floors: operations at the rate of a matrix product, or every weight read once.",
+        "Ratios are to the plain step.",
+    )
+    return Table(title, tuple(rows), notes)
 
 
 def _profiles(world: World, variants: dict[str, Variant], setting: Setting) -> Table:

@@ -42,18 +42,23 @@ def build_world(pack: Pack, dims: str, device: torch.device, dtype: torch.dtype)
     from .small_models_node.small_sdxl import SmallConfig
 
     config = SmallConfig(*SIZES[dims])
-    prompt = Prompt(*(conditioning(text, config.context_dim) for text in ("a person", "blurry")))
     return World(
         pack,
         config,
-        _unet(config, device, dtype),
-        _identity_net(config, device, dtype),
-        prompt,
+        random_unet(config, device, dtype),
+        random_net(config, device, dtype),
+        prompt_for(config),
         dtype,
     )
 
 
-def _unet(config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+def prompt_for(config: Any) -> Prompt:
+    """Conditioning as wide as a UNet's context."""
+    return Prompt(*(conditioning(text, config.context_dim) for text in ("a person", "blurry")))
+
+
+def random_unet(config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The host's SDXL in a patcher."""
     import comfy.model_patcher
     import comfy.supported_models
 
@@ -64,7 +69,8 @@ def _unet(config: Any, device: torch.device, dtype: torch.dtype) -> Any:
     return comfy.model_patcher.ModelPatcher(model, load_device=device, offload_device=device)
 
 
-def _identity_net(config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+def random_net(config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """An IdentityNet as the host would have loaded it."""
     import comfy.cldm.cldm
     import comfy.controlnet
     import comfy.ops

@@ -9,26 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from harness.adapter_calls import Calls
 from harness.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
-
-
-class Calls:
-    """Counts the layers of an adapter that run."""
-
-    def __init__(self, adapter: Any) -> None:
-        self.resampler = self.projections = 0
-        network = adapter.patcher.model
-        self.hooks = [network.resampler.register_forward_hook(self._resampler)]
-        for layer in (*network.to_k, *network.to_v):
-            self.hooks.append(layer.register_forward_hook(self._projection))
-
-    def _resampler(self, *_: Any) -> None:
-        self.resampler += 1
-
-    def _projection(self, *_: Any) -> None:
-        self.projections += 1
 
 
 @pytest.fixture
@@ -42,8 +26,9 @@ def calls(adapter: Any) -> Iterator[Calls]:
 @pytest.fixture
 def applied(pack: Any, model: Any, adapter: Any) -> Any:
     def apply(identity: Any, weight: float = 0.8, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **settings}
-        return pack.run("InstantIDApplyAdapter", model=model, weight=weight, **how)[0]
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING}
+        how |= {"model": model, "weight": weight, **settings}
+        return pack.run("InstantIDApplyAdapter", **how)[0]
 
     return apply
 
@@ -269,31 +254,6 @@ def test_identity_net_prepares_nothing_outside_its_window(
     monkeypatch.setattr(kind, "_prepare_hint", lambda *args: prepared.append(args))
     sample(model, *netted(prompt, start_at=0.99, end_at=0.995), steps=2)
     assert not prepared
-
-
-def test_all_look_at_sigma_together(
-    applied: Any,
-    netted: Any,
-    identity_of: Any,
-    prompt: Any,
-    pack: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Adapter and two IdentityNets with windows of their own: one look per step."""
-    from harness.scenes import Prompt
-
-    looks = []
-
-    def counted(value: Any) -> float:
-        looks.append(value)
-        return float(value)
-
-    tags = pack.module("nodes.host.row_tags")
-    monkeypatch.setattr(tags, "float", counted, raising=False)
-    patched = applied(identity_of(1), start_at=0.1)
-    both = netted(Prompt(*netted(prompt, start_at=0.2)), end_at=0.7)
-    sample(patched, *both, steps=3)
-    assert len(looks) == 3
 
 
 def test_a_group_divides_each_size_once(

@@ -6,7 +6,6 @@ windows as AnimateDiff-Evolved does: by the interfaces that they use, without th
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import comfy.controlnet
@@ -18,13 +17,11 @@ from comfy_extras.nodes_freelunch import FreeU_V2
 from comfy_extras.nodes_hypertile import HyperTile
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_sag import SelfAttentionGuidance
+from harness.network_calls import Calls
 from harness.scenes import photo, sample
-
-from nodes import ControlNetApplyAdvanced
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 GROUP = "Model patches and samplers of others"
-CONVERSIONS = "ControlNet chains that others copy or convert"
 SIDE, TILE, SCALE = 16, 12, 8
 """Latent, tile, and pixels per cell."""
 
@@ -81,30 +78,6 @@ class TiledDiffusion:
             ends = [(SCALE * y, SCALE * left, SCALE * TILE) for y, left in batch]
             control.cond_hint = torch.cat([whole[..., y : y + n, k : k + n] for y, k, n in ends])
             control = control.previous_controlnet
-
-
-class Calls:
-    """Notes the hint and context of every call of a control model."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        self.hints: list[torch.Tensor] = []
-        self.contexts: list[torch.Tensor] = []
-        self.network = network
-
-    def __enter__(self) -> Calls:
-        call = type(self.network).forward
-
-        def noted(network: Any, x: Any, hint: Any, timesteps: Any, context: Any, **k: Any) -> Any:
-            self.hints.append(hint.clone())
-            self.contexts.append(context.clone())
-            return call(network, x=x, hint=hint, timesteps=timesteps, context=context, **k)
-
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(type(self.network), "forward", noted)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.patch.undo()
 
 
 class Regions:
@@ -343,91 +316,6 @@ def test_patches_of_the_host(
     assert extra == {"p": [["POSITIVE"]], "s": [["NEGATIVE"]]}.get(patch[0], [])
     assert not torch.equal(together, sample(applied(watched), *pair, steps=1))
     assert not torch.equal(together, sample(theirs(watched), *pair, steps=1))
-
-
-class ConvertedNet(comfy.controlnet.ControlNet):
-    """A ControlNet type of another pack, made as Advanced-ControlNet makes its own."""
-
-    @classmethod
-    def from_vanilla(cls, net: comfy.controlnet.ControlNet) -> ConvertedNet:
-        new = cls(
-            control_model=net.control_model,
-            global_average_pooling=net.global_average_pooling,
-            load_device=net.load_device,
-            manual_cast_dtype=net.manual_cast_dtype,
-            extra_conds=[],
-        )
-        net.copy_to(new)
-        new.control_model_wrapped = net.control_model_wrapped.clone()
-        return new
-
-
-def shallow(net: Any) -> Any:
-    """A chain whose every net was copied by `copy.copy`, as ComfyUI-Distributed does."""
-    twin = copy.copy(net)
-    if twin.previous_controlnet is not None:
-        twin.previous_controlnet = shallow(twin.previous_controlnet)
-    return twin
-
-
-def by_itself(net: Any) -> Any:
-    twin = net.copy()
-    return twin.set_previous_controlnet(net.previous_controlnet)
-
-
-COPIES = {
-    "`copy.copy` of the chain": shallow,
-    "`copy()` of the net": by_itself,
-    "conversion to another type": lambda net: ConvertedNet.from_vanilla(
-        net
-    ).set_previous_controlnet(net.previous_controlnet),
-}
-
-
-@pytest.mark.parametrize("way", COPIES)
-@pytest.mark.combination(CONVERSIONS, "{}: identity for IdentityNet, text for the others")
-def test_copies_keep_their_contexts(
-    pack: Any,
-    model: Any,
-    applied: Any,
-    netted: Any,
-    faces_of: Any,
-    adapter: Any,
-    depth_net: Any,
-    prompt: Any,
-    identity_of: Any,
-    way: str,
-) -> None:
-    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(1))
-    apply = ControlNetApplyAdvanced().apply_controlnet
-    held = apply(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
-    how = {"positive": held[0], "negative": held[1]}
-    pair = netted(faces_of(photo(1)), **how)
-    twin = COPIES[way](pair[0][0][1]["control"])
-    changed = [[[text, {**options, "control": twin}] for text, options in side] for side in pair]
-    network = pair[0][0][1]["control"].control_model
-    with Calls(network) as calls:
-        sample(applied(model), *changed, steps=1)
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
-    tokens = adapter.tokens(identity_of(1), negative)
-    assert len(calls.contexts) == 2
-    seen = {context.shape[1]: list(context) for context in calls.contexts}
-    texts = [prompt.positive[0][0][0], prompt.negative[0][0][0]]
-    identities = [tokens.positive[0], tokens.negative[0]]
-    if not torch.equal(seen[77][0], texts[0]):  # which side comes first is the host's affair
-        texts, identities = texts[::-1], identities[::-1]
-    assert all(map(torch.equal, seen[77], texts))
-    assert all(map(torch.equal, seen[16], identities))
-
-
-@pytest.mark.combination(CONVERSIONS, "conversion to another type, with a mask: a warning says so")
-def test_a_conversion_that_loses_the_mask_says_so(
-    netted: Any, faces_of: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    pair = netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16))
-    ConvertedNet.from_vanilla(pair[0][0][1]["control"])
-    assert "turned IdentityNet into a ConvertedNet, which keeps the identity" in caplog.text
-    assert "but not all but the first frame's keypoints and the mask" in caplog.text
 
 
 def test_windows_of_a_cancelled_run_are_forgotten(model: Any, netted: Any, faces_of: Any) -> None:

@@ -1,0 +1,138 @@
+"""ControlNet chains that other packs copy, or turn into types of their own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import comfy.controlnet
+import pytest
+import torch
+from harness.network_calls import Calls
+from harness.scenes import photo, sample
+
+from nodes import ControlNetApplyAdvanced
+
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+CONVERSIONS = "ControlNet chains that others copy or convert"
+
+
+@pytest.fixture
+def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
+    identity = identity_of(1)
+
+    def apply(model: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **settings}
+        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
+
+    return apply
+
+
+@pytest.fixture
+def netted(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
+    identity = identity_of(1)
+
+    def apply(faces: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **prompt._asdict()}
+        how |= {"control_net": control_net, "faces": faces, "strength": 0.8, **settings}
+        return pack.run("InstantIDApplyIdentityNet", **how)
+
+    return apply
+
+
+class ConvertedNet(comfy.controlnet.ControlNet):
+    """A ControlNet type of another pack, made as Advanced-ControlNet makes its own."""
+
+    @classmethod
+    def from_vanilla(cls, net: comfy.controlnet.ControlNet) -> ConvertedNet:
+        new = cls(
+            control_model=net.control_model,
+            global_average_pooling=net.global_average_pooling,
+            load_device=net.load_device,
+            manual_cast_dtype=net.manual_cast_dtype,
+            extra_conds=[],
+        )
+        net.copy_to(new)
+        new.control_model_wrapped = net.control_model_wrapped.clone()
+        return new
+
+
+def shallow(net: Any) -> Any:
+    """A chain whose every net was copied by `copy.copy`, as ComfyUI-Distributed does."""
+    twin = copy.copy(net)
+    if twin.previous_controlnet is not None:
+        twin.previous_controlnet = shallow(twin.previous_controlnet)
+    return twin
+
+
+def by_itself(net: Any) -> Any:
+    twin = net.copy()
+    return twin.set_previous_controlnet(net.previous_controlnet)
+
+
+COPIES = {
+    "`copy.copy` of the chain": shallow,
+    "`copy()` of the net": by_itself,
+    "conversion to another type": lambda net: ConvertedNet.from_vanilla(
+        net
+    ).set_previous_controlnet(net.previous_controlnet),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.combination(CONVERSIONS, "{}: identity for IdentityNet, text for the others")
+def test_copies_keep_their_contexts(
+    pack: Any,
+    model: Any,
+    applied: Any,
+    netted: Any,
+    faces_of: Any,
+    adapter: Any,
+    depth_net: Any,
+    prompt: Any,
+    identity_of: Any,
+    way: str,
+) -> None:
+    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(1))
+    apply = ControlNetApplyAdvanced().apply_controlnet
+    held = apply(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
+    how = {"positive": held[0], "negative": held[1]}
+    pair = netted(faces_of(photo(1)), **how)
+    twin = COPIES[way](pair[0][0][1]["control"])
+    changed = [[[text, {**options, "control": twin}] for text, options in side] for side in pair]
+    network = pair[0][0][1]["control"].control_model
+    with Calls(network) as calls:
+        sample(applied(model), *changed, steps=1)
+    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    tokens = adapter.tokens(identity_of(1), negative)
+    assert len(calls.contexts) == 2
+    seen = {context.shape[1]: list(context) for context in calls.contexts}
+    texts = [prompt.positive[0][0][0], prompt.negative[0][0][0]]
+    identities = [tokens.positive[0], tokens.negative[0]]
+    if not torch.equal(seen[77][0], texts[0]):  # which side comes first is the host's affair
+        texts, identities = texts[::-1], identities[::-1]
+    assert all(map(torch.equal, seen[77], texts))
+    assert all(map(torch.equal, seen[16], identities))
+
+
+@pytest.mark.combination(CONVERSIONS, "conversion to another type, with a mask: a warning says so")
+def test_a_conversion_that_loses_the_mask_says_so(
+    netted: Any, faces_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16))
+    ConvertedNet.from_vanilla(pair[0][0][1]["control"])
+    assert "turned IdentityNet into a ConvertedNet. The identity goes along, without its mask." in (
+        caplog.text
+    )
+    assert "takes the middle of them" in caplog.text
+
+
+@pytest.mark.combination(
+    CONVERSIONS, "conversion to another type, of two frames: a warning says so"
+)
+def test_a_conversion_that_loses_frames_says_so(
+    netted: Any, faces_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = netted(faces_of(torch.cat([photo(1), photo(2)])))
+    ConvertedNet.from_vanilla(pair[0][0][1]["control"])
+    assert "goes along, without the keypoints of later frames." in caplog.text

@@ -1,0 +1,131 @@
+"""Where a sampler is: known without a look at the device where that can be, and right always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from harness.scenes import photo
+
+EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+
+
+@pytest.fixture
+def applied(pack: Any, model: Any, adapter: Any) -> Any:
+    def apply(identity: Any, weight: float = 0.8, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **EVERYTHING}
+        how |= {"model": model, "weight": weight, **settings}
+        return pack.run("InstantIDApplyAdapter", **how)[0]
+
+    return apply
+
+
+@pytest.fixture
+def netted(pack: Any, adapter: Any, control_net: Any, faces_of: Any, identity_of: Any) -> Any:
+    def apply(prompt: Any, **settings: Any) -> Any:
+        how = {"strength": 0.8, "faces": faces_of(photo(1)), **EVERYTHING, **settings}
+        return pack.run(
+            "InstantIDApplyIdentityNet",
+            positive=prompt.positive,
+            negative=prompt.negative,
+            control_net=control_net,
+            adapter=adapter,
+            identity=identity_of(1),
+            **how,
+        )
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("sampler", "looks"), [("euler", 0), ("ddim", 0), ("uni_pc", 0), ("dpmpp_2m", 3)]
+)
+def test_all_look_at_sigma_together(
+    applied: Any,
+    netted: Any,
+    identity_of: Any,
+    prompt: Any,
+    pack: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: str,
+    looks: int,
+) -> None:
+    """Adapter and two IdentityNets with windows of their own: one look per step, and none where
+    the run's list says what the sampler does; it is read once."""
+    from harness.scenes import Prompt
+
+    taken, lists = [], []
+    tags = pack.module("nodes.host.row_tags")
+    monkeypatch.setattr(tags, "float", lambda x: taken.append(x) or float(x), raising=False)
+    real = torch.Tensor.tolist
+    note = lambda x: x.ndim == 1 and x.is_floating_point() and lists.append(x)  # noqa: E731
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda x: note(x) or real(x))
+    patched = applied(identity_of(1), start_at=0.1)
+    both = netted(Prompt(*netted(prompt, start_at=0.2)), end_at=0.7)
+    run_sampler(patched, Prompt(*both), sampler, steps=3)
+    assert (len(taken), len(lists)) == (looks, not looks)
+
+
+def run_sampler(model: Any, prompt: Any, name: str, steps: int, **options: Any) -> None:
+    """A run of one of the host's samplers. options: its own."""
+    import comfy.samplers as host
+
+    levels = host.calculate_sigmas(model.get_model_object("model_sampling"), "normal", steps)
+    sampler = host.ksampler(name, options) if options else host.sampler_object(name)
+    guider = host.CFGGuider(model)
+    guider.set_conds(*prompt)
+    latent = torch.zeros(1, 4, 16, 16)
+    with torch.inference_mode():
+        guider.sample(torch.ones_like(latent), latent, sampler, levels, disable_pbar=True, seed=7)
+
+
+@pytest.fixture
+def levels_of(
+    applied: Any, model: Any, identity_of: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """Runs a sampler; for each call of the UNet the sigma it had, and what the sites knew of it."""
+
+    def run(name: str, steps: int, leave_out: int | None = None, **options: Any) -> Any:
+        patched, steps_taken, seen = model.clone(), [], []
+
+        def lazy(executor: Any, x: torch.Tensor, *args: Any) -> torch.Tensor:
+            """As packs that take an earlier step's result once more."""
+            steps_taken.append(x)
+            return x * 0.5 if len(steps_taken) - 1 == leave_out else executor(x, *args)
+
+        def note(executor: Any, x: torch.Tensor, t: torch.Tensor, *args: Any, **more: Any) -> Any:
+            seen.append((float(t[0]), args[3]["instantid_rows"].noise_level))
+            return executor(x, t, *args, **more)
+
+        patched.add_wrapper_with_key("predict_noise", "lazy", lazy)
+        patched = applied(identity_of(1), start_at=0.1, model=patched)
+        patched.add_wrapper_with_key("apply_model", "note", note)
+        network = patched.model.diffusion_model
+        monkeypatch.setattr(network, "forward", lambda x, *_, **__: x * 0.1)
+        run_sampler(patched, prompt, name, steps, **options)
+        return seen
+
+    return run
+
+
+def samplers() -> list[str]:
+    import comfy.samplers
+
+    return comfy.samplers.SAMPLER_NAMES
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", samplers())
+def test_the_noise_level_is_known_with_every_sampler(levels_of: Any, name: str) -> None:
+    for steps in (2, 5):
+        seen = levels_of(name, steps)
+        assert len(seen) >= steps
+        assert [known for _, known in seen] == [sigma for sigma, _ in seen]
+
+
+def test_the_noise_level_is_known_where_steps_are_left_out_or_added_to(levels_of: Any) -> None:
+    for options in ({"leave_out": 1}, {"s_churn": 3.0}):
+        seen = levels_of("euler", 5, **options)
+        assert len(seen) == 5 - ("leave_out" in options)
+        assert [known for _, known in seen] == [sigma for sigma, _ in seen]
