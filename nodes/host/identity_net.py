@@ -216,10 +216,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         if all(hint.is_set_to(hints[0]) for hint in hints):
             hints = hints[:1]
         dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
-        # Pixel by pixel, as ComfyUI's own pictures are: the encoder's convolutions run faster so.
-        hint = self.preprocess_image(torch.stack(hints)).to(
-            device=x_noisy.device, dtype=dtype, memory_format=torch.channels_last
-        )
+        hint = self.preprocess_image(torch.stack(hints)).to(device=x_noisy.device, dtype=dtype)
         # One picture for all rows is kept once.
         self.cond_hint = hint if len(hints) > 1 else hint.expand(len(rows.rows), -1, -1, -1)
         self._prepared = key, self.cond_hint
