@@ -9,9 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import painter, workspace
+from harness.combinations import (
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    told,
+)
 from harness.comfy_client import ComfyClient
 from harness.host_server import HostServer
 from PIL import Image
+
+__all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends processes by signals")
 COUNT = 12
+BATCH = "`dev.py batch`"
 FINISHED = re.compile(r"^\[ *\d+/\d+\] (\S+)  (worker \d)", re.MULTILINE)
 PROCESS = re.compile(r"^(worker \d): http://\S+, process (\d+)", re.MULTILINE)
 
@@ -195,6 +196,7 @@ def everything() -> list[str]:
     return sorted(["copy", *(f"p{n:02}" for n in range(COUNT - 1))])
 
 
+@pytest.mark.combination(BATCH, "three workers, one killed: every prompt is done exactly once")
 def test_every_prompt_is_done_once_although_a_worker_dies(several: Done) -> None:
     assert several.code == 0, several.said
     assert sorted(several.finished()) == everything()
@@ -215,6 +217,7 @@ def test_nothing_of_it_can_be_reached_from_elsewhere(killed: Killed) -> None:
     assert all(killed.listeners.values()), killed.listeners
 
 
+@pytest.mark.combination(BATCH, "its pictures are those of a single worker, bit for bit")
 def test_pictures_are_those_of_a_single_worker(several: Done, single: Interrupted) -> None:
     """Bit for bit, and no two alike, so that the comparison says something."""
     assert several.pictures() == single.second.pictures()
@@ -230,6 +233,7 @@ def test_ctrl_c_stops_workers_and_keeps_what_is_done(single: Interrupted) -> Non
     assert "Traceback" not in first.said
 
 
+@pytest.mark.combination(BATCH, "stopped by Ctrl-C and started again: only the rest is done")
 def test_a_second_run_does_only_the_rest(single: Interrupted) -> None:
     first, _, times, second = single
     assert second.code == 0, second.said

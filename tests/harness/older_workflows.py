@@ -102,7 +102,7 @@ OTHER_NODES = {
 }
 CHECKPOINT = "sdxl/AlbedoBaseXL.safetensors"
 IDENTITY_NET = "instantid/diffusion_pytorch_model.safetensors"
-SIZE = (1016, 1016)
+SIZE, WIDE = (1016, 1016), (1280, 960)
 
 
 @dataclass
@@ -206,10 +206,16 @@ def _start(graph: Graph) -> Start:
     return Start(checkpoint, texts[0], texts[1], photo, shared)
 
 
-def _finish(graph: Graph, start: Start, sides: tuple[Wire, Wire, Wire], scheduler: str) -> None:
+def _finish(
+    graph: Graph,
+    start: Start,
+    sides: tuple[Wire, Wire, Wire],
+    scheduler: str,
+    size: tuple[int, int] = SIZE,
+) -> None:
     """Sampler and picture for (model, positive, negative)."""
     model, positive, negative = sides
-    latent = graph.add("EmptyLatentImage", *SIZE, 1), 0
+    latent = graph.add("EmptyLatentImage", *size, 1), 0
     wires = {"model": model, "positive": positive, "negative": negative, "latent_image": latent}
     settings = (1631591050, "fixed", 30, 4.5, "ddpm", scheduler, 1)
     sampled = graph.add("KSampler", *settings, **wires), 0
@@ -269,8 +275,8 @@ def multi_id(graph: Graph) -> None:
     """Two people: two nodes in a chain, each with a half of the picture and a prompt of its own."""
     start = _start(graph)
     other = graph.add("LoadImage", "second.png", "image"), 0
-    black = graph.add("SolidMask", 0, *SIZE), 0
-    white = graph.add("SolidMask", 1, SIZE[0] // 2, SIZE[1]), 0
+    black = graph.add("SolidMask", 0, *WIDE), 0
+    white = graph.add("SolidMask", 1, WIDE[0] // 2, WIDE[1]), 0
     left = graph.add("MaskComposite", 0, 0, "add", destination=black, source=white), 0
     right = graph.add("MaskFlip+", "x", mask=left), 0
     mirrored = graph.add("ImageFlip+", "x", image=other), 0
@@ -280,7 +286,7 @@ def multi_id(graph: Graph) -> None:
         (graph.add("ConditioningCombine", conditioning_1=(first, i), conditioning_2=(second, i)), 0)
         for i in (1, 2)
     ]
-    _finish(graph, start, ((second, 0), sides[0], sides[1]), "normal")
+    _finish(graph, start, ((second, 0), sides[0], sides[1]), "normal", WIDE)
 
 
 def _advanced(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,16 @@ from typing import Any
 
 import pytest
 import torch
-from harness import compatibility
+from harness.combinations import (
+    REFUSED,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    told,
+)
 from harness.scenes import Prompt, conditioning, photo
 
+__all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
 REPOSITORY = Path(__file__).parents[2]
 COMFYUI = Path(os.environ["COMFYUI_PATH"])
 
@@ -34,38 +40,10 @@ import nodes as host_nodes  # noqa: E402
 assert Path(host_nodes.__file__).parent.samefile(COMFYUI), "the pack's nodes/ shadows the host's"
 
 
-ROWS = pytest.StashKey[compatibility.Rows]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "combination(group, name): a row of docs/COMPATIBILITY.md")
-    config.stash[ROWS] = {}
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Note what became of each combination."""
-    report = yield
-    row = compatibility.row_of(item)
-    if row and (report.when == "call" or report.skipped):
-        refusals = [text for name, text in item.user_properties if name == "refused"]
-        passed = f"refused: {refusals[0]}" if refusals else compatibility.PASS
-        outcomes = {"passed": passed, "skipped": compatibility.ABSENT, "failed": "FAILED"}
-        group, name = row
-        item.config.stash[ROWS].setdefault(group, {})[name] = outcomes[report.outcome]
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    target = os.environ.get(compatibility.VARIABLE)
-    if target:
-        Path(target).write_text(json.dumps(session.config.stash[ROWS]), encoding="utf-8")
-
-
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Any:
     """Call it with the error that a combination is refused with; the table quotes it."""
-    return lambda error: request.node.user_properties.append(("refused", str(error)))
+    return lambda error: request.node.user_properties.append((REFUSED, str(error)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,12 +16,14 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from harness.published_shapes import published
 from harness.scenes import photo, sample
+from harness.small_adapter import AdapterSizes, adapter_weights
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 META = torch.device("meta")
 PREFIX = "model.diffusion_model."
-FAMILY = "The SDXL family"
+FAMILY = "The SDXL family, and SD 1.5"
 REFUSED = "Other families, at their published sizes where they are UNets"
+REFUSED_SD15 = "Other UNets, with the adapter for SD 1.5"
 Tensors = dict[str, torch.Tensor]
 
 
@@ -160,7 +162,9 @@ def test_inpainting(small_sdxl: Any, applied: Any, prompt: Any) -> None:
     assert not torch.equal(*pictures)
 
 
-UNETS = {
+UNETS: dict[str, dict[str, Any]] = {
+    "SDXL": {},
+    "SDXL_instructpix2pix": {},
     "SD15": {"context_dim": 768, "kind": "sd1"},
     "LotusD": {"context_dim": 1024, "kind": "sd1"},
     "SD20": {"context_dim": 1024, "kind": "sd1"},
@@ -219,9 +223,33 @@ def network_of(family: str, small_sdxl: Any) -> torch.nn.Module:
     return UNetModel(**config, dtype=torch.float16, device=META, operations=operations)
 
 
-OTHERS = sorted(
-    {kind.__name__ for kind in comfy.supported_models.models} - {"SDXL", "SDXL_instructpix2pix"}
+KINDS = {kind.__name__: kind for kind in comfy.supported_models.models}
+FIT_SDXL = ("SDXL", "SDXL_instructpix2pix")
+FIT_SD15 = ("SD15", "SD15_instructpix2pix")
+OTHERS = sorted(set(KINDS) - set(FIT_SDXL))
+OTHER_UNETS = sorted(
+    name
+    for name, kind in KINDS.items()
+    if "model_channels" in kind.unet_config and name not in FIT_SD15
 )
+
+
+def as_loaded(family: str, small_sdxl: Any) -> Any:
+    """A model as far as the adapter looks at it before it does anything."""
+    network = network_of(family, small_sdxl)
+    return SimpleNamespace(
+        model=SimpleNamespace(model_config=KINDS[family].__new__(KINDS[family])),
+        get_model_object=lambda name: {"diffusion_model": network}[name],
+    )
+
+
+def refusal(pack: Any, adapter: Any, model: Any) -> Any:
+    errors = pack.module("instantid_core.errors")
+    identity = pack.module("instantid_core.types").IdentityEmbedding(torch.ones(1, 1, 512), "")
+    how = {"adapter": adapter, "identity": identity, **EVERYTHING}
+    with pytest.raises(errors.IncompatibleModelError) as caught:
+        pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
+    return caught.value
 
 
 @pytest.mark.parametrize("family", OTHERS)
@@ -229,19 +257,45 @@ OTHERS = sorted(
 def test_other_families_are_refused_by_name(
     pack: Any, published_adapter: Any, small_sdxl: Any, refused: Any, family: str
 ) -> None:
-    errors = pack.module("instantid_core.errors")
-    kind = getattr(comfy.supported_models, family)
-    network = network_of(family, small_sdxl)
-    model = SimpleNamespace(
-        model=SimpleNamespace(model_config=kind.__new__(kind)),
-        get_model_object=lambda name: {"diffusion_model": network}[name],
+    error = refusal(pack, published_adapter, as_loaded(family, small_sdxl))
+    assert f"the connected model, {family}, has" in str(error)
+    is_unet = "model_channels" in KINDS[family].unet_config
+    assert ("not a UNet with text" in str(error)) is not is_unet
+    assert "Connect an SDXL checkpoint." in str(error)
+    refused(error)
+
+
+@pytest.fixture(scope="session")
+def sd15_adapter(pack: Any) -> Any:
+    """The adapter for SD 1.5 with its 16 sites at their published widths."""
+    widths = [*[320] * 2, *[640] * 2, *[1280] * 5, *[640] * 3, *[320] * 3, 1280]
+    weights = adapter_weights(AdapterSizes(tuple(widths), context_dim=768))
+    read = pack.module("instantid_core.checkpoint").read_checkpoint
+    return SimpleNamespace(config=read(weights, "ip-state.ckpt").config)
+
+
+@pytest.mark.parametrize("family", OTHER_UNETS)
+@pytest.mark.combination(REFUSED_SD15, "{}")
+def test_other_unets_are_refused_with_the_adapter_for_sd15(
+    pack: Any, sd15_adapter: Any, small_sdxl: Any, refused: Any, family: str
+) -> None:
+    error = refusal(pack, sd15_adapter, as_loaded(family, small_sdxl))
+    assert f"the connected model, {family}, has" in str(error)
+    assert "Connect an SD 1.5 checkpoint" in str(error)
+    fits = family == "Stable_Zero123"
+    assert ("a picture in the place of the text" in str(error)) is fits
+    assert ("the adapter file is incomplete" in str(error)) is not fits
+    refused(error)
+
+
+@pytest.mark.parametrize("family", [*FIT_SDXL, *FIT_SD15])
+@pytest.mark.combination(FAMILY, "{}: at its published size the adapter fits")
+def test_families_that_fit(
+    pack: Any, published_adapter: Any, sd15_adapter: Any, small_sdxl: Any, family: str
+) -> None:
+    adapter = published_adapter if family in FIT_SDXL else sd15_adapter
+    model = as_loaded(family, small_sdxl)
+    sites = pack.module("instantid_core.sites").cross_attention_sites(
+        model.get_model_object("diffusion_model")
     )
-    identity = pack.module("instantid_core.types").IdentityEmbedding(torch.ones(1, 1, 512), "")
-    how = {"adapter": published_adapter, "identity": identity, **EVERYTHING}
-    with pytest.raises(errors.IncompatibleModelError) as caught:
-        pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
-    assert f"the connected model, {family}, has" in str(caught.value)
-    is_unet = "model_channels" in kind.unet_config
-    assert ("not a UNet with text" in str(caught.value)) is not is_unet
-    assert "needs an SDXL checkpoint" in str(caught.value)
-    refused(caught.value)
+    pack.module("instantid_core.adapter").require_matching_sites(adapter.config, sites, family)

@@ -13,6 +13,8 @@ from harness.scenes import photo, sample
 from harness.small_adapter import AdapterSizes, adapter_weights, flat
 from safetensors.torch import save_file
 
+from nodes import ControlNetLoader
+
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 UNET = "Number formats of the UNet"
 ADAPTER = "Number formats of the adapter file"
@@ -128,7 +130,7 @@ def test_adapter_formats(
         save_file(flat(cast), path) if form == "safetensors" else torch.save(cast, path)
     if form == "bin" and kind.startswith("fp8"):
         errors = pack.module("instantid_core.errors")
-        with pytest.raises(errors.CheckpointError, match="cannot be read") as caught:
+        with pytest.raises(errors.CheckpointError, match="such as fp8") as caught:
             pack.run("InstantIDLoadAdapter", adapter_name=name)
         refused(caught.value)
         return
@@ -214,8 +216,10 @@ def test_no_device_is_named() -> None:
 
 @pytest.mark.combination(MEMORY, "CUDA hidden and its functions out of order: `--cpu`")
 def test_cuda_hidden(
-    small_sdxl: Any, applied: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
+    pack: Any, small_sdxl: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """From the loaders to the sampler, nothing of it known from before."""
+
     def out_of_order(*_: Any, **__: Any) -> None:
         raise AssertionError("a CUDA call")
 
@@ -230,8 +234,19 @@ def test_cuda_hidden(
         monkeypatch.setattr(torch.cuda, name, out_of_order)
     monkeypatch.setattr(torch.Tensor, "cuda", out_of_order)
     monkeypatch.setattr(torch.nn.Module, "cuda", out_of_order)
+    (loaded,) = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")
+    loader = {"model_pack": "antelopev2", "provider": "cpu"}
+    (analyzer,) = pack.run("InstantIDLoadFaceAnalyzer", **loader)
+    (net,) = ControlNetLoader().load_controlnet("instantid_small.safetensors")
+    choice = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
+    faces = pack.run("InstantIDAnalyzeFaces", analyzer=analyzer, image=photo(5), **choice)[0]
+    (identity,) = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
+    how = {"adapter": loaded, "identity": identity, **EVERYTHING}
     model = small_sdxl.small_unet()
-    assert torch.isfinite(sample(*applied(model, prompt), size=SIZE, steps=1)).all()
+    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
+    held = {"control_net": net, "faces": faces, "strength": 0.8, **how}
+    sides = pack.run("InstantIDApplyIdentityNet", **prompt._asdict(), **held)
+    assert torch.isfinite(sample(patched, *sides, size=SIZE, steps=1)).all()
 
 
 @pytest.mark.combination(MEMORY, "MPS and DirectML: nothing of the pack computes in fp64")

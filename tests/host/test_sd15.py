@@ -103,6 +103,39 @@ def sides() -> Prompt:
     return Prompt(conditioning("a man by the sea", CONTEXT), conditioning("blurry", CONTEXT))
 
 
+@pytest.mark.parametrize("base_model", ["SDXL", "SD 1.5"])
+@pytest.mark.combination(GROUP, "identity read for {}")
+def test_colours_of_the_embedding(
+    pack: Any,
+    sd15_adapter: Any,
+    config: Any,
+    small_sdxl: Any,
+    sd15_net: Any,
+    sides: Prompt,
+    told: Any,
+    caplog: pytest.LogCaptureFixture,
+    base_model: str,
+) -> None:
+    """Embeddings of the colours that the adapter was trained on are taken without a word."""
+    loader = {"model_pack": "antelopev2", "provider": "cpu", "base_model": base_model}
+    (analyzer,) = pack.run("InstantIDLoadFaceAnalyzer", **loader)
+    choice = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
+    faces = pack.run("InstantIDAnalyzeFaces", analyzer=analyzer, image=photo(1), **choice)[0]
+    (identity,) = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
+    how = {"adapter": sd15_adapter, "identity": identity, **EVERYTHING}
+    model = sd15_model(config, small_sdxl)
+    net = {"control_net": sd15_net, "faces": faces, "strength": 1.0}
+    for run in (
+        lambda: pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how),
+        lambda: pack.run("InstantIDApplyIdentityNet", **sides._asdict(), **net, **how),
+    ):
+        caplog.clear()
+        run()
+        warned = [text for text in caplog.messages if "read for InstantID on" in text]
+        assert len(warned) == (base_model == "SDXL")
+    told(f"with the warning: {warned[0]}" if warned else "")
+
+
 @pytest.mark.parametrize("chosen", ["ip-state.ckpt", "image_proj.ckpt"])
 @pytest.mark.combination(GROUP, "Load Adapter on {}, its neighbour beside it")
 def test_either_file_gives_the_adapter(pack: Any, files: Path, weights: Any, chosen: str) -> None:
