@@ -56,6 +56,6 @@ def are_apart(named: Mapping[str, str]) -> str:
     digits = [each.removeprefix(EXCHANGED)[:SHOWN] for each in (first, second)]
     return (
         f"{one} and {other} come from different face recognisers (sha256 {digits[0]} and "
-        f"{digits[1]}); their numbers mean different things. Embed both with the same face "
-        "analyzer."
+        f"{digits[1]}); their numbers mean different things. Embed the photos of both with "
+        "the same face analyzer."
     )

@@ -11,6 +11,7 @@ from comfy.extra_samplers import uni_pc
 from comfy.k_diffusion import sampling
 from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
+from comfy.samplers import KSAMPLER
 
 from ...instantid_core.attention import SiteIdentity
 from ...instantid_core.errors import IncompatibleModelError
@@ -38,8 +39,9 @@ KEY = "instantid"
 SIGMAS = "instantid_percent_to_sigma"
 """Name under which a run's own percent_to_sigma lies in the transformer options."""
 IN_ORDER = (sampling.sample_euler, uni_pc.sample_unipc, uni_pc.sample_unipc_bh2)
-"""Samplers (ddim is euler) that evaluate each sigma of a run's list once and tell its index after
-it. All others of ComfyUI's either wait for the device in each step themselves or go between."""
+"""Samplers (ddim is euler) that evaluate each sigma of a run's list once, tell its index after it,
+and never compare a level with a number in Python. The others of ComfyUI's do, in each step, or go
+between the levels of the list."""
 Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
 
 
@@ -232,8 +234,9 @@ def _follow_steps(
 
 def _is_in_order(sampler: Any) -> bool:
     """Whether a sampler evaluates exactly the sigmas of its list; churn adds to them."""
-    churn = getattr(sampler, "extra_options", {}).get("s_churn", 0)
-    return getattr(sampler, "sampler_function", None) in IN_ORDER and not churn
+    if type(sampler) is not KSAMPLER or sampler.sampler_function not in IN_ORDER:
+        return False  # a kind of its own may do anything with its function
+    return not sampler.extra_options.get("s_churn", 0)
 
 
 def _announce_rows(

@@ -92,7 +92,7 @@ def _two_people(findings: Findings) -> list[Row]:
 
 def _change_of_photo(findings: Findings) -> list[Row]:
     on_gpu = findings.device.type == "cuda"
-    label = "change of photo to first step, analysis apart (bar: {})"
+    label = "change of photo to the first step's network, analysis apart (bar: {})"
     measured = Row(label.format("0.5 s" if on_gpu else "2 s on 2 cores"), findings.photo, "s")
     return [measured] if on_gpu else [measured, missing(label.format("0.5 s on a GPU"))]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from .bench_counts import Setting
 from .bench_files import sizes_of
 from .bench_first_step import Ours, Person, UsualWay, hint_work, photo_work, until_the_networks
-from .bench_floor import Rates, Work, name_of
+from .bench_floor import Rates, Work, name_of, wall_on
 from .bench_report import Row, Table
 from .bench_steps import AMOUNT
 from .bench_usual_way import with_usual_way
@@ -36,7 +35,7 @@ USUAL_PHOTO, USUAL_NOTHING = (
 def latency_table(
     world: World, small: World, adapter: Any, scene: Any, rates: AllRates, setting: Setting
 ) -> tuple[Table, float]:
-    """Wall time of each part, and that of another photo by itself.
+    """Wall time of each part, and the way from another photo to the first network.
 
     world: of the sizes to measure, on the meta device. small: with an adapter, on the device of
     `rates`, which are for float32 and its dtype; what a run does before its networks.
@@ -68,7 +67,8 @@ def latency_table(
     )
     size = " x ".join(map(str, setting.pixels))
     title = f"From a change to the first step, {size}, {device.type}"
-    return Table(title, tuple(rows), notes), statistics.median(seconds[PHOTO])
+    first = statistics.median(seconds[PHOTO]) + statistics.median(seconds[NOTHING])
+    return Table(title, tuple(rows), notes), first
 
 
 def _floor_row(name: str, work: Work, rates: Rates) -> Row:
@@ -76,14 +76,12 @@ def _floor_row(name: str, work: Work, rates: Rates) -> Row:
 
 
 def _wall(work: Callable[[], object], device: torch.device) -> list[float]:
-    seconds = []
+    seconds, clock = [], wall_on(device)
     work()
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = clock()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return seconds
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -24,28 +25,29 @@ NETS = {NET: 1, BOTH: 1, TWO: 2, FOUR: 4}
 PEOPLE = {ADAPTER: 1, BOTH: 1, TWO: 2, FOUR: 4}
 """Whose keys and values a step reads."""
 Counts = dict[str, StepCounts]
-WAITS = (
-    "aten::item",
-    "aten::_local_scalar_dense",
-    "cudaStreamSynchronize",
-    "cudaDeviceSynchronize",
-)
+WAITS = {
+    "cpu": ("aten::_local_scalar_dense",),
+    "cuda": ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize"),
+}
+"""On a CPU, what would wait on a GPU; on a GPU, what does."""
+MOVES = ("Memcpy", "Memset")
+"""Events of the device that are no kernels."""
 EFFORTS = {"cuda": Effort(0, rounds=3, steps=6), "cpu": Effort(0, rounds=1, steps=3)}
 PROFILED = (PLAIN, ADAPTER, USUAL)
 
 
-def whole_variants(world: World) -> dict[str, Variant]:
-    """What is compared, by name."""
+def whole_variants(world: World) -> dict[str, Callable[[], Variant]]:
+    """What is compared, by name; each is made when it is called."""
     people = [person(world, seed) for seed in range(4)]
     return {
-        PLAIN: variant(world, [], How()),
-        ADAPTER: variant(world, people[:1], How(identity_net=False)),
-        USUAL: usual_way(world, people[0]),
-        NET: variant(world, people[:1], How(adapter=False)),
-        BOTH: variant(world, people[:1], How()),
-        USUAL_BOTH: usual_both(world, people[0]),
-        TWO: variant(world, people[:2], How(masks=True)),
-        FOUR: variant(world, people, How(masks=True)),
+        PLAIN: lambda: variant(world, [], How()),
+        ADAPTER: lambda: variant(world, people[:1], How(identity_net=False)),
+        USUAL: lambda: usual_way(world, people[0]),
+        NET: lambda: variant(world, people[:1], How(adapter=False)),
+        BOTH: lambda: variant(world, people[:1], How()),
+        USUAL_BOTH: lambda: usual_both(world, people[0]),
+        TWO: lambda: variant(world, people[:2], How(masks=True)),
+        FOUR: lambda: variant(world, people, How(masks=True)),
     }
 
 
@@ -53,7 +55,7 @@ def usual_both(world: World, somebody: Person) -> Variant:
     """The baseline's attention, and the host's own ControlNet."""
     model, prompt = usual_way(world, somebody)
     tokens = somebody.tokens.positive, somebody.tokens.negative
-    hint = torch.zeros(1, 3, 64, 64)
+    hint = torch.zeros(1, 64, 64, 3).movedim(-1, 1)  # as ComfyUI's pictures lie
     return Variant(model, usual_net(prompt, world.control_net, tokens, hint, AMOUNT))
 
 
@@ -64,12 +66,14 @@ def whole_tables(
 
     counts: of a CFG step of one picture, by its width and height.
     """
-    variants = whole_variants(world)
+    makers = whole_variants(world)
+    variants = {name: make() for name, make in makers.items()}
     for setting in settings:
         floors = step_floors(world, counts[setting.pixels], setting)
         yield _times(world, variants, setting, {n: w.floor(rates) for n, w in floors.items()})
     yield _profiles(world, variants, settings[0])
-    yield _memory(world, variants, settings[0])
+    variants.clear()  # with what the usual way keeps on the device
+    yield _memory(world, makers, settings[0])
 
 
 def step_floors(world: World, counts: Counts, setting: Setting) -> dict[str, Work]:
@@ -142,21 +146,30 @@ def _profiled(world: World, one: Variant, setting: Setting, steps: int) -> tuple
     # As they come: turned into Python's own events they take minutes.
     events = found.profiler.kineto_results.events()  # pyright: ignore
     there = torch.autograd.DeviceType.CUDA if on_gpu else torch.autograd.DeviceType.CPU
-    kernels = sum(event.device_type() == there for event in events)
-    return kernels, sum(event.name() in WAITS for event in events)
+    kernels = sum(
+        event.device_type() == there and not event.name().startswith(MOVES) for event in events
+    )
+    return kernels, sum(event.name() in WAITS[world.device.type] for event in events)
 
 
-def _memory(world: World, variants: dict[str, Variant], setting: Setting) -> Table:
+def _memory(world: World, makers: dict[str, Callable[[], Variant]], setting: Setting) -> Table:
+    """Each variant alone on the device."""
+    from comfy.model_management import unload_all_models
+
     title = f"Memory on the device, {setting}, {name_of(world.dtype)}"
     if world.device.type != "cuda":
         return Table(
             title, (Row("peak of a step, resident after it", None, "needs a CUDA device"),)
         )
     rows = []
-    for name, one in variants.items():
+    for name, make in makers.items():
+        unload_all_models()
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+        one = make()
         sample(one.model, one.prompt, steps=2, **_how(setting))
         rows.append(Row(f"{name}: peak", torch.cuda.max_memory_allocated() / 1e6, "MB"))
         rows.append(Row(f"{name}: resident", torch.cuda.memory_allocated() / 1e6, "MB"))
+        del one
     return Table(title, tuple(rows))

@@ -314,22 +314,12 @@ def test_the_beginners_node_analyses_and_projects_once(
         "prompt": {"positive": conditioning("a sailor")},
     }
 
+    usual |= {"model": model, "adapter": adapter, "analyzer": analyzer, "control_net": control_net}
+
     def apply(picture: torch.Tensor, **settings: Any) -> tuple[list[str], int, int]:
         before = len(looks), calls.resampler, calls.projections
-        pack.run(
-            "InstantIDApply",
-            model=model,
-            adapter=adapter,
-            analyzer=analyzer,
-            control_net=control_net,
-            image=picture,
-            **usual | settings,
-        )
-        return (
-            looks[before[0] :],
-            calls.resampler - before[1],
-            calls.projections - before[2],
-        )
+        pack.run("InstantIDApply", image=picture, **usual | settings)
+        return looks[before[0] :], calls.resampler - before[1], calls.projections - before[2]
 
     monkeypatch.setattr(analyzer, "memory", type(analyzer.memory)())
     assert apply(photo(4)) == (["detect", "embed"], 2, 140)

@@ -252,7 +252,7 @@ def test_identities_of_another_recogniser_are_refused_with_the_analyzer(
     assert load(pack, saved(own), analyzer=analyzer).recogniser == analyzer.recogniser_id
     name = saved(foreign)
     assert load(pack, name).recogniser == "f" * 64
-    with pytest.raises(Exception, match=r"another face recogniser .*Make the identity anew"):
+    with pytest.raises(Exception, match=r"different face recognisers .*Embed the photos of both"):
         load(pack, name, analyzer=analyzer)
 
 

@@ -101,7 +101,7 @@ def test_another_recogniser_and_nobody_are_sentences(
     pack: Any, analyzer: Any, identity_of: Any
 ) -> None:
     own = identity_of(1)
-    with pytest.raises(Exception, match="another face recogniser"):
+    with pytest.raises(Exception, match="different face recognisers"):
         score(pack, analyzer, type(own)(own.references, "f" * 64), photo(1))
     with pytest.raises(Exception, match="identity is nobody"):
         score(pack, analyzer, type(own)(own.references[:0], own.recogniser), photo(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def netted(pack: Any, adapter: Any, control_net: Any, faces_of: Any, identity_of
 
 
 @pytest.mark.parametrize(
-    ("sampler", "looks"), [("euler", 0), ("ddim", 0), ("uni_pc", 0), ("dpmpp_2m", 3)]
+    ("sampler", "looks"), [("euler", 1), ("ddim", 1), ("uni_pc", 1), ("dpmpp_2m", 3)]
 )
 def test_all_look_at_sigma_together(
     applied: Any,
@@ -51,8 +52,8 @@ def test_all_look_at_sigma_together(
     sampler: str,
     looks: int,
 ) -> None:
-    """Adapter and two IdentityNets with windows of their own: one look per step, and none where
-    the run's list says what the sampler does; it is read once."""
+    """Adapter and two IdentityNets with windows of their own: one look per step, or one per run
+    where its list, which is read once, says what the sampler does."""
     from harness.scenes import Prompt
 
     taken, lists = [], []
@@ -64,7 +65,7 @@ def test_all_look_at_sigma_together(
     patched = applied(identity_of(1), start_at=0.1)
     both = netted(Prompt(*netted(prompt, start_at=0.2)), end_at=0.7)
     run_sampler(patched, Prompt(*both), sampler, steps=3)
-    assert (len(taken), len(lists)) == (looks, not looks)
+    assert (len(taken), len(lists)) == (looks, looks == 1)
 
 
 def run_sampler(model: Any, prompt: Any, name: str, steps: int, **options: Any) -> None:
@@ -86,7 +87,13 @@ def levels_of(
 ) -> Any:
     """Runs a sampler; for each call of the UNet the sigma it had, and what the sites knew of it."""
 
-    def run(name: str, steps: int, leave_out: int | None = None, **options: Any) -> Any:
+    def run(
+        name: str,
+        steps: int,
+        leave_out: int | None = None,
+        given: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        **options: Any,
+    ) -> Any:
         patched, steps_taken, seen = model.clone(), [], []
 
         def lazy(executor: Any, x: torch.Tensor, *args: Any) -> torch.Tensor:
@@ -101,6 +108,9 @@ def levels_of(
         patched.add_wrapper_with_key("predict_noise", "lazy", lazy)
         patched = applied(identity_of(1), start_at=0.1, model=patched)
         patched.add_wrapper_with_key("apply_model", "note", note)
+        if given is not None:
+            inner = lambda executor, wrap, sigmas, *rest: executor(wrap, given(sigmas), *rest)  # noqa: E731
+            patched.add_wrapper_with_key("sampler_sample", "other", inner)
         network = patched.model.diffusion_model
         monkeypatch.setattr(network, "forward", lambda x, *_, **__: x * 0.1)
         run_sampler(patched, prompt, name, steps, **options)
@@ -129,3 +139,22 @@ def test_the_noise_level_is_known_where_steps_are_left_out_or_added_to(levels_of
         seen = levels_of("euler", 5, **options)
         assert len(seen) == 5 - ("leave_out" in options)
         assert [known for _, known in seen] == [sigma for sigma, _ in seen]
+
+
+def test_a_list_that_another_pack_exchanges_is_not_believed(levels_of: Any) -> None:
+    """Inside of our wrapper: the sampler gets others than the run was asked for."""
+    seen = levels_of("euler", 5, given=lambda sigmas: sigmas[1:])
+    assert len(seen) == 4
+    assert [known for _, known in seen] == [sigma for sigma, _ in seen]
+
+
+def test_a_sampler_of_another_kind_is_not_followed(pack: Any) -> None:
+    import comfy.samplers as host
+
+    class Other(host.KSAMPLER):
+        """May call its function as it likes."""
+
+    known = pack.module("nodes.host.attention_patch")._is_in_order
+    function = host.sampler_object("euler").sampler_function
+    assert known(host.KSAMPLER(function))
+    assert not known(Other(function))

@@ -145,7 +145,7 @@ def test_bands(cosine: float, name: str) -> None:
 
 def test_other_recognisers_nobody_and_zeros_are_refused() -> None:
     who = vector(1)
-    with pytest.raises(IdentityError, match="another face recogniser"):
+    with pytest.raises(IdentityError, match="different face recognisers"):
         score(identity(who), faces((face(who),), recogniser="other"))
     with pytest.raises(IdentityError, match="identity is nobody"):
         score(IdentityEmbedding(torch.empty(0, 1, 512), "recogniser"), faces(()))
