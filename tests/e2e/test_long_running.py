@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,18 +157,27 @@ def test_memory_stays_over_many_prompts(
     tmp_path: Path,
     told: Callable[[str], None],
 ) -> None:
-    """Photo, seed and weight change from prompt to prompt."""
+    """Photo, seed and weight change from prompt to prompt. The allocator may settle late on a busy
+    machine, so growth gets two more chances to stop; what leaks grows on."""
     quick = override(composed, {"KSampler": {"steps": 1}})
+    numbers = itertools.count()
     with HostServer(launch(tmp_path, "--cache-classic")) as running:
         client = ComfyClient(running.url)
         uploaded(client, photos)
         assert running.pid is not None
-        sizes = []
-        for number in range(WARM + MANY):
-            client.run(turned(quick, number, name_of(number % PEOPLE)))
-            sizes.append(resident(running.pid))
-    # The most in a while, since the allocator gives back and takes again.
-    before, after = (max(part) for part in (sizes[WARM - LOOK : WARM], sizes[-LOOK:]))
+
+        def most(prompts: int) -> float:
+            """In the last of so many prompts: the allocator gives back and takes again."""
+            sizes = []
+            for number in itertools.islice(numbers, prompts):
+                client.run(turned(quick, number, name_of(number % PEOPLE)))
+                sizes.append(resident(running.pid or 0))
+            return max(sizes[-LOOK:])
+
+        before, after = most(WARM), most(MANY)
+        for _ in range(2):
+            if after > 1.02 * before:
+                before, after = after, most(MANY)
     told(f"{before:.0f} MB before, {after:.0f} MB after")
     assert after <= 1.02 * before
     assert not drafts_in(tmp_path)
