@@ -24,6 +24,7 @@ from harness.combinations import (
 from harness.scenes import Prompt, conditioning, photo
 
 __all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
+WHOLE = {"start_at": 0.0, "end_at": 1.0}
 REPOSITORY = Path(__file__).parents[2]
 COMFYUI = Path(os.environ["COMFYUI_PATH"])
 
@@ -151,3 +152,28 @@ def identity_of(pack: Pack, faces_of: Any) -> Any:
 @pytest.fixture
 def prompt() -> Prompt:
     return Prompt(conditioning("portrait of a person"), conditioning("blurry"))
+
+
+@pytest.fixture
+def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
+    """A model with somebody on it, as Apply Adapter leaves it."""
+    identity = identity_of(1)
+
+    def apply(model: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **WHOLE, **settings}
+        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
+
+    return apply
+
+
+@pytest.fixture
+def netted(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
+    """The prompt with somebody on it, as Apply IdentityNet leaves it."""
+    identity = identity_of(1)
+
+    def apply(faces: Any, **settings: Any) -> Any:
+        how = {"adapter": adapter, "identity": identity, **WHOLE, **prompt._asdict()}
+        how |= {"control_net": control_net, "faces": faces, "strength": 0.8, **settings}
+        return pack.run("InstantIDApplyIdentityNet", **how)
+
+    return apply

@@ -13,31 +13,7 @@ from harness.scenes import photo, sample
 
 from nodes import ControlNetApplyAdvanced
 
-EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 CONVERSIONS = "ControlNet chains that others copy or convert"
-
-
-@pytest.fixture
-def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
-    identity = identity_of(1)
-
-    def apply(model: Any, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **settings}
-        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
-
-    return apply
-
-
-@pytest.fixture
-def netted(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
-    identity = identity_of(1)
-
-    def apply(faces: Any, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **prompt._asdict()}
-        how |= {"control_net": control_net, "faces": faces, "strength": 0.8, **settings}
-        return pack.run("InstantIDApplyIdentityNet", **how)
-
-    return apply
 
 
 class ConvertedNet(comfy.controlnet.ControlNet):

@@ -9,35 +9,6 @@ import pytest
 import torch
 from harness.scenes import photo
 
-EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
-
-
-@pytest.fixture
-def applied(pack: Any, model: Any, adapter: Any) -> Any:
-    def apply(identity: Any, weight: float = 0.8, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING}
-        how |= {"model": model, "weight": weight, **settings}
-        return pack.run("InstantIDApplyAdapter", **how)[0]
-
-    return apply
-
-
-@pytest.fixture
-def netted(pack: Any, adapter: Any, control_net: Any, faces_of: Any, identity_of: Any) -> Any:
-    def apply(prompt: Any, **settings: Any) -> Any:
-        how = {"strength": 0.8, "faces": faces_of(photo(1)), **EVERYTHING, **settings}
-        return pack.run(
-            "InstantIDApplyIdentityNet",
-            positive=prompt.positive,
-            negative=prompt.negative,
-            control_net=control_net,
-            adapter=adapter,
-            identity=identity_of(1),
-            **how,
-        )
-
-    return apply
-
 
 @pytest.mark.parametrize(
     ("sampler", "looks"), [("euler", 1), ("ddim", 1), ("uni_pc", 1), ("dpmpp_2m", 3)]
@@ -45,8 +16,8 @@ def netted(pack: Any, adapter: Any, control_net: Any, faces_of: Any, identity_of
 def test_all_look_at_sigma_together(
     applied: Any,
     netted: Any,
-    identity_of: Any,
-    prompt: Any,
+    faces_of: Any,
+    model: Any,
     pack: Any,
     monkeypatch: pytest.MonkeyPatch,
     sampler: str,
@@ -62,8 +33,9 @@ def test_all_look_at_sigma_together(
     real = torch.Tensor.tolist
     note = lambda x: x.ndim == 1 and x.is_floating_point() and lists.append(x)  # noqa: E731
     monkeypatch.setattr(torch.Tensor, "tolist", lambda x: note(x) or real(x))
-    patched = applied(identity_of(1), start_at=0.1)
-    both = netted(Prompt(*netted(prompt, start_at=0.2)), end_at=0.7)
+    patched, faces = applied(model, start_at=0.1), faces_of(photo(1))
+    first = Prompt(*netted(faces, start_at=0.2))
+    both = netted(faces, end_at=0.7, **first._asdict())
     run_sampler(patched, Prompt(*both), sampler, steps=3)
     assert (len(taken), len(lists)) == (looks, looks == 1)
 
@@ -82,9 +54,7 @@ def run_sampler(model: Any, prompt: Any, name: str, steps: int, **options: Any) 
 
 
 @pytest.fixture
-def levels_of(
-    applied: Any, model: Any, identity_of: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+def levels_of(applied: Any, model: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a sampler; for each call of the UNet the sigma it had, and what the sites knew of it."""
 
     def run(
@@ -106,7 +76,7 @@ def levels_of(
             return executor(x, t, *args, **more)
 
         patched.add_wrapper_with_key("predict_noise", "lazy", lazy)
-        patched = applied(identity_of(1), start_at=0.1, model=patched)
+        patched = applied(patched, start_at=0.1)
         patched.add_wrapper_with_key("apply_model", "note", note)
         if given is not None:
             inner = lambda executor, wrap, sigmas, *rest: executor(wrap, given(sigmas), *rest)  # noqa: E731

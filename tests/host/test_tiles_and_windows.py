@@ -20,7 +20,6 @@ from comfy_extras.nodes_sag import SelfAttentionGuidance
 from harness.network_calls import Calls
 from harness.scenes import photo, sample
 
-EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 GROUP = "Model patches and samplers of others"
 SIDE, TILE, SCALE = 16, 12, 8
 """Latent, tile, and pixels per cell."""
@@ -108,29 +107,6 @@ class Regions:
 def gradient() -> torch.Tensor:
     """A mask in which every place differs, at the latent's size: [1, 16, 16]."""
     return torch.linspace(0, 1, SIDE * SIDE).view(1, SIDE, SIDE)
-
-
-@pytest.fixture
-def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
-    identity = identity_of(1)
-
-    def apply(model: Any, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **settings}
-        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
-
-    return apply
-
-
-@pytest.fixture
-def netted(pack: Any, adapter: Any, identity_of: Any, control_net: Any, prompt: Any) -> Any:
-    identity = identity_of(1)
-
-    def apply(faces: Any, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **EVERYTHING, **prompt._asdict()}
-        how |= {"control_net": control_net, "faces": faces, "strength": 0.8, **settings}
-        return pack.run("InstantIDApplyIdentityNet", **how)
-
-    return apply
 
 
 @pytest.fixture
