@@ -15,8 +15,6 @@ from .keypoints import draw_frame, placement
 from .opencv import import_cv2
 from .types import Extent, Faces, FrameFaces, KeypointStyle
 
-CONTEXT_WIDTH = 768
-"""Width of SD 1.5's text context, by which its adapter and its IdentityNet are known."""
 BRIGHTNESS = 0.6
 RADIUS = 3
 LANDMARKS = 106

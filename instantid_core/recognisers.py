@@ -15,7 +15,7 @@ SDXL, SD15 = "SDXL", "SD 1.5"
 BASE_MODELS = (SDXL, SD15)
 """Base models for which there is an InstantID."""
 CONTEXT_WIDTHS = {768: SD15, 2048: SDXL}
-"""Width of the text context of each, by which its adapter is known."""
+"""Width of the text context of each, by which its adapter and its IdentityNet are known."""
 EXCHANGED = "exchanged:"
 SHOWN = 12
 """Digits of a hash that messages quote."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ...instantid_core import landmarks
 from ...instantid_core.adapter import require_matching_sites
 from ...instantid_core.advice import about_landmarks, about_recogniser
 from ...instantid_core.attention import site_identities
 from ...instantid_core.embedding import NegativeIdentity
 from ...instantid_core.masks import Region
 from ...instantid_core.profiles import UNIFORM, site_weights
+from ...instantid_core.recognisers import CONTEXT_WIDTHS, SD15
 from ...instantid_core.schedule import CONSTANT, Span
 from ...instantid_core.sites import cross_attention_sites
 from ...instantid_core.types import Faces, IdentityEmbedding, IdentityTokens
@@ -111,7 +111,7 @@ def apply_tokens(
         log.warning("The conditioning passes through unchanged: the pose has no face.")
         return conditioning
     net = require_identity_net(control_net, tokens.positive.shape[-1])
-    if isinstance(pose, Faces) and tokens.positive.shape[-1] == landmarks.CONTEXT_WIDTH:
+    if isinstance(pose, Faces) and CONTEXT_WIDTHS.get(tokens.positive.shape[-1]) == SD15:
         warn(filter(None, [about_landmarks(pose)]))
     condition = IdentityCondition(
         tokens=tokens,

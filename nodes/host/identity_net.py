@@ -15,6 +15,7 @@ from ...instantid_core import keypoints, landmarks
 from ...instantid_core.advice import about_size
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.masks import Region, Resampling
+from ...instantid_core.recognisers import CONTEXT_WIDTHS, SD15
 from ...instantid_core.schedule import BatchRows, Row, Span
 from ...instantid_core.types import Extent, Faces, IdentityTokens
 from .identity_network import IdentityNetwork
@@ -193,7 +194,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
     def _drawn(self, pose: Faces, extent: Extent) -> torch.Tensor:
         """[B, 3, H, W] in the style that the net's family was trained on."""
-        is_sd15 = self.condition.tokens.positive.shape[-1] == landmarks.CONTEXT_WIDTH
+        width = self.condition.tokens.positive.shape[-1]
+        is_sd15 = CONTEXT_WIDTHS.get(width) == SD15
         draw = landmarks.draw if is_sd15 else keypoints.draw
         return draw(pose, extent, self.condition.fit).movedim(-1, 1)
 
