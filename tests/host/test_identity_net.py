@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import comfy.context_windows
@@ -16,6 +18,8 @@ from nodes import ConditioningSetArea, ControlNetApplyAdvanced
 
 SIZES = [(512, 512), (1016, 1016), (832, 1216)]
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+SIGMA = 5.0
+"""Of SDXL's schedule the noise level at a quarter of the way."""
 
 
 @pytest.fixture
@@ -38,22 +42,28 @@ def apply_net(pack: Any, adapter: Any, identity_of: Any, control_net: Any, promp
 
 def residuals(net: Any, model: Any, size: tuple[int, int], batch: int = 1) -> dict[str, Any]:
     """What a net gives for one positive row per picture, at a size (width, height) in pixels."""
-    x = torch.randn(
-        batch, 4, size[1] // 8, size[0] // 8, generator=torch.Generator().manual_seed(3)
-    )
-    tags = net_tag(net, batch)
-    cond = {"c_crossattn": torch.zeros(batch, 77, 64), "y": torch.zeros(batch, 2816), **tags}
+    with run_of(net, model):
+        return one_call(net, size, range(batch))
+
+
+@contextmanager
+def run_of(net: Any, model: Any) -> Iterator[None]:
+    """A sampler's run, around the calls of a net."""
     net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
     try:
-        sigma = torch.full((batch,), 5.0)
-        return net.get_control(x, sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma[:1]})
+        yield
     finally:
         net.cleanup()
 
 
-def net_tag(net: Any, batch: int) -> dict[str, torch.Tensor]:
-    rows = [[1, i, 0, 0, 0, 0, 0, 0, 0] for i in range(batch)]
-    return {"instantid_row": torch.tensor(rows)}
+def one_call(net: Any, size: tuple[int, int], pictures: Sequence[int]) -> dict[str, Any]:
+    """What a net gives within a run for these pictures of the batch, at SIGMA."""
+    batch, noise = len(pictures), torch.Generator().manual_seed(3)
+    x = torch.randn(batch, 4, size[1] // 8, size[0] // 8, generator=noise)
+    rows = {"instantid_row": torch.tensor([[1, i, 0, 0, 0, 0, 0, 0, 0] for i in pictures])}
+    cond = {"c_crossattn": torch.zeros(batch, 77, 64), "y": torch.zeros(batch, 2816), **rows}
+    sigma = torch.full((batch,), SIGMA)
+    return net.get_control(x, sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma[:1]})
 
 
 class Hints:
@@ -147,6 +157,19 @@ def test_a_batch_of_drawings_goes_picture_by_picture(
             torch.testing.assert_close(two[number], one[number], rtol=1e-4, atol=1e-4)
 
 
+def test_each_picture_of_a_run_has_its_own_hint(apply_net: Any, faces_of: Any, model: Any) -> None:
+    """Windows and tiles of one size follow each other within a run, and a hint is encoded once."""
+    photos = torch.cat([photo(1), photo(1, center=(150, 200), size=180)])
+    net, size = control_of(apply_net(faces=faces_of(photos))[0]), (128, 128)
+    with run_of(net, model):
+        within_a_run = [flat(one_call(net, size, [picture])) for picture in (0, 1)]
+    for picture in (0, 1):
+        with run_of(net, model):
+            alone = flat(one_call(net, size, [picture]))
+        assert all(map(torch.equal, within_a_run[picture], alone))
+    assert not all(map(torch.equal, *within_a_run))
+
+
 def test_a_mask_scales_residuals_and_leaves_the_prompt_alone(
     apply_net: Any, faces_of: Any, model: Any
 ) -> None:
@@ -176,6 +199,23 @@ def test_residuals_of_a_chain_add_up(
     together = flat(residuals(control_of(chained[0]), model, size))
     for total, expected in zip(together, sums, strict=True):
         torch.testing.assert_close(total, expected)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.4, 1.0), (0.0, 0.1)], ids=["before", "after"])
+def test_outside_its_window_the_net_in_front_acts_alone(
+    apply_net: Any, faces_of: Any, model: Any, depth_net: Any, prompt: Any, start: float, end: float
+) -> None:
+    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(5))
+    sides = ControlNetApplyAdvanced().apply_controlnet(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
+    faces, size = faces_of(photo(1)), (128, 128)
+    chained = apply_net(
+        positive=sides[0], negative=sides[1], faces=faces, start_at=start, end_at=end
+    )
+    in_front = flat(residuals(control_of(sides[0]), model, size))
+    together = residuals(control_of(chained[0]), model, size)
+    assert together, "the net in front is in its window"
+    assert any(x.any() for x in in_front)
+    assert all(map(torch.equal, flat(together), in_front))
 
 
 def test_several_identity_nets_keep_their_own_tokens(

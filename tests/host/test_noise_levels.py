@@ -111,6 +111,15 @@ def test_the_noise_level_is_known_where_steps_are_left_out_or_added_to(levels_of
         assert [known for _, known in seen] == [sigma for sigma, _ in seen]
 
 
+def test_the_noise_level_is_known_where_churn_begins_after_the_first_step(levels_of: Any) -> None:
+    """The first sigma is that of the list, and says nothing about the others."""
+    listed = [sigma for sigma, _ in levels_of("euler", 5)]
+    seen = levels_of("euler", 5, s_churn=3.0, s_tmax=listed[1])
+    assert seen[0][0] == listed[0]
+    assert all(sigma > without for (sigma, _), without in zip(seen[1:], listed[1:], strict=True))
+    assert [known for _, known in seen] == [sigma for sigma, _ in seen]
+
+
 def test_a_list_that_another_pack_exchanges_is_not_believed(levels_of: Any) -> None:
     """Inside of our wrapper: the sampler gets others than the run was asked for."""
     seen = levels_of("euler", 5, given=lambda sigmas: sigmas[1:])

@@ -27,6 +27,7 @@ from instantid_core.face_models import DETECTOR, RECOGNISER, FaceAnalyzer, FaceM
 from instantid_core.selection import Selection
 from instantid_core.types import Extent, Faces
 
+FAINT = 0.4  # share of colour taken out of a face that leaves it a score of 0.07
 EVERYONE = Selection("left_to_right", on_no_face="skip")
 TOLERANCE = 0.02  # of keypoints, over the face size; test_painted_faces.py holds the pack to it
 
@@ -213,11 +214,11 @@ def test_no_state_stays_from_a_close_up(analyzer: FaceAnalyzer) -> None:
 # --- scores ---------------------------------------------------------------------------------------
 
 
-def faded_pair() -> np.ndarray:
-    """Two faces, the right one with a third of its colour taken out, which lowers its score."""
+def faded_pair(share: float = 0.3) -> np.ndarray:
+    """Two faces, the right one with a share of its colour taken out, which lowers its score."""
     rgb = paint(960, 480, [((250, 240), 200, 0, 0, 0), ((700, 240), 200, 0, 0, 1)])
     faded = rgb[:, 480:]
-    faded[:] = faded + 0.3 * (faded.mean(axis=2, keepdims=True) - faded)
+    faded[:] = faded + share * (faded.mean(axis=2, keepdims=True) - faded)
     return rgb
 
 
@@ -230,15 +231,21 @@ def test_min_score_decides_what_is_a_face(
     assert all(face.score >= min_score for face in found.detections[0])
 
 
-@pytest.mark.parametrize("min_score", [0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, FAINT])
+@pytest.mark.parametrize("min_score", [0.05, 0.1, 0.3, 0.6, 0.9])
 def test_a_threshold_after_suppression_keeps_the_same_faces(
-    analyzer: FaceAnalyzer, reference: Any, min_score: float
+    analyzer: FaceAnalyzer, reference: Any, min_score: float, share: float
 ) -> None:
-    bgr = bgr_of(faded_pair())
+    bgr = bgr_of(faded_pair(share))
     boxes, _ = reference.det_model.detect(bgr, det_thresh=min_score)
     found = [(*face.box, face.score) for face in detect(bgr, analyzer, min_score)]
     assert len(boxes)
     assert np.array_equal(np.float32(found), boxes[np.argsort(boxes[:, 0] + boxes[:, 2])])
+
+
+def test_the_lowest_min_score_of_the_node_finds_faint_faces(analyzer: FaceAnalyzer) -> None:
+    _, faint = detect(bgr_of(faded_pair(FAINT)), analyzer, 0.05)
+    assert 0.05 < faint.score < 0.1
 
 
 def test_a_score_equal_to_min_score_counts(analyzer: FaceAnalyzer) -> None:

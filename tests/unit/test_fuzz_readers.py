@@ -9,12 +9,17 @@ import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from harness.hostile_changes import hostile
 from harness.hostile_files import REFUSALS, readers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from instantid_core.tensor_file import TensorFileError
+from instantid_core.torch_archive import read_archive
 
 READERS = readers()
 CASES = 250
@@ -112,3 +117,31 @@ def test_a_program_in_a_pickle(tmp_path: Path) -> None:
         archive.writestr("archive/data.pkl", program)
     assert "pickle" in refusal("adapter by torch.save", path)
     assert not trace.exists()
+
+
+class Claim:
+    """A tensor of torch.save with an offset, a shape and strides of any kind."""
+
+    def __init__(self, numbers: torch.Tensor, *place: Any) -> None:
+        self.numbers, self.place = numbers, place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        storage = self.numbers._typed_storage()
+        return torch._utils._rebuild_tensor_v2, (storage, *self.place, False, {})
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "stride"),
+    [(5, (1,), (1,)), (2, (2, 2), (2, 1)), (1, (2, 1, 3), (0, 9, 2)), (5, (), ())],
+)
+def test_a_tensor_ends_at_the_last_number(
+    tmp_path: Path, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
+) -> None:
+    path, numbers = tmp_path / "claim", torch.arange(6.0)
+    torch.save({"latents": Claim(numbers, offset, shape, stride)}, path)
+    found = read_archive(path)["latents"]
+    assert torch.equal(found, numbers.as_strided(shape, stride, offset))
+    assert found.max() == 5
+    torch.save({"latents": Claim(numbers, offset + 1, shape, stride)}, path)
+    with pytest.raises(TensorFileError, match="claims more numbers than its 6"):
+        read_archive(path)

@@ -139,6 +139,16 @@ def test_mask_comes_in_the_dtype_of_the_layer() -> None:
     assert RegionMask(checkers()).for_rows(whole(0), (4, 6), like).dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("area", [None, Area(top=4, left=6, height=8, width=12)])
+def test_one_region_serves_layers_of_several_dtypes_and_devices(area: Area | None) -> None:
+    """Adapter and IdentityNet may compute in different ones."""
+    region = RegionMask(checkers())
+    half = torch.zeros(1, dtype=torch.bfloat16)
+    for like in (LIKE, half, torch.zeros(1, device="meta"), LIKE):
+        seen = region.for_rows(with_areas((0, area)), (4, 6), like)
+        assert (seen.dtype, seen.device) == (like.dtype, like.device)
+
+
 def test_each_size_is_made_once() -> None:
     region = RegionMask(checkers())
     first = region.for_rows(whole(0), (4, 6), LIKE)
