@@ -16,7 +16,7 @@ TEMPLATE = np.array(
     ],
     np.float32,
 )
-"""Where ArcFace has the keypoints in a crop, in pixels."""
+"""Places of the keypoints in ArcFace's crops, in pixels."""
 
 
 def similarities(keypoints: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each term counts."""
+    """Weights of the loss's terms."""
 
     edges: float = 1.0
     divergence: float = 1e-3

@@ -30,7 +30,7 @@ CAPTION_DROPOUT = 0.1
 
 @dataclass(frozen=True)
 class Bucket:
-    """What base training needs of an album."""
+    """Data that base training takes from an album."""
 
     latents: torch.Tensor
     """[N, 4, h, w], unit variance."""

@@ -19,7 +19,7 @@ KINDS = ("single", "pairs", "wide")
 
 @dataclass(frozen=True)
 class AlbumSizes:
-    """How many pictures of each kind a run paints, and from which seed."""
+    """Numbers of pictures of each kind that a run paints, and their seed."""
 
     single: int = 6000
     pairs: int = 1500

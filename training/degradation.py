@@ -1,4 +1,4 @@
-"""What a small autoencoder and a small diffusion model do to pictures, as augmentation.
+"""Damage as of a small autoencoder and a small diffusion model, as augmentation.
 
 Each picture of a batch draws its own strengths; a share of the pictures stays as painted. Random
 numbers come from the given generator alone, drawn on the CPU, so that every device sees the same.

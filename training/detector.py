@@ -19,12 +19,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .canvases import CANVAS, Canvases, Faces, empty_scenes
 from .dataset import Album, load_or_paint
 from .degradation import degrade
+from .denoised_augmentation import VAGUE_TIMES, load_vague
+from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
 from .onnx_files import export, finish
-from .vague import VAGUE_TIMES, load_vague
 from .world import HELD_OUT
 
 NAME = "detector"
@@ -139,7 +139,7 @@ def _rows(level: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Targets:
-    """What one level should answer."""
+    """Wanted answers of one level."""
 
     scores: torch.Tensor
     """[N, h, w] in 0..1."""
@@ -284,7 +284,7 @@ def _open(path: Path) -> Any:
 
 
 def measure(path: Path, albums: Sequence[Album], size: int) -> dict[str, float]:
-    """How the file finds the albums' faces at one input size, at scores from 0.5 on.
+    """Measure how the file finds the albums' faces at one input size, at scores from 0.5 on.
 
     `recall`: share of faces with a detection whose keypoints are within 0.2 face heights on
     average; `keypoints`: their mean error in face heights; `spurious`: further detections per
@@ -324,7 +324,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--pairs", type=int, default=5_000)
     parser.add_argument("--held-out-pictures", type=int, default=300)
-    parser.add_argument("--vague", action="store_true", help="learn from training.vague's, too")
+    parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
     parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99)
     arguments = parser.parse_args()

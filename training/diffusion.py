@@ -9,14 +9,14 @@ from .networks.denoiser import BETAS, TIMESTEPS
 
 QUARTERS = 4
 WEIGHTINGS = ("plain", "even")
-"""How errors of the noise count. Plain: alike, as in the paper. Even: divided by the share of
+"""Weights of the errors by timestep. Plain: alike, as in the paper. Even: divided by the share of
 signal, which makes them errors of v (arXiv 2202.00512, appendix D), so that no timestep drowns
 another.
 """
 
 
 def signal_shares() -> torch.Tensor:
-    """How much of a noisy latent's variance is signal at each timestep, [1000], falling."""
+    """Share of signal in a noisy latent's variance at each timestep, [1000], falling."""
     first, last = BETAS
     betas = torch.linspace(first**0.5, last**0.5, TIMESTEPS, dtype=torch.float64) ** 2
     return (1 - betas).cumprod(0).float()

@@ -18,11 +18,11 @@ from safetensors.torch import save_file
 
 from .adapter_network import ImageAdapter, InstantID
 from .autoencoder_training import load_autoencoder
+from .background_training import load_surroundings_weights
 from .base_training import BaseModel, load_base
 from .instantid_training import load_instantid
 from .networks.autoencoder import Autoencoder
 from .networks.denoiser import DenoiserConfig
-from .surroundings_training import load_surroundings_weights
 
 Tensors = dict[str, torch.Tensor]
 BASE_FILE = "small_world.safetensors"

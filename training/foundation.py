@@ -1,4 +1,4 @@
-"""What InstantID is trained on: a frozen UNet, and how pictures and captions reach it.
+"""Frozen models that InstantID is trained on: a UNet, and how pictures and captions reach it.
 
 Either the small world's own base model or a published SDXL in diffusers' layout.
 """

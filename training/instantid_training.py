@@ -26,9 +26,9 @@ from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_
 from .diffusion import WEIGHTINGS, add_noise, draw_timesteps, noise_loss, offset_noise, size_numbers
 from .face_embeddings import album_embeddings
 from .foundation import Foundation, Text, load_foundation
+from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
 from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
 from .networks.autoencoder import FACTOR
-from .still_hints import hint_features, load_hint_encoder, take_features
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -52,7 +52,7 @@ them.
 
 @dataclass(frozen=True)
 class Portraits:
-    """What InstantID's training needs of an album with one person a picture."""
+    """Data that InstantID's training takes from an album with one person a picture."""
 
     latents: torch.Tensor
     """[N, 4, h, w], unit variance."""
@@ -80,7 +80,7 @@ class Portraits:
         return torch.from_numpy(np.stack(drawn)).movedim(-1, 1).float() / 255
 
     def condition(self, indices: torch.Tensor) -> torch.Tensor:
-        """What IdentityNet takes: drawn keypoints, or what a still hint encoder made of them."""
+        """Input of IdentityNet: drawn keypoints, or a frozen hint encoder's features of them."""
         return self.hints(indices) if self.features is None else self.features[indices].float()
 
     def text_of(self, indices: torch.Tensor) -> Text:
@@ -96,7 +96,7 @@ def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
 
 
 def face_places(boxes: np.ndarray, extent: Extent, weight: float) -> torch.Tensor:
-    """How much the places of latents count, [N, 1, h, w] of mean 1: `weight` at a face, else 1.
+    """Weights of the places of latents, [N, 1, h, w] of mean 1: `weight` at a face, else 1.
 
     boxes: of the faces, [N, 4] pixels.
     """
@@ -186,7 +186,7 @@ def kernels_for(device: torch.device) -> AbstractContextManager[object]:
 
 
 def pace(name: str) -> float:
-    """How fast a parameter learns, as a multiple of the learning rate."""
+    """Learning rate of a parameter, as a multiple of the learning rate."""
     return next((factor for beginning, factor in PACES if name.startswith(beginning)), 1.0)
 
 

@@ -34,7 +34,7 @@ CURVES_FILE = "curves.png"
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How long and how fast to train, and where to write."""
+    """Length, speed and folder of a training."""
 
     folder: Path
     steps: int
@@ -42,7 +42,7 @@ class LoopSettings:
     warmup: int = 100
     """Steps over which the learning rate rises from 0."""
     final_rate: float = 0.05
-    """Where the cosine ends, as a fraction of `learning_rate`."""
+    """End of the cosine, as a fraction of `learning_rate`."""
     weight_decay: float = 0.01
     largest_gradient: float = 1.0
     """Gradients are scaled down to this norm."""

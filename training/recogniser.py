@@ -199,7 +199,7 @@ def embeddings_of(network: nn.Module, album: Album) -> torch.Tensor:
 
 
 def verify(network: nn.Module, album: Album) -> dict[str, Any]:
-    """How well embeddings tell people apart who were not in the training, over all pairs.
+    """Measure how well embeddings tell people apart who were not in the training, over all pairs.
 
     `same` and `different` are mean cosines; `accepted` is the share of pairs of one person above
     the cosine that one pair in a hundred of two people exceeds; `by_styles` the same per styles.

@@ -162,13 +162,13 @@ def accuracy(
 def main() -> None:
     """The command line."""
     from .dataset import joined, load_or_paint
-    from .vague import VAGUE_TIMES, load_vague
+    from .denoised_augmentation import VAGUE_TIMES, load_vague
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=600)
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--held-out-pictures", type=int, default=1_500)
-    parser.add_argument("--vague", action="store_true", help="learn from training.vague's, too")
+    parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
     parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()

@@ -50,7 +50,7 @@ class _Sight:
 
     def apart(self, measure: Measure) -> float:
         """How far a picture's colours are from those of the scene, in levels."""
-        from training.surroundings import deviation
+        from training.background_hint import deviation
 
         return deviation(measure.shot.image, self.scene, self.boxes)
 
@@ -71,7 +71,7 @@ def other_net(lab: Lab) -> Section:
 
 
 def _sight(lab: Lab, person: Person) -> _Sight:
-    from training.surroundings import colours
+    from training.background_hint import colours
 
     text = lab.setup.texts_of(person.number)[0]
     paint_elsewhere = person.subject.elsewhere

@@ -24,12 +24,12 @@ from training.adapter_network import (
 from training.autoencoder_training import pyramid_loss
 from training.diffusion import add_noise, noise_loss, size_numbers
 from training.foundation import Foundation, Text
+from training.frozen_hint_encoder import hint_features, load_hint_encoder, take_features
 from training.instantid_training import face_places
 from training.loop import LoopSettings, inputs_follow, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
 from training.networks.denoiser import TIMESTEPS, DenoiserConfig
-from training.still_hints import hint_features, load_hint_encoder, take_features
 
 SMALL = DenoiserConfig(widths=(64, 64, 64), context_dim=32)
 SIZE = (2, 4, 8, 8)

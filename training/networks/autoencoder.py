@@ -16,7 +16,7 @@ LATENT_CHANNELS = 4
 FACTOR = 8
 """Pixels per latent cell, along each side."""
 SCALE = 0.13025
-"""What SDXL's latent format multiplies latents by on their way to the UNet."""
+"""Factor of SDXL's latent format between latents and the UNet."""
 SHUFFLE = 4
 GROUPS = 8
 

@@ -36,7 +36,7 @@ class DenoiserConfig:
 
     @property
     def encoder(self) -> dict[str, Any]:
-        """What diffusers' UNet and ControlNet both take."""
+        """Settings that diffusers' UNet and ControlNet share."""
         down = tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in self.depths)
         return {
             "in_channels": LATENT_CHANNELS,

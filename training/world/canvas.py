@@ -13,12 +13,12 @@ OVERSAMPLING = 3
 """Canvas pixels per picture pixel and side."""
 SUBPIXEL_BITS = 4
 DEPTH = 0.42
-"""How far the face bulges towards the viewer, in face heights."""
+"""Depth by which the face bulges towards the viewer, in face heights."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """Where a head is and how it is turned. Coordinates: x right, y down, z to the viewer."""
+    """Place and turn of a head. Coordinates: x right, y down, z to the viewer."""
 
     center: tuple[float, float]
     """Of the face, canvas pixels."""

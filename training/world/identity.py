@@ -41,7 +41,7 @@ class Identity:
     width: float
     """Half of the face's width."""
     jaw: float
-    """How much the face narrows to the chin: 0 not at all."""
+    """Share by which the face narrows to the chin: 0 not at all."""
     eye_gap: float
     """From the middle of the face to the middle of an eye."""
     eye_size: float

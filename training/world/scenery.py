@@ -1,4 +1,4 @@
-"""What is behind the people."""
+"""Backgrounds."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NUMBERS = {1: "a person", 2: "two people"}
 
 @dataclass(frozen=True)
 class Pose:
-    """How a head is turned, in degrees; see `canvas.Head` for the signs."""
+    """Turn of a head, in degrees; see `canvas.Head` for the signs."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -30,7 +30,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a face is: fractions of the picture's width, height and shorter side."""
+    """Place and size of a face: fractions of the picture's width, height and shorter side."""
 
     center_x: float = 0.5
     center_y: float = 0.5
@@ -88,7 +88,7 @@ def paint(scene: Scene) -> Painting:
 
 
 def caption(style: str, background: str, people: int = 1) -> str:
-    """What a picture's text says: how and where, never who."""
+    """Text of a picture: says how and where, never who."""
     return f"a {style} portrait of {NUMBERS[people]}, {background} background"
 
 

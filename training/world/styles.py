@@ -1,4 +1,4 @@
-"""How a picture is painted: each style changes a finished flat picture."""
+"""Styles of painting: each changes a finished flat picture."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from training.background_hint import MARGIN, UNKNOWN, cells_around, colours, deviation
+from training.background_training import LEARNING, SurroundingsControl
 from training.diffusion import size_numbers
 from training.networks.autoencoder import FACTOR
 from training.networks.denoiser import DenoiserConfig
-from training.surroundings import MARGIN, UNKNOWN, cells_around, colours, deviation
-from training.surroundings_training import LEARNING, SurroundingsControl
 
 SMALL = DenoiserConfig(widths=(64, 64, 64), context_dim=32)
 NOBODY = np.zeros((0, 4))

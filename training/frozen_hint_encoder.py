@@ -1,4 +1,4 @@
-"""A hint encoder that no longer learns: what it makes of each picture's keypoints, computed once.
+"""A frozen hint encoder: what it makes of each picture's keypoints, computed once.
 
 On small latents IdentityNet's hint encoder costs more than all other networks together, and it is
 done learning long before they are.

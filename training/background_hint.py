@@ -8,9 +8,9 @@ import numpy as np
 from .networks.autoencoder import FACTOR
 
 UNKNOWN = 0.5
-"""What the hint shows where it says nothing: mid grey."""
+"""Value of the hint where it says nothing: mid grey."""
 MARGIN = 0.1
-"""How far beyond a face nothing is told, in widths and heights of its box. Wider, and a portrait
+"""Distance beyond a face within which nothing is told, in widths and heights of its box. Wider, and a portrait
 has no place left to tell of."""
 
 
@@ -41,7 +41,7 @@ def cells_around(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def deviation(found: np.ndarray, wanted: np.ndarray, boxes: np.ndarray) -> float:
-    """How far apart the colours of two pictures [H, W, 3] uint8 are around faces, in levels of
+    """Distance between the colours of two pictures [H, W, 3] uint8 around faces, in levels of
     0..255: the root mean square over places and channels. NaN where faces leave no place."""
     free = cells_around(boxes, *wanted.shape[:2])
     apart = (cells(found) - cells(wanted))[free]

@@ -1,5 +1,5 @@
-"""Pictures as vague as generation makes them, with all that is known of the painted ones:
-`python -m training.vague --folder RUN`.
+"""Pictures denoised in one step, as vague as generated ones, with all that is known of the painted
+ones: `python -m training.denoised_augmentation --folder RUN`.
 
 Each is what a run's InstantID sees in a noisy latent of an album's picture, in one step. A detector
 that has learned from them finds faces that are not as clear as painted ones.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FILE = "vague.npz"
 TOGETHER = 32
 VAGUE_TIMES = 8
-"""How many times a vague picture counts: there are fewer of them than of clear ones."""
+"""Times that a vague picture counts: there are fewer of them than of clear ones."""
 NOISY = (0.25, 0.85)
 """From which to which timestep, as shares of all: before it little is lost, after it a face is."""
 
@@ -56,7 +56,7 @@ def vague_album(run: Path, recogniser: Path, sizes: AlbumSizes, count: int, seed
 def see(
     model: InstantID, portraits: Portraits, indices: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """What the model takes for the latents behind noisy ones, [B, 4, h, w]."""
+    """Estimate the latents behind noisy ones in one step of the model, [B, 4, h, w]."""
     latents, batch = portraits.latents[indices], len(indices)
     drawn = torch.rand(batch, generator=generator) * (NOISY[1] - NOISY[0]) + NOISY[0]
     timesteps = (drawn * TIMESTEPS).long()

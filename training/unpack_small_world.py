@@ -1,6 +1,6 @@
-"""Put the frozen models of the shipped small world back into a run's folder, so that InstantID can
-be trained on them again: `python -m training.restore --files tests/data/small_world --run RUN`,
-with ComfyUI's source on the import path.
+"""Put the models of the shipped small world back into a run's folder, so that training goes on from
+them: `python -m training.unpack_small_world --files tests/data/small_world --run RUN`, with
+ComfyUI's source on the import path.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train another ControlNet: `python -m training.surroundings_training --folder RUN`.
+"""Train another ControlNet: `python -m training.background_training --folder RUN`.
 
 It follows the colours behind people. Beside it one can see whether identity leaves other nets
 alone. Everything but its hint encoder and zero convolutions stays as it is in the base model, so
@@ -16,13 +16,13 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
 
+from .background_hint import colours
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, load_album
 from .diffusion import WEIGHTINGS, add_noise, noise_loss, offset_noise, size_numbers
 from .foundation import Text, load_foundation
 from .instantid_training import kernels_for
 from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
 from .networks.denoiser import TIMESTEPS
-from .surroundings import colours
 
 NAME = "surroundings"
 LEARNING = ("controlnet_cond_embedding", "controlnet_down_blocks", "controlnet_mid_block")
@@ -80,7 +80,7 @@ def let_through(hint_encoder: nn.Module) -> None:
 
 
 def pace(name: str) -> float:
-    """How fast a parameter learns, as a multiple of the learning rate."""
+    """Learning rate of a parameter, as a multiple of the learning rate."""
     return 1.0 if ".blocks." in name or ".conv_in." in name else FAST
 
 
