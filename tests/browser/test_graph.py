@@ -6,11 +6,10 @@ import io
 import json
 from typing import Any
 
-import numpy as np
 from harness import painter
 from harness.browser import RUNNING, Editor
 from harness.comfy_client import ComfyClient
-from harness.pose_editor import PoseNode, in_module, server_drawing
+from harness.pose_editor import MOST_MISDRAWN, PoseNode, in_module, misdrawn, server_drawing
 from PIL import Image
 
 
@@ -62,7 +61,7 @@ def test_a_pose_survives_save_and_reload(editor: Editor, client: ComfyClient) ->
     page.wait_for_function("() => window.app.graph.nodes.length === 2")
     assert node.text == text
     node.open()
-    assert np.array_equal(node.drawn(), server_drawing(text, 512, 512))
+    assert misdrawn(node.drawn(), server_drawing(text, 512, 512)) <= MOST_MISDRAWN
     node.press("Cancel")
 
 

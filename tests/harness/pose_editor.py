@@ -19,6 +19,10 @@ from .comfy_client import ComfyClient
 
 SIDE = 512
 MODULES = "/extensions/instantid-compose/js/editor"
+MOST_MISDRAWN = 0.01
+"""Share of the drawn pixels that may be elsewhere than on the server, as `misdrawn` counts them."""
+LEVEL_TOLERANCE = 3
+"""Levels of 255 that the canvas may lose in its own arithmetic."""
 FRONT_EYE = (0.405, 0.34)
 """Where the left eye of the usual face is."""
 
@@ -89,19 +93,9 @@ class PoseNode:
         self.settle()
 
     def drawn(self) -> np.ndarray:
-        """[height, width, 3] uint8: what the editor draws, on black."""
-        width, height, text = self.dialog.locator(".picture").evaluate(
-            """(canvas) => {
-                const { width, height } = canvas;
-                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-                let text = "";
-                for (let i = 0; i < data.length; i += 8192)
-                    text += String.fromCharCode(...data.subarray(i, i + 8192));
-                return [width, height, btoa(text)];
-            }"""
-        )
-        pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
-        return np.where(pixels[..., 3:] > 0, pixels[..., :3], 0)
+        """[height, width, 3] uint8: the editor's drawing, on black."""
+        code = '(canvas) => canvas.toDataURL("image/png")'
+        return canvas_pixels(self.dialog.locator(".picture").evaluate(code))
 
     def shown(self, client: ComfyClient) -> np.ndarray:
         """Runs the graph; the picture that the preview node shows."""
@@ -110,6 +104,26 @@ class PoseNode:
             raise BrowserError(f"The graph did not run to its end: {end}.")
         (image,) = self.editor.outputs(self.preview)["images"]
         return np.asarray(Image.open(io.BytesIO(client.image(image))).convert("RGB"))
+
+
+def canvas_pixels(data_url: str) -> np.ndarray:
+    """[height, width, 3] uint8: what a canvas shows before black, from its `toDataURL`."""
+    picture = Image.open(io.BytesIO(base64.b64decode(data_url.split(",", 1)[1]))).convert("RGBA")
+    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+    return np.asarray(Image.alpha_composite(black, picture).convert("RGB"))
+
+
+def misdrawn(drawn: np.ndarray, wanted: np.ndarray) -> float:
+    """Share of the drawn pixels that lie more than one pixel from where the server has them.
+
+    drawn, wanted: [height, width, 3] uint8. A pixel is right if each of its levels lies between the
+    lowest and the highest of the nine server pixels around it: edges may be smoothed.
+    """
+    padded = np.pad(wanted.astype(int), ((1, 1), (1, 1), (0, 0)))
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
+    low, high = around.min((-2, -1)) - LEVEL_TOLERANCE, around.max((-2, -1)) + LEVEL_TOLERANCE
+    wrong = ((drawn < low) | (drawn > high)).any(-1)
+    return float(wrong.sum() / max(1, (drawn.any(-1) | wanted.any(-1)).sum()))
 
 
 def server_drawing(

@@ -17,6 +17,7 @@ export const PIVOT = [0.0, 0.18, -0.3];
 export const MIRRORED_ORDER = [1, 0, 2, 4, 3];
 
 /**
+ * @typedef {number[][]} Face five points [x, y]: eyes, nose, corners of the mouth, image-left first
  * @typedef {{yaw: number, pitch: number, roll: number}} View degrees: yaw moves the nose to image
  *   right, pitch lifts it, roll turns the face clockwise on screen
  * @typedef {{size: number, x: number, y: number}} Place in pixels: height of the face, where the

@@ -4,7 +4,6 @@ import { drawFaces } from "./drawing.js";
 import { moved, ovalOf, reshaped, withPoint } from "./edits.js";
 import { make } from "./elements.js";
 import { handlesOf, HANDLE_REACH, isInside, drawOverlay } from "./overlay.js";
-import { Bitmap } from "./raster.js";
 import { keysFor } from "./stage_keys.js";
 import { texts } from "../texts/texts.js";
 
@@ -28,7 +27,6 @@ export class Stage {
     const size = ["width", "height"].map((side) =>
       Math.max(1, Math.round(model.frame[side] * this.reduction)),
     );
-    this.bitmap = new Bitmap(...size);
     this.picture = make("canvas", { width: size[0], height: size[1], className: "picture" });
     this.photo = make("img", { className: "photo", alt: "", hidden: true, draggable: false });
     this.overlay = make("canvas", {
@@ -40,7 +38,6 @@ export class Stage {
     });
     this.paper = make("div", { className: "paper" }, this.photo, this.picture);
     this.element = make("div", { className: "stage" }, this.paper, this.overlay);
-    this.pixels = new ImageData(this.bitmap.bytes, ...size);
     this.view = { stage: { width: 1, height: 1 }, scale: 1, toScreen: (point) => point };
     this.waiting = 0;
     this.gesture = null;
@@ -105,20 +102,13 @@ export class Stage {
     const faces = this.model.drawn.map((face) =>
       face.map((point) => point.map((value) => value * this.reduction)),
     );
-    const before = this.bitmap.clear();
-    drawFaces(this.bitmap, faces, this.style, this.reduction);
-    this.show(union(before, this.bitmap.touched));
+    const paper = this.picture.getContext("2d");
+    paper.clearRect(0, 0, this.picture.width, this.picture.height);
+    drawFaces(paper, faces, this.style, this.reduction);
     const context = this.overlay.getContext("2d");
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     drawOverlay(context, this.model, this.view, this.theme());
-  }
-
-  /** Copies the changed part of the bitmap onto its canvas. */
-  show({ x0, y0, x1, y1 }) {
-    if (x1 < x0) return;
-    const context = this.picture.getContext("2d");
-    context.putImageData(this.pixels, 0, 0, x0, y0, x1 - x0 + 1, y1 - y0 + 1);
   }
 
   theme() {
@@ -219,13 +209,4 @@ export class Stage {
       : (face) => reshaped(face, down ? 1 / WHEEL_STEP : WHEEL_STEP, 0);
     this.model.editChosen(change, event.altKey ? "wheel turn" : "wheel size");
   }
-}
-
-function union(a, b) {
-  return {
-    x0: Math.min(a.x0, b.x0),
-    y0: Math.min(a.y0, b.y0),
-    x1: Math.max(a.x1, b.x1),
-    y1: Math.max(a.y1, b.y1),
-  };
 }

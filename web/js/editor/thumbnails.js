@@ -5,7 +5,6 @@ import { moved } from "./edits.js";
 import { make } from "./elements.js";
 import { project } from "./face_model.js";
 import { VIEWS } from "./presets.js";
-import { Bitmap } from "./raster.js";
 import { texts } from "../texts/texts.js";
 
 /** Pixels of a thumbnail; it is shown at half of that. */
@@ -30,15 +29,13 @@ export function thumbnails(choose) {
 }
 
 function thumbnail(view) {
-  const bitmap = new Bitmap(SIDE, SIDE);
   const face = project(view, { size: SIDE * 1.15, x: 0, y: 0 });
   const middles = [0, 1].map((i) => {
     const values = face.map((point) => point[i]);
     return (Math.min(...values) + Math.max(...values)) / 2;
   });
   const shift = middles.map((middle) => SIDE / 2 - middle);
-  drawFaces(bitmap, [moved(face, ...shift)], undefined, POINT_SCALE);
   const canvas = make("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
-  canvas.getContext("2d").putImageData(new ImageData(bitmap.bytes, SIDE, SIDE), 0, 0);
+  drawFaces(canvas.getContext("2d"), [moved(face, ...shift)], undefined, POINT_SCALE);
   return canvas;
 }
