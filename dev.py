@@ -1,4 +1,4 @@
-"""Everything a developer runs: `python3 dev.py demo|test|evaluate|bench|batch|serve|models|doctor`.
+"""Everything run from a checkout: `python3 dev.py demo|test|evaluate|bench|batch|serve|registry`.
 
 Needs a bare checkout, Python 3.10 or newer and its standard library. What else is needed is built
 once under the user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a
@@ -6,26 +6,35 @@ ComfyUI source tree of your own in place of the pinned release.
 """
 
 import argparse
+import runpy
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent
-sys.path.insert(0, str(REPOSITORY / "tests"))
+runpy.run_path(str(REPOSITORY / "tools" / "run.py"))["make_importable"]()
 
-from harness import (  # noqa: E402  (found through the line above)
-    batch_options,
-    checks,
-    commands,
-    evaluate_options,
-    registry,
-)
-from harness.cache import CacheError  # noqa: E402
+from instantid_core.errors import InstantIDError
+from tools import commands
+from tools.batch import options as batch_options
+from tools.checks import suites
+from tools.comfyui.cache import CacheError
+from tools.evaluate import options as evaluate_options
+from tools.registry import command as registry
+
+MOVED = {
+    "doctor": "python -m instantid_core doctor",
+    "models": "python -m instantid_core models",
+}
+"""Commands of earlier versions, and what runs in their place from the pack's folder."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parses the command line, runs the command, and returns its exit code."""
+    if arguments and (new := MOVED.get(arguments[0])):
+        print(f"`dev.py {arguments[0]}` has moved: run `{new}` in this folder.", file=sys.stderr)
+        return 2
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
@@ -34,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         return options.run(options, rest)
-    except CacheError as error:
+    except (CacheError, InstantIDError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,8 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
     bench_options(subparsers.add_parser("bench", help="print the benchmark table"))
     batch_commands(subparsers.add_parser("batch", help="a file of prompts on several ComfyUI"))
     serve_options(subparsers.add_parser("serve", help="run ComfyUI with the pack until Ctrl-C"))
-    models_options(subparsers.add_parser("models", help="list the model files, get missing ones"))
-    doctor_options(subparsers.add_parser("doctor", help="look at an installation, repair nothing"))
     registry_options(subparsers.add_parser("registry", help="build and check the archive"))
     return parser
 
@@ -73,7 +80,7 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
 
 def test_options(parser: argparse.ArgumentParser) -> None:
     """`test`: lint, types, and every test suite."""
-    parser.add_argument("--suite", action="append", choices=checks.SUITES, help="only this one")
+    parser.add_argument("--suite", action="append", choices=suites.SUITES, help="only this one")
     parser.add_argument(
         "--all-hosts",
         action="store_true",
@@ -123,26 +130,6 @@ def batch_commands(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--comfyui", type=Path, help="start the workers from your own ComfyUI")
     parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
     parser.set_defaults(run=lambda options, _: commands.batch(options))
-
-
-def models_options(parser: argparse.ArgumentParser) -> None:
-    """`models`: what a ComfyUI has of the published files, and the rest on request."""
-    parser.add_argument("--comfyui", type=Path, help="your ComfyUI (default: the one around)")
-    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
-    parser.add_argument("--mirror", metavar="URL", help="in place of the published hosts")
-    parser.add_argument("--yes", action="store_true", help="download what is missing, unasked")
-    parser.add_argument("--only", action="append", metavar="ID", help="this one; may be repeated")
-    parser.add_argument("--verify", action="store_true", help="check the SHA-256 of what is there")
-    parser.set_defaults(run=lambda options, _: commands.models(options))
-
-
-def doctor_options(parser: argparse.ArgumentParser) -> None:
-    """`doctor`: what is installed, what is wrong, what to do."""
-    parser.add_argument("--comfyui", type=Path, help="your ComfyUI (default: the one around)")
-    parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--hash", action="store_true", help="check the SHA-256 of model files")
-    parser.set_defaults(run=lambda options, _: commands.doctor(options))
 
 
 def registry_options(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,18 @@
-"""InstantID without a host: faces, identities, the image adapter, keypoint pictures.
+"""InstantID without a host, in rooms: each shows in its `__init__` what others may use.
 
-Nothing here imports ComfyUI. Modules that need OpenCV, insightface or ONNX Runtime are imported
-by those who use them, so that this package costs a start-up little.
+Values that travel are in `types`, errors in `errors`, pictures as tensors and bytes in `images`.
+Arrows between rooms go one way:
+
+    adapter -> identity -> faces -> keypoints -> libraries
+    adapter, identity -> weights        faces, doctor -> models -> libraries
+
+`models`, `doctor` and `libraries` need the standard library alone. Nothing here imports ComfyUI,
+and importing this package imports no room.
 """
 
 from .errors import InstantIDError
+from .moved import explain_moved_modules
 
 __all__ = ["InstantIDError"]
+
+explain_moved_modules(__name__)

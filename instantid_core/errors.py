@@ -1,4 +1,11 @@
-"""Failures that a user can cause. Messages say what was expected, what was found, what to do."""
+"""Failures that a user can cause, and the checks of single values that raise them.
+
+Messages say what was expected, what was found, what to do. Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
 
 
 class InstantIDError(Exception):
@@ -39,3 +46,30 @@ class DownloadCancelledError(InstantIDError):
 
 class ArchiveError(InstantIDError):
     """An archive that does not hold what it should, or holds what it should not."""
+
+
+class InstallationError(InstantIDError):
+    """A ComfyUI or its Python that was not found where it was looked for."""
+
+
+class IdentityError(InstantIDError):
+    """Identities that cannot be taken together, or nobody where somebody is needed."""
+
+
+class IdentityFileError(InstantIDError):
+    """A file that holds no identity, or that cannot be written."""
+
+
+class TensorFileError(InstantIDError):
+    """A file whose figures do not fit its bytes. The message is a reason and names no file."""
+
+
+class UnknownNumbersError(TensorFileError):
+    """A whole file with numbers in a format that its kind cannot tell."""
+
+
+def finite(name: str, value: float) -> float:
+    """Check that a widget's number is a number. Raises SettingError for NaN and infinity."""
+    if not math.isfinite(value):
+        raise SettingError(f"{name} must be a finite number, found {value}.")
+    return value

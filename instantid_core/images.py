@@ -54,6 +54,26 @@ def extent_of(frame: np.ndarray) -> Extent:
     return Extent(width=frame.shape[1], height=frame.shape[0])
 
 
+def region_mask(mask: torch.Tensor) -> torch.Tensor:
+    """Check a mask and bring it to [M, H, W] float32, 0..1, CPU.
+
+    mask: [H, W], [M, H, W] or [M, 1, H, W]. Raises ImageError for other shapes and for NaN.
+    """
+    if mask.ndim == 4 and mask.shape[1] == 1:
+        mask = mask[:, 0]
+    if mask.ndim == 2:
+        mask = mask.unsqueeze(0)
+    if mask.ndim != 3 or 0 in mask.shape:
+        raise ImageError(
+            "Expected a mask as [batch, height, width] with at least one pixel, found shape "
+            f"{list(mask.shape)}. Connect a MASK output."
+        )
+    values = mask.detach().float().cpu()
+    if not torch.isfinite(values).all():
+        raise ImageError("The mask holds NaN or infinite values. Expected numbers from 0 to 1.")
+    return values.clamp(0, 1)
+
+
 def _require_picture(batch: torch.Tensor) -> None:
     shape = list(batch.shape)
     if batch.ndim != 4 or shape[-1] not in (1, 3, 4):

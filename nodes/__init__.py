@@ -18,9 +18,9 @@ from .identities import (
     LoadIdentity,
     SaveIdentity,
 )
+from .legacy_nodes import register_counterparts
 from .likeness import CompareIdentities, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer
-from .older_pack import register_counterparts
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose
 from .regions import FaceMask

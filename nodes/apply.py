@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
-from ..instantid_core.advice import about_faces
-from ..instantid_core.embedding import COMBINE, OLDER_NAMES, NegativeIdentity
-from ..instantid_core.errors import SettingError
-from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.images import colours_of
+from ..instantid_core.adapter import CONSTANT, UNIFORM, RegionMask, span
+from ..instantid_core.errors import SettingError, finite
+from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
+from ..instantid_core.identity import COMBINE, OLDER_NAMES, NegativeIdentity
+from ..instantid_core.images import colours_of, region_mask
 from ..instantid_core.keypoints import FITS
-from ..instantid_core.masks import RegionMask, region_mask
-from ..instantid_core.profiles import UNIFORM
-from ..instantid_core.schedule import CONSTANT, finite, span
-from ..instantid_core.selection import Selection
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs
 from .faces import analyse_images, make_identity

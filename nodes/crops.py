@@ -5,8 +5,15 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..instantid_core.crops import MATCH_COLOUR, FaceCrops, Pasting, cut, paste
-from ..instantid_core.regions import FaceShape, frame_masks
+from ..instantid_core.keypoints import (
+    MATCH_COLOUR,
+    FaceCrops,
+    FaceShape,
+    Pasting,
+    cut,
+    frame_masks,
+    paste,
+)
 from ..instantid_core.types import Extent, Faces
 from . import sockets
 from .inputs import CATEGORY, OUTPUT_SIDE

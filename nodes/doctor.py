@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..instantid_core.doctor import as_json, as_text, examine
-from ..instantid_core.doctor_machine import this_machine
+from ..instantid_core.doctor import as_json, as_text, examine, this_machine
 from .host import installation
 from .inputs import CATEGORY
 

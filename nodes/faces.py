@@ -9,13 +9,22 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..instantid_core import advice, keypoints, preview
-from ..instantid_core.analysis import Analysis, analyse
-from ..instantid_core.embedding import combine
-from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.face_report import face_report, thumbnails
+from ..instantid_core.faces import (
+    ON_NO_FACE,
+    SELECT,
+    Analysis,
+    FaceAnalyzer,
+    Selection,
+    advice,
+    analyse,
+    face_report,
+    preview,
+    read_numbers,
+    thumbnails,
+)
+from ..instantid_core.identity import combine
 from ..instantid_core.images import batch_of, frames_of
-from ..instantid_core.selection import ON_NO_FACE, SELECT, Selection, read_numbers
+from ..instantid_core.keypoints import drawing
 from ..instantid_core.types import Extent, Faces
 from . import inputs, sockets
 from .host.notices import warn
@@ -123,7 +132,7 @@ class DrawKeypoints(io.ComfyNode):
     def execute(cls, faces: Faces, width: int, height: int, fit: str) -> io.NodeOutput:
         extent = Extent(width, height)
         warn(filter(None, [advice.about_size(extent)]))
-        return io.NodeOutput(keypoints.draw(faces, extent, fit))
+        return io.NodeOutput(drawing.draw(faces, extent, fit))
 
 
 class EmbedIdentity(io.ComfyNode):

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..instantid_core.group import MATCH, Matching, Placing, group_members
-from ..instantid_core.keypoints import FITS
-from ..instantid_core.regions import FaceShape
+from ..instantid_core.adapter import MATCH, Matching, Placing, group_members
+from ..instantid_core.keypoints import FITS, FaceShape
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs, sockets
 from .apply import WORDS, influence

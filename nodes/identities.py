@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..instantid_core import blending
-from ..instantid_core.face_models import FaceAnalyzer
-from ..instantid_core.identity_file import require_recogniser
+from ..instantid_core.faces import FaceAnalyzer, require_recogniser
+from ..instantid_core.identity import blending
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import sockets
 from .host import identity_files

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..instantid_core.embedding import COMBINE, NEGATIVE, NegativeIdentity
+from ..instantid_core.adapter import CONSTANT, CURVES, PROFILES, UNIFORM
+from ..instantid_core.identity import COMBINE, NEGATIVE, NegativeIdentity
 from ..instantid_core.keypoints import FITS
-from ..instantid_core.profiles import PROFILES, UNIFORM
-from ..instantid_core.schedule import CONSTANT, CURVES
 from . import sockets
 
 CATEGORY = "InstantID"

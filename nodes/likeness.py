@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..instantid_core import likeness, likeness_sheet
-from ..instantid_core.face_models import FaceAnalyzer
+from ..instantid_core.faces import FaceAnalyzer, Selection
+from ..instantid_core.identity import likeness, likeness_figures
 from ..instantid_core.images import batch_of, frames_of
-from ..instantid_core.selection import Selection
 from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
 from .faces import analyse_images
@@ -86,8 +85,8 @@ class ScoreIdentity(io.ComfyNode):
         reference = None if reference_image is None else _reference(analyzer, reference_image)
         frames = frames_of(image)
         text = likeness.score_text(found)
-        small = None if reference is None else likeness_sheet.face_crop(*reference)
-        picture = likeness_sheet.score_sheet(frames, found, small)
+        small = None if reference is None else likeness_figures.face_crop(*reference)
+        picture = likeness_figures.score_sheet(frames, found, small)
         scores = [math.nan if one.cosine is None else one.cosine for one in found]
         shown = {**_shown(picture, text, cls), **_panel(frames, found, reference)}
         return io.NodeOutput(scores, text, picture, ui=shown)
@@ -122,7 +121,7 @@ class CompareIdentities(io.ComfyNode):
     def execute(cls, identities: io.Autogrow.Type) -> io.NodeOutput:
         comparison = likeness.compare(identities)
         text = likeness.comparison_text(comparison)
-        picture = likeness_sheet.matrix_sheet(comparison)
+        picture = likeness_figures.matrix_sheet(comparison)
         return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
 
 
@@ -140,8 +139,8 @@ def _panel(
 ) -> dict[str, Any]:
     """Crops and figures for the front end's likeness panel, as JSON: the host counts other values
     of a node's output as pictures that the run has made."""
-    results = _saved(likeness_sheet.result_crops(frames, found, PANEL_CROP))
-    person = None if reference is None else likeness_sheet.face_crop(*reference, PANEL_CROP)
+    results = _saved(likeness_figures.result_crops(frames, found, PANEL_CROP))
+    person = None if reference is None else likeness_figures.face_crop(*reference, PANEL_CROP)
     report = {
         "reference": None if person is None else _saved([person])[0],
         "results": [

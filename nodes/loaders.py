@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..instantid_core.face_models import MODEL_PACK, FaceAnalyzer, find_models
-from ..instantid_core.recognisers import BASE_MODELS
-from ..instantid_core.sessions import AUTO, CHOICES
+from ..instantid_core.faces import BASE_MODELS, FaceAnalyzer
+from ..instantid_core.libraries import AUTO, CHOICES
+from ..instantid_core.models import MODEL_PACK, find_models
 from . import sockets
 from .host import models, paths
 from .inputs import CATEGORY

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
-from ..instantid_core import keypoints
-from ..instantid_core.advice import about_faces
-from ..instantid_core.embedding import NegativeIdentity, combine
-from ..instantid_core.face_models import FaceAnalyzer
+from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
+from ..instantid_core.identity import NegativeIdentity, combine
 from ..instantid_core.images import colours_of
-from ..instantid_core.keypoints import FITS
-from ..instantid_core.selection import Selection
+from ..instantid_core.keypoints import FITS, drawing
 from ..instantid_core.types import IdentityTokens
 from . import inputs, sockets
 from .apply import WORDS, influence
@@ -54,8 +51,8 @@ class PhotoKeypoints(io.ComfyNode):
     def execute(cls, analyzer: FaceAnalyzer, image: torch.Tensor) -> io.NodeOutput:
         analysis = analyse_images(analyzer, image, Selection(on_no_face="skip"))
         warn(about_faces(analysis))
-        extent = keypoints.usual_extent(analysis.faces.frames[0].extent)
-        return io.NodeOutput(keypoints.draw(analysis.faces, extent))
+        extent = drawing.usual_extent(analysis.faces.frames[0].extent)
+        return io.NodeOutput(drawing.draw(analysis.faces, extent))
 
 
 class ApplyAdapterFromPhoto(io.ComfyNode):

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 from comfy_api.latest import io, ui
 
-from ..instantid_core import keypoints
-from ..instantid_core.pose_json import from_json, to_json
-from ..instantid_core.poses import (
+from ..instantid_core.keypoints import (
     VIEWS,
     FacePlacement,
     PoseEdit,
+    drawing,
     edited,
     frame_extent,
+    from_json,
     interpolate_poses,
     pose,
     styled,
+    to_json,
 )
 from ..instantid_core.types import Faces, KeypointStyle
 from . import sockets
@@ -175,7 +176,7 @@ class Pose(io.ComfyNode):
             faces = pose(preset, FacePlacement(face_height, eye_line, center_x), extent)
         faces = edited(faces, PoseEdit(scale, rotate, mirror))
         faces = styled(faces, KeypointStyle(limb_opacity, point_opacity))
-        picture = keypoints.draw(faces, extent)
+        picture = drawing.draw(faces, extent)
         shown = dict(ui.PreviewImage(picture, cls=cls).as_dict())
         if photo is not None and photo.frames:
             shown[PHOTO_POSE] = [first_pose(photo)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..instantid_core.regions import SHAPES, FaceShape, face_masks, frame_masks
+from ..instantid_core.keypoints import SHAPES, FaceShape, face_masks, frame_masks
 from ..instantid_core.types import Extent, Faces
 from . import sockets
 from .inputs import CATEGORY, fit, picture_size

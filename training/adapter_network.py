@@ -16,7 +16,7 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import nn
 from torch.nn import functional
 
-from instantid_core.resampler import Resampler, ResamplerConfig
+from instantid_core.adapter import Resampler, ResamplerConfig
 
 EMBEDDING_WIDTH = 512
 OPENING = 3.0

@@ -276,7 +276,7 @@ def write_detector(network: DetectorNetwork, path: Path) -> None:
 def _open(path: Path) -> Any:
     from insightface.model_zoo.scrfd import SCRFD  # noqa: TID251 - measured as the pack runs it
 
-    from instantid_core.sessions import open_sessions
+    from instantid_core.libraries import open_sessions
 
     detector = SCRFD(session=open_sessions([path], "cpu")[0])
     detector.prepare(ctx_id=0, det_thresh=0.5, nms_thresh=0.4)

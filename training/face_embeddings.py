@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from instantid_core.sessions import CPU, import_runtime
+from instantid_core.libraries import CPU, import_runtime
 
 from .alignment import crops
 

@@ -1,5 +1,5 @@
 """Put the models of the shipped small world back into a run's folder, so that training goes on from
-them: `python -m training.unpack_small_world --files tests/data/small_world --run RUN`, with
+them: `python -m training.unpack_small_world --files tools/small_world/files --run RUN`, with
 ComfyUI's source on the import path.
 """
 

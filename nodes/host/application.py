@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ...instantid_core.adapter import require_matching_sites
-from ...instantid_core.advice import about_landmarks, about_recogniser
-from ...instantid_core.attention import site_identities
-from ...instantid_core.embedding import NegativeIdentity
-from ...instantid_core.masks import Region
-from ...instantid_core.profiles import UNIFORM, site_weights
-from ...instantid_core.recognisers import CONTEXT_WIDTHS, SD15
-from ...instantid_core.schedule import CONSTANT, Span
-from ...instantid_core.sites import cross_attention_sites
+from ...instantid_core.adapter import (
+    CONSTANT,
+    UNIFORM,
+    Region,
+    Span,
+    cross_attention_sites,
+    require_matching_sites,
+    site_identities,
+    site_weights,
+)
+from ...instantid_core.faces import CONTEXT_WIDTHS, SD15, about_landmarks, about_recogniser
+from ...instantid_core.identity import NegativeIdentity
 from ...instantid_core.types import Faces, IdentityEmbedding, IdentityTokens
 from .attention_patch import install
 from .conditioning import Conditioning, attach

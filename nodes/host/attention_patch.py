@@ -13,10 +13,8 @@ from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 from comfy.samplers import KSAMPLER
 
-from ...instantid_core.attention import SiteIdentity
+from ...instantid_core.adapter import AttentionSite, Latent, SamplingRows, SiteIdentity
 from ...instantid_core.errors import IncompatibleModelError
-from ...instantid_core.schedule import Latent, SamplingRows
-from ...instantid_core.sites import AttentionSite
 from .compiled import leave_uncompiled
 from .row_tags import (
     LEVELS,

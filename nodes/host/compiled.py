@@ -3,7 +3,7 @@
 Compiled code is used again while its guards hold. The host's TorchCompileModel drops every guard on
 the transformer options (comfy_extras/nodes_torch_compile.py), where attention patches are: blocks
 of one shape then all run with the patches of the block that was compiled first, or with none. With
-all guards each site is compiled anew until torch gives up: tests/bench/NOTES.md has the counts.
+all guards each site is compiled anew until torch gives up: tools/bench/NOTES.md has the counts.
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import folder_paths
 
-from ...instantid_core import identity_file
 from ...instantid_core.errors import SettingError
-from ...instantid_core.identity_file import IdentityFile, Notes
+from ...instantid_core.identity import IdentityFile, Notes, identity_file
 from ...instantid_core.types import Extent, IdentityEmbedding
 from .paths import register_folders
 

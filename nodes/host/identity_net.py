@@ -11,15 +11,13 @@ import comfy.controlnet
 import comfy.utils
 import torch
 
-from ...instantid_core import keypoints, landmarks
-from ...instantid_core.advice import about_size
+from ...instantid_core.adapter import BatchRows, Region, Resampling, Row, Span
 from ...instantid_core.errors import IncompatibleModelError
-from ...instantid_core.masks import Region, Resampling
-from ...instantid_core.recognisers import CONTEXT_WIDTHS, SD15
-from ...instantid_core.schedule import BatchRows, Row, Span
+from ...instantid_core.faces import CONTEXT_WIDTHS, SD15, about_size
+from ...instantid_core.keypoints import drawing, landmarks
 from ...instantid_core.types import Extent, Faces, IdentityTokens
-from .identity_network import IdentityNetwork
-from .kept_hint import with_kept_hint
+from .cached_hint_encoder import with_kept_hint
+from .converted_identity_net import IdentityNetwork
 from .notices import warn
 from .row_tags import LEVELS, PLACE, TAG, NoiseLevels, in_window, rows_of
 
@@ -187,7 +185,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         if isinstance(pose, torch.Tensor):
             return pose.movedim(-1, 1)
         # Before a sampler has asked for a size; other packs may crop it for tiles.
-        extent = keypoints.usual_extent(pose.frames[0].extent)
+        extent = drawing.usual_extent(pose.frames[0].extent)
         first = replace(pose, frames=pose.frames[:1])
         self.first_drawing = self._drawn(first, extent)
         return self.first_drawing
@@ -196,7 +194,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """[B, 3, H, W] in the style that the net's family was trained on."""
         width = self.condition.tokens.positive.shape[-1]
         is_sd15 = CONTEXT_WIDTHS.get(width) == SD15
-        draw = landmarks.draw if is_sd15 else keypoints.draw
+        draw = landmarks.draw if is_sd15 else drawing.draw
         return draw(pose, extent, self.condition.fit).movedim(-1, 1)
 
     def _prepare_hint(self, x_noisy: torch.Tensor, rows: BatchRows) -> None:

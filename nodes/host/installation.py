@@ -7,7 +7,7 @@ from pathlib import Path
 import comfyui_version
 import folder_paths
 
-from ...instantid_core.doctor_machine import Host
+from ...instantid_core.doctor import Host
 from . import paths
 
 

@@ -17,13 +17,21 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ...instantid_core.download_space import require_space_for_all
-from ...instantid_core.downloads import Manners, Progress
 from ...instantid_core.errors import DownloadError, SettingError
-from ...instantid_core.model_fetch import fetch
-from ...instantid_core.model_files import MIRROR_VARIABLE, Download, chosen, published
-from ...instantid_core.model_inventory import Found, Item, take_stock
-from ...instantid_core.model_job import DownloadJob
+from ...instantid_core.models import (
+    MIRROR_VARIABLE,
+    Download,
+    DownloadJob,
+    Found,
+    Item,
+    Manners,
+    Progress,
+    chosen,
+    fetch,
+    published,
+    require_space_for_all,
+    take_stock,
+)
 from . import paths
 
 PREFIX = "/instantid_compose/models"

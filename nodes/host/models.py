@@ -15,22 +15,21 @@ import torch
 from safetensors import SafetensorError
 
 from ...instantid_core.adapter import (
+    PARTS,
+    AdapterConfig,
     IdentityAdapter,
+    KeysValues,
+    joined,
+    part_of,
+    partner,
     project_keys_values,
     project_tokens,
+    read_checkpoint,
 )
-from ...instantid_core.checkpoint import PARTS, AdapterConfig, read_checkpoint
-from ...instantid_core.embedding import NegativeIdentity
-from ...instantid_core.errors import CheckpointError
-from ...instantid_core.keys_values import KeysValues
-from ...instantid_core.split_checkpoint import joined, part_of, partner
-from ...instantid_core.tensor_file import (
-    TensorFileError,
-    UnknownNumbersError,
-    require_sound_safetensors,
-)
-from ...instantid_core.torch_archive import read_archive
+from ...instantid_core.errors import CheckpointError, TensorFileError, UnknownNumbersError
+from ...instantid_core.identity import NegativeIdentity
 from ...instantid_core.types import IdentityEmbedding, IdentityTokens
+from ...instantid_core.weights import read_archive, require_sound_safetensors
 from .progress import Reporter, unreported
 
 if TYPE_CHECKING:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import folder_paths
 
+from ...instantid_core.models import HOW_TO_GET
+
 ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
 CONTROL_NETS = "controlnet"
 NO_ADAPTER = "no file found - see Get InstantID models"
 """What the choice of adapters shows when there is none."""
-HOW_TO_GET = (
-    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in a "
-    "checkout of the pack, gets the published one."
-)
 ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 
 

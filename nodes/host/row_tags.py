@@ -14,7 +14,7 @@ from typing import Any
 import comfy.conds
 import torch
 
-from ...instantid_core.schedule import Area, Latent, Row
+from ...instantid_core.adapter import Area, Latent, Row
 from ...instantid_core.types import Polarity
 
 TAG = "instantid_row"

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from harness import workspace
-from harness.browser import ENGINES, VIEWPORT, BrowserError, Editor, chromium
-from harness.comfy_client import ComfyClient
-from harness.front_ends import VARIABLE as FRONT_END
-from harness.host_server import HostServer
 from playwright.sync_api import Browser
+
+from tools.checks.front_ends import VARIABLE as FRONT_END
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.server import HostServer
+from tools.pictures.browser import ENGINES, VIEWPORT, BrowserError, Editor, chromium
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,7 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def client(server: HostServer) -> ComfyClient:
-    """For uploads and for runs without a browser; give `run` to `harness.browser.apart`."""
+    """For uploads and for runs without a browser; give `run` to `tools.pictures.browser.apart`."""
     return ComfyClient(server.url)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness import painter
-from harness.browser import ENGINES, Editor
-from harness.comfy_client import ComfyClient
-from harness.pose_editor import PoseNode
-from harness.scenes import png
 from playwright.sync_api import Locator, expect
+from support.pose_editor import PoseNode
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import ENGINES, Editor
+from tools.small_world import painter
+from tools.small_world.scenes import png
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 FOREIGN = {"Ctrl", "Shift", "Alt", "Escape", "Delete", "pose_json", "InstantID"}

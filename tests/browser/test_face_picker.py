@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from harness import painter
-from harness.browser import TOAST, Editor
-from harness.comfy_client import ComfyClient
-from harness.scenes import png
 from playwright.sync_api import Locator, expect
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import TOAST, Editor
+from tools.small_world import painter
+from tools.small_world.scenes import png
 
 ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}

@@ -6,11 +6,12 @@ import io
 import json
 from typing import Any
 
-from harness import painter
-from harness.browser import RUNNING, Editor
-from harness.comfy_client import ComfyClient
-from harness.pose_editor import MOST_MISDRAWN, PoseNode, in_module, misdrawn, server_drawing
 from PIL import Image
+from support.pose_editor import MOST_MISDRAWN, PoseNode, in_module, misdrawn, server_drawing
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import RUNNING, Editor
+from tools.small_world import painter
 
 
 def kept_pose(editor: Editor, *keys: str) -> PoseNode:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from harness.browser import Editor
 from playwright.sync_api import expect
+
+from tools.pictures.browser import Editor
 
 NODE = "InstantIDAnalyzeFaces"
 TITLES = {"en": "InstantID Analyze Faces", "zh": "InstantID \u5206\u6790\u4eba\u8138"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from harness import painter
-from harness.browser import Editor
-from harness.comfy_client import ComfyClient
-from harness.scenes import png
 from playwright.sync_api import Locator, expect
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import Editor
+from tools.small_world import painter
+from tools.small_world.scenes import png
 
 
 @pytest.fixture(scope="session")

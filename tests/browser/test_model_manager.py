@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.browser import TOAST, Editor
-from harness.model_server import Served
-from harness.model_site import LIMIT, Site, site_without_models
-from harness.small_files import SMALL
 from playwright.sync_api import Locator, expect
+from support.model_server import Served
+from support.model_site import LIMIT, Site, site_without_models
+from support.small_files import SMALL
+
+from tools.pictures.browser import TOAST, Editor
 
 COMMAND = "InstantIDCompose.GetModels"
 EVENT = "instantid_compose.models"

@@ -1,6 +1,6 @@
 """A new user's way from a ComfyUI without the pack to the first picture, by mouse, in Chromium.
 
-The ComfyUI has ComfyUI-Manager, an SDXL checkpoint (a stand-in: `harness.new_user`) and settings
+The ComfyUI has ComfyUI-Manager, an SDXL checkpoint (a stand-in: `support.new_user`) and settings
 as on the first day; what the pack needs is not installed. The person installs the pack through
 Manager, opens the basic template, is told what is missing, presses the button, waits, chooses a
 photo, runs, and sees a picture. Clicks and seconds are counted and printed; a screenshot of every
@@ -24,13 +24,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import new_user
-from harness.browser import PICTURES, VIEWPORT, Editor
-from harness.comfy_client import ComfyClient
-from harness.new_user import Machine
-from harness.workspace import PACK
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
+from support import new_user
+from support.new_user import Machine
+
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.workspace import PACK
+from tools.pictures.browser import PICTURES, VIEWPORT, Editor
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="links need special rights on Windows"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness.browser import Editor
-from harness.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_workflow
+from support.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_workflow
+
+from tools.pictures.browser import Editor
 
 REPLACE = """async () => {
     const buttons = () => [...document.querySelectorAll('button')]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from harness.browser import PICTURES, TOAST, Editor, apart
-from harness.comfy_client import ComfyClient
-from harness.pose_editor import (
+from playwright.sync_api import CDPSession, expect
+from support.pose_editor import (
     FRONT_EYE,
     MOST_MISDRAWN,
     SIDE,
@@ -17,7 +16,9 @@ from harness.pose_editor import (
     misdrawn,
     server_drawing,
 )
-from playwright.sync_api import CDPSession, expect
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import PICTURES, TOAST, Editor, apart
 
 TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
 ZOOMED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}

@@ -7,8 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from harness.browser import Editor
-from harness.pose_editor import (
+from support.pose_editor import (
     MOST_MISDRAWN,
     PoseNode,
     canvas_pixels,
@@ -17,8 +16,9 @@ from harness.pose_editor import (
     server_drawing,
 )
 
-from instantid_core import geometry, keypoints, pose_json, poses
+from instantid_core.keypoints import drawing, geometry, pose_json, poses
 from instantid_core.types import Box, Detection, Extent, FrameFaces, KeypointStyle
+from tools.pictures.browser import Editor
 
 EXTENT = Extent(640, 480)
 
@@ -53,7 +53,7 @@ def test_tables_are_the_servers(canvas_editor: Editor) -> None:
     assert list(views) == list(poses.VIEWS)
     assert place == poses.FacePlacement()._asdict()
     colours, radius = in_module(page, "drawing", "return [m.COLOURS, m.POINT_RADIUS]")
-    assert (colours, radius) == ([list(c) for c in keypoints.COLOURS], keypoints.POINT_RADIUS)
+    assert (colours, radius) == ([list(c) for c in drawing.COLOURS], drawing.POINT_RADIUS)
 
 
 def test_the_face_model_is_the_servers(canvas_editor: Editor, views: list) -> None:
@@ -98,7 +98,7 @@ def test_faces_are_drawn_as_by_the_server(
             drawn = canvas_pixels(in_module(canvas_editor.page, "drawing", code, given))
             detections = tuple(Detection(Box(0, 0, 1, 1), 1.0, points) for points in faces)
             frame = FrameFaces(EXTENT, detections)
-            wanted = keypoints.draw_frame(frame, EXTENT, "letterbox", KeypointStyle(*style))
+            wanted = drawing.draw_frame(frame, EXTENT, "letterbox", KeypointStyle(*style))
             assert misdrawn(drawn, wanted) <= MOST_MISDRAWN
 
 

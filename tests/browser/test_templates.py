@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import templates, thumbnails, workspace
-from harness.browser import VIEWPORT, Editor, apart
-from harness.comfy_client import ComfyClient
-from harness.evaluate_photos import drawn_people
-from harness.evaluate_setup import random_models
-from harness.host_server import HostServer
-from harness.templates import Area, Sheet
 from playwright.sync_api import Browser, expect
+from support import templates
+from support.templates import Area, Sheet
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.server import HostServer
+from tools.evaluate.photos import drawn_people
+from tools.evaluate.settings import random_models
+from tools.pictures import thumbnails
+from tools.pictures.browser import VIEWPORT, Editor, apart
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -124,7 +127,7 @@ def test_all_templates_are_offered_with_a_picture(open_page: Callable) -> None:
 def test_a_picture_from_a_run_is_shown_beside_its_workflow(
     open_editor: Callable[..., Editor], server: HostServer, client: ComfyClient
 ) -> None:
-    """What `python -m harness.thumbnails` makes, where the template browser looks for it."""
+    """What `tools.pictures.thumbnails` makes, where the template browser looks for it."""
     path = WORKFLOWS[0]
     pack = server.launch.log.parent / "custom_nodes" / workspace.PACK
     shown = pack / "workflows" / f"{path.stem}.jpg"

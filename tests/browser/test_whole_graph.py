@@ -6,13 +6,14 @@ import io
 from typing import Any
 
 import numpy as np
-from harness import painter
-from harness.browser import Editor
-from harness.comfy_client import ComfyClient
-from harness.pose_editor import PoseNode
-from harness.scenes import png
-from harness.small_models import ADAPTER_FILE, CONTROLNET_FILE
 from PIL import Image
+from support.pose_editor import PoseNode
+
+from tools.comfyui.client import ComfyClient
+from tools.pictures.browser import Editor
+from tools.small_world import painter
+from tools.small_world.random_models import ADAPTER_FILE, CONTROLNET_FILE
+from tools.small_world.scenes import png
 
 SIDE = 128
 NODES: dict[str, tuple[str, dict[str, Any]]] = {

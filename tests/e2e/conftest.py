@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import painter, workspace
-from harness.combinations import (
+from PIL import Image
+from support.combinations import (
     pytest_configure,
     pytest_runtest_makereport,
     pytest_sessionfinish,
     told,
 )
-from harness.comfy_client import ComfyClient
-from harness.host_server import HostServer
-from PIL import Image
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.server import HostServer
+from tools.small_world import painter
 
 __all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
 

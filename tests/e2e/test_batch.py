@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from harness import batch_small, listening, painter
-from harness.checkout import source_files
-from harness.host_server import HostServer, free_port
-from harness.model_server import ModelServer, Served
 from PIL import Image
+from support import listening
+from support.model_server import ModelServer, Served
+
+from tools.batch import example as batch_small
+from tools.comfyui.server import HostServer, free_port
+from tools.registry.checkout import source_files
+from tools.small_world import painter
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends processes by signals")
 COUNT = 12
@@ -328,4 +331,4 @@ def test_no_package_of_ray_is_needed_elsewhere(repository: Path) -> None:
         if name.endswith(".py")
         and re.search(r"^\s*(import|from) ray\b", (repository / name).read_text("utf-8"), re.M)
     ]
-    assert importing == ["tests/harness/batch_ray.py"]
+    assert importing == ["tools/batch/ray_pool.py"]

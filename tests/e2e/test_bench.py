@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.commands import RUN_MODULE, TESTS
-from harness.environment import child_environ
+
+from tools.comfyui.environment import child_environ, module_command
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -19,10 +19,10 @@ Tables = dict[str, dict[str, dict[str, Any]]]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bench")
-    command = [sys.executable, "-c", RUN_MODULE, str(TESTS), "harness.bench", "--full"]
+    command = module_command(Path(sys.executable), "tools.bench.command", "--full")
     command += ["--dims=small", "--out", str(folder / "page.md"), "--json", str(folder / "data")]
     environ = child_environ(COMFYUI_PATH=os.environ["COMFYUI_PATH"])
-    subprocess.run(command, cwd=TESTS, env=environ, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environ, check=True, stdout=subprocess.DEVNULL)
     return folder
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.environment import REPOSITORY, child_environ
+
+from tools.comfyui.environment import REPOSITORY, child_environ
 
 BAD = {
     "not yaml": (b"mine:\n  base_path: /x\n  controlnet: [a\nother: b\n", "line 4: "),
@@ -18,13 +19,9 @@ BAD = {
     "a list of folders": (b"mine:\n  controlnet:\n    - a\n", "should hold sections"),
     "not UTF-8": (b"mine:\n  controlnet: \xff\n", "cannot be read"),
 }
-RUN = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); name = sys.argv.pop(1); "
-    "runpy.run_module(name, run_name='__main__', alter_sys=True)"
-)
 LOOK = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
-    "from harness.doctor import look_at; print(look_at(Path(sys.argv[2])).broken)"
+    "import sys; from pathlib import Path; from instantid_core.doctor.command import look_at; "
+    "print(look_at(Path(sys.argv[1])).broken)"
 )
 
 
@@ -38,25 +35,26 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     return tmp_path, told
 
 
-def in_another_process(
-    program: str, comfyui: Path, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", program, str(REPOSITORY / "tests"), *arguments]
-    environ = child_environ(COMFYUI_PATH=str(comfyui))
-    return subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Python in the repository's folder, as people start the console commands there."""
+    command = [sys.executable, *arguments]
+    environ = child_environ()
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, env=environ, check=False
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
 def test_a_broken_list_of_folders_is_a_sentence(broken: tuple[Path, str]) -> None:
     comfyui, told = broken
-    done = in_another_process(RUN, comfyui, "harness.models")
+    done = python("-m", "instantid_core", "models", f"--comfyui={comfyui}")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert str(comfyui / "extra_model_paths.yaml") in sentence
     assert told in sentence
     assert "Correct that file" in sentence
-    looked = in_another_process(LOOK, comfyui, str(comfyui))
+    looked = python("-c", LOOK, str(comfyui))
     assert looked.returncode == 0, looked.stderr
     assert told in looked.stdout
     assert str(comfyui / "extra_model_paths.yaml") in looked.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import combinations, compatibility
+from support import combinations, compatibility
 
 
 def test_the_page_is_up_to_date(request: pytest.FixtureRequest) -> None:

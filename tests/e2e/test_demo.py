@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import painter
-from harness.commands import RUN_MODULE
 from PIL import Image
+
+from tools.comfyui.environment import module_command
+from tools.small_world import painter
 
 
 def demo(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `dev.py demo` runs, in the Python of these tests."""
-    tests = repository / "tests"
-    command = [sys.executable, "-c", RUN_MODULE, str(tests), "harness.demo", *arguments]
-    return subprocess.run(command, cwd=tests, env=os.environ, capture_output=True, text=True)
+    command = module_command(Path(sys.executable), "tools.demo.command", *arguments)
+    return subprocess.run(command, cwd=repository, env=os.environ, capture_output=True, text=True)
 
 
 def test_a_photo_becomes_pictures(repository: Path, tmp_path: Path) -> None:

@@ -9,18 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import small_world
-from harness.commands import RUN_MODULE
+
+from tools.comfyui.environment import module_command
+from tools.small_world import trained as small_world
 
 LARGEST_PAGE = 5_000_000
 
 
 def evaluate(repository: Path, output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `dev.py evaluate` runs, in the Python of these tests."""
-    tests = repository / "tests"
     options = [f"--output={output}", *arguments]
-    command = [sys.executable, "-c", RUN_MODULE, str(tests), "harness.evaluate", *options]
-    return subprocess.run(command, cwd=tests, env=os.environ, capture_output=True, text=True)
+    command = module_command(Path(sys.executable), "tools.evaluate.command", *options)
+    return subprocess.run(command, cwd=repository, env=os.environ, capture_output=True, text=True)
 
 
 def rows_of(figures: dict, section: str, title: str) -> dict[str, dict]:

@@ -1,7 +1,7 @@
 """Real virtual environments in which something is missing, doubled or broken.
 
 In each of them the host's own loader loads the pack, nodes that need what is missing are run, and
-the Doctor looks at it. `harness.imperfect` builds them once.
+the Doctor looks at it. `support.imperfect` builds them once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import imperfect, workspace
-from harness.comfy_client import ComfyClient, RunFailedError
-from harness.commands import RUN_MODULE, TESTS
-from harness.environment import REPOSITORY, child_environ
-from harness.host_server import HostServer, Launch
 from PIL import Image
+from support import imperfect
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient, RunFailedError
+from tools.comfyui.environment import REPOSITORY, child_environ, module_command
+from tools.comfyui.server import HostServer, Launch
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows"),
@@ -81,9 +82,10 @@ def told(base: Path) -> Iterator[Told]:
 def probed(python: Path, base: Path, name: str) -> dict[str, Any]:
     comfyui, result = workspace.current().comfyui, base / f"{name}.json"
     arguments = [str(comfyui), str(base), str(result)]
-    command = [str(python), "-c", RUN_MODULE, str(TESTS), "harness.imperfect_probe", *arguments]
+    support = child_environ(PYTHONPATH=str(REPOSITORY / "tests"))
+    command = module_command(python, "support.imperfect_probe", *arguments)
     done = subprocess.run(
-        command, cwd=comfyui, env=child_environ(), capture_output=True, text=True, check=False
+        command, cwd=comfyui, env=support, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{name}: {done.stderr[-3000:]}"
     return json.loads(result.read_text(encoding="utf-8"))
@@ -191,11 +193,13 @@ def picture() -> bytes:
 
 
 def test_the_command_line() -> None:
-    """`dev.py doctor` in such an environment: findings, exit code 1, and no traceback."""
+    """The console Doctor in such an environment: findings, exit code 1, and no traceback."""
     python = imperfect.ready("nothing")
     where = ["--comfyui", str(workspace.current().comfyui), "--python", str(python)]
-    command = [sys.executable, str(REPOSITORY / "dev.py"), "doctor", "--json", *where]
-    done = subprocess.run(command, env=child_environ(), capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "instantid_core", "doctor", "--json", *where]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=child_environ(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
     states = {found["check"]: found["state"] for found in json.loads(done.stdout)["findings"]}

@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import evaluate_control, evaluate_experiments, evaluate_people, small_world
-from harness.comfy_client import ComfyClient
-from harness.evaluate_data import Estimate, Section
-from harness.evaluate_grounds import world_ground
-from harness.evaluate_lab import Lab
-from harness.evaluate_setup import Changes, Plan
-from harness.evaluate_studio import Studio
-from harness.host_server import HostServer
 
-from instantid_core.face_models import FaceAnalyzer, find_models
+from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.models.face_model_files import find_models
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.server import HostServer
+from tools.evaluate import control as evaluate_control
+from tools.evaluate import experiments as evaluate_experiments
+from tools.evaluate import people as evaluate_people
+from tools.evaluate.backends import world_ground
+from tools.evaluate.figures import Estimate, Section
+from tools.evaluate.measurements import Lab
+from tools.evaluate.runner import Studio
+from tools.evaluate.settings import Changes, Plan
+from tools.small_world import trained as small_world
 
 pytestmark = pytest.mark.skipif(
     bool(small_world.missing()),

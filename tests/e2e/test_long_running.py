@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import demo_prompt, painter, workspace
-from harness.comfy_client import ClientError, ComfyClient, Progress
-from harness.host_server import HostServer
-from harness.hosts import version_of
-from harness.long_running import drafts_in, files_in, interrupted_at, launch, resident, turned
-from harness.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
-from harness.scenes import png
 from PIL import Image
+from support.long_running import drafts_in, files_in, interrupted_at, launch, resident, turned
+
+from instantid_core.models.installation import version_of
+from tools.comfyui import workspace
+from tools.comfyui.client import ClientError, ComfyClient, Progress
+from tools.comfyui.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
+from tools.comfyui.server import HostServer
+from tools.demo import prompt as demo_prompt
+from tools.small_world import painter
+from tools.small_world.scenes import png
 
 SIDE = 64
 PEOPLE = 7

@@ -21,11 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import checkout, managed, workspace
-from harness.comfy_client import ComfyClient
-from harness.environment import REPOSITORY, venv_python
-from harness.host_server import HostServer
-from harness.managed import Manager
+from support import managed
+from support.managed import Manager
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import REPOSITORY, venv_python
+from tools.comfyui.server import HostServer
+from tools.registry import checkout
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="links need special rights on Windows"

@@ -15,11 +15,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from harness import workspace
-from harness.comfy_client import ComfyClient, PromptRefusedError
-from harness.environment import child_environ
-from harness.model_site import GUARD, LIMIT, LIST, PREFIX, Site, site_without_models
-from harness.small_files import DETECTOR, RECOGNISER, SMALL
+from support.model_site import GUARD, LIMIT, LIST, PREFIX, Site, site_without_models
+from support.small_files import DETECTOR, RECOGNISER, SMALL
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient, PromptRefusedError
+from tools.comfyui.environment import child_environ
 
 ROUTES = [("GET", ""), ("GET", "/progress"), ("POST", "/download"), ("POST", "/cancel")]
 IDS = ["adapter", "identitynet", "face_models"]
@@ -129,7 +130,7 @@ def test_without_an_adapter_the_loader_says_what_to_do(site):
         with pytest.raises(PromptRefusedError) as refused:
             client.submit(prompt)
         assert str(site.elsewhere) in str(refused.value)
-        assert "python dev.py models" in str(refused.value)
+        assert "python -m instantid_core models" in str(refused.value)
 
 
 def test_the_list_tells_what_is_missing_and_where_it_goes(site):
@@ -203,15 +204,17 @@ def test_the_choices_of_the_loaders_know_the_new_files(site):
     assert "instantid/diffusion_pytorch_model.safetensors" in text.replace("\\\\", "/")
 
 
-# dev.py models, with the same mirror and a ComfyUI folder of its own
+# `python -m instantid_core models`, with the same mirror and a ComfyUI folder of its own
 
 
 def command(comfyui: Path, base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    dev = Path(workspace.REPOSITORY) / "tests"
     return subprocess.run(
-        [sys.executable, "-m", "harness.models", "--list", str(base / LIST), *arguments],
-        cwd=dev,
-        env=child_environ(COMFYUI_PATH=str(comfyui)),
+        [
+            *(sys.executable, "-m", "instantid_core", "models", "--list", str(base / LIST)),
+            *("--comfyui", str(comfyui), "--python", sys.executable, *arguments),
+        ],
+        cwd=workspace.REPOSITORY,
+        env=child_environ(),
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import demo_prompt, painter, workspace
-from harness.comfy_client import ComfyClient, PromptRefusedError
-from harness.host_server import HostServer
-from harness.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_object_info, older_workflow
-from harness.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
-from harness.scenes import png
 from PIL import Image
+from support.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_object_info, older_workflow
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient, PromptRefusedError
+from tools.comfyui.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
+from tools.comfyui.server import HostServer
+from tools.demo import prompt as demo_prompt
+from tools.small_world import painter
+from tools.small_world.scenes import png
 
 SIDE = 128
 NEIGHBOURS = "older-neighbours"
@@ -37,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostServer]:
     """With stand-ins for the other packs that the older workflows use."""
     base = tmp_path_factory.mktemp("comfyui")
     launch = workspace.small_launch(workspace.current(), base)
-    node = workspace.HARNESS / "older_neighbours_node"
+    node = workspace.REPOSITORY / "tests" / "support" / "older_neighbours_node"
     workspace.copy_fresh(node, base / "custom_nodes" / NEIGHBOURS)
     arguments = list(launch.arguments)
     arguments.insert(arguments.index(workspace.PACK) + 1, NEIGHBOURS)

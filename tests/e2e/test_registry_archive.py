@@ -10,10 +10,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from harness import checkout, registry, workspace
-from harness.comfy_client import ComfyClient
-from harness.environment import REPOSITORY, child_environ
-from harness.host_server import HostServer, Launch
+
+from tools.comfyui import workspace
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import REPOSITORY, child_environ
+from tools.comfyui.server import HostServer, Launch
+from tools.registry import checkout
+from tools.registry import command as registry
 
 CONTRACT = json.loads((REPOSITORY / "tests/data/node_contract.json").read_text(encoding="utf-8"))
 FOR_READERS = {"README.md", "CHANGELOG.md"}

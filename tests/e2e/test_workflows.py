@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import demo_prompt
-from harness.comfy_client import ComfyClient, RunFailedError
-from harness.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
 from PIL import Image
+
+from tools.comfyui.client import ComfyClient, RunFailedError
+from tools.comfyui.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
+from tools.demo import prompt as demo_prompt
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 SIDE = 128

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["instantid_core"]):
     import conftest  # noqa: F401  registers the core
-    from harness.hostile_changes import hostile
-    from harness.hostile_files import readers
+    from support.hostile_changes import hostile
+    from support.hostile_files import readers
 
 MALLOC_LIMIT = 256
 """Megabytes. The files here have some hundred kilobytes."""

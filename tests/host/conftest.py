@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 import torch
-from harness.combinations import (
+from support.combinations import (
     REFUSED,
     pytest_configure,
     pytest_runtest_makereport,
     pytest_sessionfinish,
     told,
 )
-from harness.scenes import Prompt, conditioning, photo
+
+from tools.small_world.scenes import Prompt, conditioning, photo
 
 __all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
 WHOLE = {"start_at": 0.0, "end_at": 1.0}
@@ -49,7 +50,7 @@ def refused(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from harness import small_models
+    from tools.small_world import random_models as small_models
 
     models = tmp_path_factory.mktemp("models")
     small_models.write_models(models)
@@ -86,7 +87,7 @@ def pack(models_dir: Path) -> Pack:
 
 @pytest.fixture(scope="session")
 def small_sdxl() -> Any:
-    from harness.small_models_node import small_sdxl
+    from tools.small_world.node import small_sdxl
 
     return small_sdxl
 

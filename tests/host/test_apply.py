@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo, sample
+
+from tools.small_world.scenes import photo, sample
 
 WIDGETS = {"weight": 0.7, "strength": 0.9, "start_at": 0.1, "end_at": 0.9}
 

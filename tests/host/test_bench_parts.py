@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from harness.adapter_calls import Calls
-from harness.scenes import photo
+from support.adapter_calls import Calls
+
+from tools.small_world.scenes import photo
 
 
 @pytest.fixture(scope="module")
 def loaded(pack: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Small models and their adapter, out of files in the published layouts."""
-    from harness import bench_files
+    from tools.bench import files as bench_files
 
     with torch.inference_mode():
         files = bench_files.write_files(tmp_path_factory.mktemp("files") / "published", "small")
@@ -22,8 +23,8 @@ def loaded(pack: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_published_sizes_are_those_of_the_published_files(pack: Any) -> None:
     """Down to the header of IdentityNet's file; SDXL's UNet has 2 567 463 684 numbers."""
-    from harness import bench_files
-    from harness.small_models_node.small_sdxl import SmallConfig
+    from tools.bench import files as bench_files
+    from tools.small_world.node.small_sdxl import SmallConfig
 
     config = SmallConfig(*bench_files.SIZES["published"])
     unet, net = bench_files.unet_shapes(config), bench_files.net_shapes(config)
@@ -34,7 +35,7 @@ def test_published_sizes_are_those_of_the_published_files(pack: Any) -> None:
 
 
 def test_a_file_of_another_network_is_noticed(loaded: Any) -> None:
-    from harness import bench_files
+    from tools.bench import files as bench_files
 
     network = loaded[0].control_net.control_model
     shapes = bench_files.net_shapes(loaded[0].config)
@@ -61,7 +62,7 @@ def test_the_benchmark_changes_what_it_says(
     usual: tuple[int, int],
 ) -> None:
     """Layers of the adapter that a change runs; the usual way's projections are in its steps."""
-    from harness import bench_first_step as first
+    from tools.bench import first_step as first
 
     world, adapter = loaded
     somebody = first.Person(identity_of(1), faces_of(photo(1)), 0.8)
@@ -76,8 +77,8 @@ def test_the_benchmark_changes_what_it_says(
 
 
 def test_a_run_is_stopped_before_its_networks(loaded: Any, identity_of: Any, faces_of: Any) -> None:
-    from harness import bench_first_step as first
-    from harness.bench_counts import Setting
+    from tools.bench import first_step as first
+    from tools.bench.counts import Setting
 
     world, adapter = loaded
     somebody = first.Person(identity_of(1), faces_of(photo(1)), 0.8)

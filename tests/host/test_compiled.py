@@ -9,7 +9,8 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_torch_compile import TorchCompileModel
-from harness.scenes import sample
+
+from tools.small_world.scenes import sample
 
 
 def by_the_node(model: Any) -> Any:

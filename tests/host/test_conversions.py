@@ -8,10 +8,10 @@ from typing import Any
 import comfy.controlnet
 import pytest
 import torch
-from harness.network_calls import Calls
-from harness.scenes import photo, sample
+from support.network_calls import Calls
 
 from nodes import ControlNetApplyAdvanced
+from tools.small_world.scenes import photo, sample
 
 CONVERSIONS = "ControlNet chains that others copy or convert"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from harness.adapter_calls import Calls
-from harness.scenes import photo, sample
+from support.adapter_calls import Calls
+
+from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 
@@ -136,7 +137,7 @@ def test_sigma_is_read_at_most_once_per_call(
 
 
 def test_an_identity_of_sdxl_holds_under_11_megabytes(pack: Any) -> None:
-    from harness.published_shapes import SITE_WIDTHS
+    from tools.small_world.published_shapes import SITE_WIDTHS
 
     half = torch.empty((), dtype=torch.float16, device="meta")
     kind = pack.module("instantid_core.keys_values").KeysValues
@@ -149,7 +150,7 @@ def test_an_identity_of_sdxl_holds_under_11_megabytes(pack: Any) -> None:
 @pytest.fixture(scope="module")
 def world(pack: Any) -> Any:
     """Small models on the meta device: reading a number back is an error there."""
-    from harness import bench_world
+    from tools.bench import world as bench_world
 
     with torch.inference_mode():
         return bench_world.build_world(pack, "small", bench_world.META, torch.float16)
@@ -158,8 +159,8 @@ def world(pack: Any) -> Any:
 @pytest.fixture(scope="module")
 def count(world: Any) -> Any:
     """Counts of the second step of a run."""
-    from harness import bench_world
-    from harness.step_counts import count_step
+    from tools.bench import world as bench_world
+    from tools.bench.operations import count_step
 
     def run(people: int = 0, *, batch: int = 1, **how: Any) -> Any:
         everybody = [bench_world.person(world, seed, batch) for seed in range(people)]
@@ -305,7 +306,7 @@ def test_the_beginners_node_analyses_and_projects_once(
     change: str,
 ) -> None:
     """Its one node is run anew for every change; only a new photo needs the models again."""
-    from harness.scenes import conditioning
+    from tools.small_world.scenes import conditioning
 
     usual = {"weight": 0.8, "strength": 0.8, **EVERYTHING, **prompt._asdict()}
     changes = {

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from harness import painter
-from harness.scenes import photo
+
+from tools.small_world import painter
+from tools.small_world.scenes import photo
 
 GROUP = [((150.0, 200.0), 110.0), ((460.0, 260.0), 90.0)]
 

@@ -9,10 +9,10 @@ from typing import Any
 import comfyui_version
 import pytest
 import torch
-from harness.small_adapter import AdapterSizes, adapter_weights, flat
 from safetensors.torch import save_file
 
 import nodes as host_nodes
+from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ import comfy.supported_models
 import folder_paths
 import pytest
 import torch
-from harness.antelope import build_pack
-from harness.scenes import conditioning, photo, sample
-from harness.small_adapter import AdapterSizes, adapter_weights, flat
 from safetensors.torch import save_file
+
+from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
+from tools.small_world.antelope import build_pack
+from tools.small_world.scenes import conditioning, photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 ANALYSE = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo, sample
 from torch.nn.functional import interpolate, scaled_dot_product_attention
+
+from tools.small_world.scenes import photo, sample
 
 DOWN = (8, 8, 8, 16, 16, 16, 32, 32, 32)
 MIDDLE = 32

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import conditioning, photo, sample
 
 from nodes import ConditioningCombine, ConditioningSetMask
+from tools.small_world.scenes import conditioning, photo, sample
 
 WINDOW = {"start_at": 0.0, "end_at": 1.0}
 MASKS = {"match": "left_to_right", "shape": "ellipse", "padding": 0.3, "feather": 0.0}

@@ -16,9 +16,9 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from harness.scenes import photo, sample
 
 import nodes as host_nodes
+from tools.small_world.scenes import photo, sample
 
 REPOSITORY = Path(__file__).parents[2]
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
@@ -44,8 +44,9 @@ pack = pack.removesuffix(".instantid_core")
 import importlib
 importlib.import_module(pack + ".nodes.host.identity_files").register_identity_folders()
 load = importlib.import_module(pack + ".nodes.identities").LoadIdentity
-from harness.scenes import conditioning, sample
-from harness.small_models_node import small_sdxl
+import conftest
+from tools.small_world.scenes import conditioning, sample
+from tools.small_world.node import small_sdxl
 with torch.inference_mode():
     (identity,) = load.execute(identity_name=name).result
     node = nodes.NODE_CLASS_MAPPINGS["InstantIDLoadAdapter"]

@@ -11,10 +11,10 @@ import comfy.context_windows
 import comfy.sampler_helpers
 import pytest
 import torch
-from harness.scenes import photo, sample
-from harness.snapshots import same, snapshot
 
 from nodes import ConditioningSetArea, ControlNetApplyAdvanced
+from tools.bench.snapshots import same, snapshot
+from tools.small_world.scenes import photo, sample
 
 SIZES = [(512, 512), (1016, 1016), (832, 1216)]
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}

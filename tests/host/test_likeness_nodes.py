@@ -11,9 +11,9 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from harness.scenes import photo
 
 import nodes as host_nodes
+from tools.small_world.scenes import photo
 
 WEAK_ROLL = 67
 """Degrees at which the synthetic detector is only 0.61 sure of a face."""

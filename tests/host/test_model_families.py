@@ -14,9 +14,10 @@ import comfy.utils
 import pytest
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
-from harness.published_shapes import published
-from harness.scenes import photo, sample
-from harness.small_adapter import AdapterSizes, adapter_weights
+
+from tools.small_world.adapter import AdapterSizes, adapter_weights
+from tools.small_world.published_shapes import published
+from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 META = torch.device("meta")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo, sample
+
+from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 GROUP = "Memory and devices"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo
+
+from tools.small_world.scenes import photo
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_all_look_at_sigma_together(
 ) -> None:
     """Adapter and two IdentityNets with windows of their own: one look per step, or one per run
     where its list, which is read once, says what the sampler does."""
-    from harness.scenes import Prompt
+    from tools.small_world.scenes import Prompt
 
     taken, lists = [], []
     tags = pack.module("nodes.host.row_tags")

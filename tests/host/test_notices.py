@@ -11,8 +11,9 @@ from uuid import uuid4
 import pytest
 import torch
 from comfy_execution.utils import CurrentNodeContext
-from harness import painter
-from harness.scenes import photo
+
+from tools.small_world import painter
+from tools.small_world.scenes import photo
 
 SETTINGS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
 

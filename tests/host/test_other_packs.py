@@ -1,7 +1,7 @@
 """Beside packs that patch the same attention sites, in any order.
 
 The objects are those that the packs publish as their contract
-(`harness/older_neighbours_node/foreign_attention.py`).
+(`support/older_neighbours_node/foreign_attention.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from harness.older_neighbours_node.foreign_attention import (
+from support.older_neighbours_node.foreign_attention import (
     SITES,
     Attn2Replace,
     CrossAttentionPatch,
@@ -20,8 +20,9 @@ from harness.older_neighbours_node.foreign_attention import (
     image_prompt,
     orthogonal_prompt,
 )
-from harness.scenes import sample
-from harness.snapshots import same, snapshot
+
+from tools.bench.snapshots import same, snapshot
+from tools.small_world.scenes import sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 RERUNS = 10

@@ -10,10 +10,10 @@ import comfy.utils
 import folder_paths
 import pytest
 import torch
-from harness.scenes import photo
 from PIL import Image
 
 import nodes as host_nodes
+from tools.small_world.scenes import photo
 
 SETTINGS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "skip"}
 

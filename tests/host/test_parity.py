@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from harness.diffusers_twin import twin_controlnet, twin_unet
-from harness.scenes import conditioning, photo, sample
-from harness.small_adapter import AdapterSizes, adapter_weights, flat
 from safetensors.torch import load_file, save_file
+
+from tools.bench.diffusers_twin import twin_controlnet, twin_unet
+from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
+from tools.small_world.scenes import conditioning, photo, sample
 
 TOLERANCE = 1e-4
 WIDTH, HEIGHT = 128, 192

@@ -14,9 +14,9 @@ from comfy_extras.nodes_custom_sampler import DualCFGGuider
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_perpneg import PerpNegGuider
 from comfy_extras.nodes_sag import SelfAttentionGuidance
-from harness.scenes import conditioning, photo
 
 from nodes import ConditioningCombine, ConditioningSetArea, ControlNetApplyAdvanced
+from tools.small_world.scenes import conditioning, photo
 
 SIZE = 128
 POSITIVE, NEGATIVE = 1, 0

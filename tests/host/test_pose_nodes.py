@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo
+
+from tools.small_world.scenes import photo
 
 USUAL = {
     "preset": "quarter_left",

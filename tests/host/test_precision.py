@@ -9,11 +9,11 @@ from typing import Any
 import comfy.model_management
 import pytest
 import torch
-from harness.scenes import photo, sample
-from harness.small_adapter import AdapterSizes, adapter_weights, flat
 from safetensors.torch import save_file
 
 from nodes import ControlNetLoader
+from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
+from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 UNET = "Number formats of the UNet"

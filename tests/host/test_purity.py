@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import photo, sample
-from harness.snapshots import bytes_of, reachable_tensors, same, snapshot
 
 from nodes import ConditioningZeroOut, ControlNetApplyAdvanced
+from tools.bench.snapshots import bytes_of, reachable_tensors, same, snapshot
+from tools.small_world.scenes import photo, sample
 
 RERUNS = 10
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}

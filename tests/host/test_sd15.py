@@ -13,10 +13,10 @@ import comfy.ops
 import comfy.supported_models
 import pytest
 import torch
-from harness.scenes import Prompt, conditioning, photo, sample
-from harness.small_adapter import AdapterSizes, adapter_weights
 
 import nodes as host_nodes
+from tools.small_world.adapter import AdapterSizes, adapter_weights
+from tools.small_world.scenes import Prompt, conditioning, photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 GROUP = "InstantID for SD 1.5"

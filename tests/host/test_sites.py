@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.scenes import sample
+
+from tools.small_world.scenes import sample
 
 SDXL_SITES = 70
 

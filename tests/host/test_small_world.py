@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from harness import small_world
 from safetensors.torch import load_file
 
 import nodes as host_nodes
+from tools.comfyui import workspace
+from tools.small_world import trained as small_world
 
 pytestmark = pytest.mark.skipif(
     bool(small_world.missing()),
@@ -48,7 +49,7 @@ def files(models_dir: Path) -> Path:
 def loaded(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """MODEL, CLIP and VAE from the loader node, out of a folder as a server has it."""
     folder = tmp_path_factory.mktemp("nodes") / "small_world_node"
-    shutil.copytree(Path(small_world.__file__).parent / "small_models_node", folder)
+    shutil.copytree(workspace.SMALL_NODE, folder)
     shutil.copytree(small_world.NETWORKS, folder / "networks")
     assert asyncio.run(host_nodes.load_custom_node(str(folder)))
     node = host_nodes.NODE_CLASS_MAPPINGS[small_world.CHECKPOINT_NODE]

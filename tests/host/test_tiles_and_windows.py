@@ -17,8 +17,9 @@ from comfy_extras.nodes_freelunch import FreeU_V2
 from comfy_extras.nodes_hypertile import HyperTile
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_sag import SelfAttentionGuidance
-from harness.network_calls import Calls
-from harness.scenes import photo, sample
+from support.network_calls import Calls
+
+from tools.small_world.scenes import photo, sample
 
 GROUP = "Model patches and samplers of others"
 SIDE, TILE, SCALE = 16, 12, 8

@@ -20,7 +20,7 @@ def one_thread():
 @pytest.fixture(scope="session")
 def insightface_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like `models/insightface`, with the whole pack in it. Tests must not change it."""
-    from harness import antelope
+    from tools.small_world import antelope
 
     root = tmp_path_factory.mktemp("insightface")
     antelope.build_pack(root)
@@ -30,6 +30,7 @@ def insightface_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def analyzer(insightface_root: Path):
     """The real FaceAnalyzer: insightface's classes on ONNX Runtime, on the CPU."""
-    from instantid_core.face_models import FaceAnalyzer, find_models
+    from instantid_core.faces.analyzer import FaceAnalyzer
+    from instantid_core.models.face_model_files import find_models
 
     return FaceAnalyzer(find_models([insightface_root]), "cpu")

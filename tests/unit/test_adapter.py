@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from harness import published_shapes, small_adapter
 from torch import nn
 
-from instantid_core.adapter import (
+from instantid_core.adapter.checkpoint import AdapterConfig, read_checkpoint
+from instantid_core.adapter.image_adapter import (
     IdentityAdapter,
     project_keys_values,
     project_tokens,
     require_matching_sites,
 )
-from instantid_core.checkpoint import AdapterConfig, read_checkpoint
-from instantid_core.embedding import NegativeIdentity
+from instantid_core.adapter.resampler import ResamplerConfig
+from instantid_core.adapter.sites import AttentionSite
 from instantid_core.errors import IncompatibleModelError
-from instantid_core.resampler import ResamplerConfig
-from instantid_core.sites import AttentionSite
+from instantid_core.identity.embedding import NegativeIdentity
 from instantid_core.types import IdentityEmbedding, IdentityTokens, Polarity
+from tools.small_world import adapter as small_adapter
+from tools.small_world import published_shapes
 
 CPU = torch.device("cpu")
 SIZES = small_adapter.AdapterSizes((64, 96, 128), context_dim=48)

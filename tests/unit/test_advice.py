@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core.advice import (
+from instantid_core.faces.advice import (
     about_faces,
     about_numbers,
     about_recogniser,
     about_size,
     is_turned_away,
 )
-from instantid_core.analysis import Analysis
-from instantid_core.poses import FacePlacement, PoseEdit, edited, pose
+from instantid_core.faces.analysis import Analysis
+from instantid_core.keypoints.poses import FacePlacement, PoseEdit, edited, pose
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, IdentityEmbedding
 
 PICTURE = Extent(640, 480)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import antelope, painter
 
-from instantid_core.analysis import (
+from instantid_core.errors import NoFaceError, SettingError
+from instantid_core.faces.analysis import (
     DETECTION_SIZES,
     REMEMBERED,
     Analysis,
@@ -22,10 +22,11 @@ from instantid_core.analysis import (
     analyse,
     detect,
 )
-from instantid_core.errors import NoFaceError, SettingError
-from instantid_core.face_models import DETECTOR, RECOGNISER, FaceAnalyzer, FaceModelFiles
-from instantid_core.selection import Selection
+from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.faces.selection import Selection
+from instantid_core.models.face_model_files import DETECTOR, RECOGNISER, FaceModelFiles
 from instantid_core.types import Extent, Faces
+from tools.small_world import antelope, painter
 
 FAINT = 0.4  # share of colour taken out of a face that leaves it a score of 0.07
 EVERYONE = Selection("left_to_right", on_no_face="skip")

@@ -10,11 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from harness.model_server import zipped
+from support.model_server import zipped
 
-from instantid_core.archives import MOST_ENTRIES, unpack
 from instantid_core.errors import ArchiveError, DownloadCancelledError
-from instantid_core.model_files import ModelFile
+from instantid_core.models.archives import MOST_ENTRIES, unpack
+from instantid_core.models.manifest import ModelFile
 
 _BYTES = random.Random(7).randbytes
 GOOD = {"detector.onnx": _BYTES(70_000), "recogniser.onnx": _BYTES(90_000)}

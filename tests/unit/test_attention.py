@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from instantid_core.attention import SiteIdentity, site_identities
-from instantid_core.keys_values import SiteKeysValues
-from instantid_core.masks import RegionMask
-from instantid_core.schedule import Row, SamplingRows, Span
+from instantid_core.adapter.attention import SiteIdentity, site_identities
+from instantid_core.adapter.keys_values import SiteKeysValues
+from instantid_core.adapter.masks import RegionMask
+from instantid_core.adapter.window import Row, SamplingRows, Span
 from instantid_core.types import Polarity
 
 HEADS, WIDTH, TOKENS = 2, 32, 16

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from harness import published_shapes
 from torch import nn
 
-from instantid_core.adapter import IdentityAdapter
-from instantid_core.checkpoint import read_checkpoint
+from instantid_core.adapter.checkpoint import read_checkpoint
+from instantid_core.adapter.image_adapter import IdentityAdapter
 from instantid_core.errors import CheckpointError
+from tools.small_world import published_shapes
 
 FILE = "face.bin"
 

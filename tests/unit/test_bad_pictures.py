@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from harness import painter
 
-from instantid_core.analysis import DETECTION_SIZES, Analysis, analyse
 from instantid_core.errors import ImageError, NoFaceError
+from instantid_core.faces.analysis import DETECTION_SIZES, Analysis, analyse
+from instantid_core.faces.selection import Selection
 from instantid_core.images import batch_of, frames_of
-from instantid_core.selection import Selection
 from instantid_core.types import Box
+from tools.small_world import painter
 
 SKIP = Selection(on_no_face="skip")
 

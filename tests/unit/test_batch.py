@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import batch_hand, batch_posts
-from harness.batch_data import BatchError, Item, Order, Outcome
-from harness.batch_files import Files, sha256_of
-from harness.batch_hand import Hand
-from harness.batch_options import forwarded
-from harness.batch_posts import GivenPost, has_pack
-from harness.batch_progress import Progress, clock
-from harness.batch_prompts import PromptFile
-from harness.batch_record import Record
-from harness.batch_run import MOST_LOSSES, Batch, Worker
-from harness.comfy_client import Run
-from harness.host_server import ServerError
+
+from tools.batch import instances, worker_client
+from tools.batch.files import Files, sha256_of
+from tools.batch.instances import GivenPost, has_pack
+from tools.batch.ledger import Record
+from tools.batch.options import forwarded
+from tools.batch.progress import Progress, clock
+from tools.batch.prompts import PromptFile
+from tools.batch.scheduler import MOST_LOSSES, Batch, Worker
+from tools.batch.values import BatchError, Item, Order, Outcome
+from tools.batch.worker_client import Hand
+from tools.comfyui.client import Run
+from tools.comfyui.server import ServerError
 
 PROMPT = {"1": {"class_type": "EmptyImage", "inputs": {"width": 8}}}
 DONE = Outcome("done", files={"1_0.png": "sum"})
@@ -148,7 +149,7 @@ def test_nothing_outside_the_folder_is_sent(tmp_path: Path, name: Any) -> None:
 def test_a_file_that_changes_meanwhile_is_not_sent(tmp_path: Path) -> None:
     (tmp_path / "me.png").write_bytes(b"one")
     _, (upload,) = Files(tmp_path).put_in(loading(image="me.png"))
-    assert batch_hand.unchanged(upload) == b"one"
+    assert worker_client.unchanged(upload) == b"one"
     (tmp_path / "me.png").write_bytes(b"two")
     order = Order(Item("a", 1, 0, ""), PROMPT, (upload,), tmp_path / "out")
     outcome = Hand("http://127.0.0.1:1").run(order)
@@ -163,11 +164,11 @@ def test_names_of_results_do_not_depend_on_the_worker() -> None:
     entries = [{"filename": f"x_{n}.png", "subfolder": "", "type": "output"} for n in (7, 8)]
     preview = {"filename": "p.png", "subfolder": "", "type": "temp"}
     run = Run("id", {"9": {"images": entries}, "4:2": {"images": [preview], "text": ["0.8"]}})
-    assert dict(batch_hand.named_entries(run)) == {"9_0.png": entries[0], "9_1.png": entries[1]}
-    assert batch_hand.texts(run) == {"4:2": {"text": ["0.8"]}}
+    assert dict(worker_client.named_entries(run)) == {"9_0.png": entries[0], "9_1.png": entries[1]}
+    assert worker_client.texts(run) == {"4:2": {"text": ["0.8"]}}
     shown = Run("id", {"4:2": {"images": [preview], "animated": (False,)}})
-    assert dict(batch_hand.named_entries(shown)) == {"4_2_0.png": preview}
-    assert batch_hand.texts(shown) == {}
+    assert dict(worker_client.named_entries(shown)) == {"4_2_0.png": preview}
+    assert worker_client.texts(shown) == {}
 
 
 def test_own_output_is_cleared_behind_the_prompt(tmp_path: Path) -> None:
@@ -406,8 +407,8 @@ def test_the_pack_is_found_among_custom_nodes(tmp_path: Path) -> None:
 
 
 def test_threads_are_set_for_the_workers_alone() -> None:
-    assert batch_posts.limited(None) == {}
-    assert set(batch_posts.limited(2).values()) == {"2"}
+    assert instances.limited(None) == {}
+    assert set(instances.limited(2).values()) == {"2"}
 
 
 # The command line

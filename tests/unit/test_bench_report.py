@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.bench_report import Row, Table, as_data, as_markdown, as_text, missing
+from tools.bench.report import Row, Table, as_data, as_markdown, as_text, missing
 
 TABLE = Table(
     "A step", (Row("plain", 1567.0, "ms", 1.0), Row("waits", 0, ""), missing("peak")), ("A note.",)

@@ -10,15 +10,14 @@ import pytest
 import torch
 from scipy.spatial import geometric_slerp
 
-from instantid_core.blending import (
+from instantid_core.errors import IdentityError, SettingError
+from instantid_core.identity.blending import (
     HOW,
-    IdentityError,
     blend,
     combine_identities,
     interpolate,
     parse_weights,
 )
-from instantid_core.errors import SettingError
 from instantid_core.types import IdentityEmbedding
 
 # One rounding to float32 after sums in float64, relative to the largest numbers of about 3.

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import browser
+
+from tools.pictures import browser
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "web" / "js").glob("**/*.js"))
 LONGEST_FILE = 350

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from harness import published_shapes, small_adapter
 from torch import nn
 
-from instantid_core.adapter import IdentityAdapter
-from instantid_core.checkpoint import AdapterCheckpoint, read_checkpoint
-from instantid_core.resampler import ResamplerConfig
+from instantid_core.adapter.checkpoint import AdapterCheckpoint, read_checkpoint
+from instantid_core.adapter.image_adapter import IdentityAdapter
+from instantid_core.adapter.resampler import ResamplerConfig
+from tools.small_world import adapter as small_adapter
+from tools.small_world import published_shapes
 
 FILE = "face.bin"
 SIZES = small_adapter.AdapterSizes((32, 64, 64), context_dim=48, width=128, depth=3, tokens=4)

@@ -4,7 +4,8 @@ import sys
 import threading
 
 import pytest
-from harness.checks import (
+
+from tools.checks.suites import (
     OPEN,
     Console,
     Outcome,

@@ -4,7 +4,8 @@ import asyncio
 import io
 
 import pytest
-from harness.comfy_client import (
+
+from tools.comfyui.client import (
     ClientError,
     Follower,
     Progress,
@@ -12,7 +13,7 @@ from harness.comfy_client import (
     explain_refusal,
     multipart,
 )
-from harness.console import Progress as ConsoleProgress
+from tools.comfyui.console import Progress as ConsoleProgress
 
 PROMPT = {
     "1": {"class_type": "LoadImage", "inputs": {}, "_meta": {"title": "Photo"}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from instantid_core import crops
+from instantid_core.keypoints import crops
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 3.2])

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from harness import painter
 
-from instantid_core import crops
-from instantid_core.crops import CutFaces, FaceCrops, FaceSquare, Pasting
 from instantid_core.errors import ImageError, NoFaceError, SettingError
-from instantid_core.geometry import box_of_points
 from instantid_core.images import batch_of
+from instantid_core.keypoints import crops
+from instantid_core.keypoints.crops import CutFaces, FaceCrops, FaceSquare, Pasting
+from instantid_core.keypoints.geometry import box_of_points
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
+from tools.small_world import painter
 
 LEVEL = 1 / 255
 HARD = Pasting(feather=0)

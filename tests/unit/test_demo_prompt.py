@@ -1,7 +1,9 @@
 """What the demo works into a workflow before it submits it."""
 
 import pytest
-from harness.demo_prompt import (
+
+from tools.comfyui.prompts import PromptError
+from tools.demo.prompt import (
     KEYPOINTS_NODE,
     Wishes,
     read_workflow,
@@ -10,7 +12,6 @@ from harness.demo_prompt import (
     with_wishes,
     without_identity,
 )
-from harness.prompts import PromptError
 
 
 def prompt_of(**nodes):

@@ -9,7 +9,8 @@ from argparse import ArgumentParser
 from types import ModuleType
 
 import pytest
-from harness.environment import REPOSITORY
+
+from tools.comfyui.environment import REPOSITORY
 
 DOCUMENTS = (
     REPOSITORY / "README.md",

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import small_files
+from support import small_files
 
-from instantid_core import doctor, doctor_files, doctor_machine, native_libraries, repairs
-from instantid_core.doctor_finding import Finding, State
-from instantid_core.doctor_machine import Host, Machine
-from instantid_core.model_files import published
-from instantid_core.sessions import PROVIDERS
+from instantid_core.doctor import files as doctor_files
+from instantid_core.doctor import machine as doctor_machine
+from instantid_core.doctor import report as doctor
+from instantid_core.doctor.finding import Finding, State
+from instantid_core.doctor.machine import Host, Machine
+from instantid_core.libraries import native_libraries, pip_commands
+from instantid_core.libraries.onnx_sessions import PROVIDERS
+from instantid_core.models.manifest import published
 
 CPU, CUDA = PROVIDERS["cpu"], PROVIDERS["cuda"]
 GPU = {"name": "NVIDIA X", "free": 20 << 30, "total": 24 << 30}
@@ -207,13 +210,13 @@ def test_what_is_wrong_and_what_to_do(
 
 
 def test_cuda_12_gets_the_last_runtime_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repairs.sys, "platform", "linux")
-    monkeypatch.setattr(repairs.platform, "machine", lambda: "x86_64")
-    assert repairs.runtime_for("12.8") == "onnxruntime-gpu<1.27"
-    assert repairs.runtime_for("13.0") == "onnxruntime-gpu"
-    assert repairs.runtime_for(None) == "onnxruntime"
-    monkeypatch.setattr(repairs.platform, "machine", lambda: "aarch64")
-    assert repairs.runtime_for("13.0") == "onnxruntime"
+    monkeypatch.setattr(pip_commands.sys, "platform", "linux")
+    monkeypatch.setattr(pip_commands.platform, "machine", lambda: "x86_64")
+    assert pip_commands.runtime_for("12.8") == "onnxruntime-gpu<1.27"
+    assert pip_commands.runtime_for("13.0") == "onnxruntime-gpu"
+    assert pip_commands.runtime_for(None) == "onnxruntime"
+    monkeypatch.setattr(pip_commands.platform, "machine", lambda: "aarch64")
+    assert pip_commands.runtime_for("13.0") == "onnxruntime"
 
 
 def test_an_older_runtime_does_not_say_its_cuda() -> None:
@@ -224,9 +227,9 @@ def test_an_older_runtime_does_not_say_its_cuda() -> None:
 
 
 def test_commands_survive_a_path_with_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repairs.sys, "executable", r"C:\My ComfyUI\python.exe")
+    monkeypatch.setattr(pip_commands.sys, "executable", r"C:\My ComfyUI\python.exe")
     wanted = r'"C:\My ComfyUI\python.exe" -m pip install "insightface>=1.0"'
-    assert repairs.install(repairs.INSIGHTFACE) == wanted
+    assert pip_commands.install(pip_commands.INSIGHTFACE) == wanted
 
 
 # --- ComfyUI and its folders ----------------------------------------------------------------------
@@ -305,7 +308,7 @@ def test_a_missing_file_says_where_it_belongs(host: Host) -> None:
     found = models(host)["adapter"]
     assert found.state is State.PROBLEM
     assert f"not found, expected {path}" in found.found
-    assert "dev.py models" in found.advice
+    assert "python -m instantid_core models" in found.advice
 
 
 def test_another_adapter_may_do(host: Host) -> None:
@@ -383,7 +386,7 @@ def test_the_doctor_needs_nothing_but_the_standard_library() -> None:
         "import sys; sys.path.append(sys.argv[1]); import instantid_core.doctor;"
         "print(sorted({m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names))"
     )
-    root = str(Path(doctor.__file__).parents[1])
+    root = str(Path(doctor.__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, root],
         capture_output=True,

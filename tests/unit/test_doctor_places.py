@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from instantid_core import doctor_files, doctor_packages, doctor_try
-from instantid_core.doctor_finding import Finding, State
-from instantid_core.doctor_machine import Host, Machine
-from instantid_core.model_files import published
+from instantid_core.doctor import files as doctor_files
+from instantid_core.doctor import import_probe
+from instantid_core.doctor import packages as doctor_packages
+from instantid_core.doctor.finding import Finding, State
+from instantid_core.doctor.machine import Host, Machine
+from instantid_core.models.manifest import published
 
 TORCH: dict[str, Any] = {"version": "2.11", "cuda": None, "rocm": None, "mps": False, "devices": []}
 
@@ -40,11 +42,11 @@ def test_another_controlnet_of_the_same_size_is_not_identitynet(tmp_path: Path) 
     assert findings(host_of(tmp_path))["identitynet"].state is State.OK
 
 
-def test_the_advice_holds_without_a_checkout(tmp_path: Path) -> None:
+def test_the_advice_holds_in_a_registry_install(tmp_path: Path) -> None:
     found = findings(host_of(tmp_path))["adapter"]
     assert found.advice == (
-        "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python dev.py models' in a "
-        "checkout of the pack."
+        "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python -m instantid_core "
+        "models' in the pack's folder, downloads the published files."
     )
 
 
@@ -143,7 +145,7 @@ def looked(monkeypatch: pytest.MonkeyPatch):
 
     def looking(torch: SimpleNamespace, **packages: str) -> dict[str, Finding]:
         monkeypatch.setitem(sys.modules, "torch", torch)
-        machine = Machine(packages=packages, libraries={"torch": doctor_try.TRIES["torch"]()})
+        machine = Machine(packages=packages, libraries={"torch": import_probe.TRIES["torch"]()})
         return {
             "torch": doctor_packages.torch(machine),
             "accelerator": doctor_packages.accelerator(machine),

@@ -32,7 +32,7 @@ HOST_MODULES = (
     "model_routes",
     "models",
     "notices",
-    "older_prompts",
+    "legacy_prompts",
     "paths",
     "progress",
 )
@@ -204,7 +204,7 @@ def test_readme_lists_no_other_node() -> None:
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_named_files_exist(text: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
-    folders = r"(?:docs|tests|web|workflows|locales|instantid_core|nodes)"
+    folders = r"(?:docs|tests|tools|training|web|workflows|locales|instantid_core|nodes)"
     paths = re.findall(rf"`({folders}/[\w./]*)`", text)
     shipped = [f"workflows/{name}" for name in re.findall(r"`(instantid_\w+\.json)`", text)]
     missing = [name for name in [*links, *paths, *shipped] if not (REPOSITORY / name).exists()]
@@ -232,15 +232,6 @@ def dotted(text: ast.JoinedStr) -> Iterator[ast.Constant]:
 def test_readme_quotes_real_messages(quoted: str) -> None:
     wanted = quoted.removesuffix("...").removeprefix("...").strip()
     assert any(wanted in message for message in messages())
-
-
-def test_the_map_names_every_file() -> None:
-    for folder in ("nodes", "nodes/host", "instantid_core"):
-        table = CONTRIBUTING.split(f"| `{folder}/` |")[1].split("\n\n")[0]
-        named = set(re.findall(r"^\| `(\w+\.py)`", table, re.MULTILINE))
-        files = {path.name for path in (REPOSITORY / folder).glob("*.py")}
-        # The package files of the core and of nodes/host have nothing in them.
-        assert files - {"__init__.py"} == named - {"__init__.py"}
 
 
 # Help pages
@@ -280,7 +271,7 @@ def translations(language: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-# `python -m harness.author_workflows` writes the English file anew.
+# `python tools/run.py tools.workflows.command` writes the English file anew.
 @each_node
 def test_english_is_what_the_code_says(node: Node) -> None:
     assert translations("en")[node.id] == {

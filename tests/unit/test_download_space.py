@@ -5,18 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness.small_files import SMALL, small_downloads
+from support.small_files import SMALL, small_downloads
 
-from instantid_core.download_space import (
-    Disk,
-    disk_of,
-    missing_bytes,
-    require_space_for_all,
-)
-from instantid_core.downloads import MARGIN
 from instantid_core.errors import DownloadError
-from instantid_core.model_files import Download
-from instantid_core.model_job import DownloadJob
+from instantid_core.models.background_job import DownloadJob
+from instantid_core.models.disk_space import Disk, disk_of, missing_bytes, require_space_for_all
+from instantid_core.models.download import MARGIN
+from instantid_core.models.manifest import Download
 
 
 @pytest.fixture

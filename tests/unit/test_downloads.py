@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.model_server import ModelServer, Served
+from support.model_server import ModelServer, Served
 
-from instantid_core.downloads import MARGIN, Manners, Wanted, download, sha256_of
 from instantid_core.errors import DownloadCancelledError, DownloadError
+from instantid_core.models.download import MARGIN, Manners, Wanted, download, sha256_of
 
 CONTENT = random.Random(5).randbytes(300_001)
 PATH = "/some/file.bin"

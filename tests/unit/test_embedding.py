@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core.embedding import (
+from instantid_core.errors import SettingError
+from instantid_core.identity.embedding import (
     COMBINE,
     NegativeIdentity,
     combine,
     negative_references,
 )
-from instantid_core.errors import SettingError
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
 
 # Sums of a few float32 numbers in another order differ by a few units in the last place.

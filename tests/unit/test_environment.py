@@ -6,8 +6,9 @@ import tarfile
 import threading
 
 import pytest
-from harness import environment, hosts
-from harness.cache import CacheError, build_once, cache_root, exclusive, is_complete, key_of
+
+from tools.comfyui import environment, hosts
+from tools.comfyui.cache import CacheError, build_once, cache_root, exclusive, is_complete, key_of
 
 
 def write_one(folder):

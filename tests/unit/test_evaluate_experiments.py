@@ -12,20 +12,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from harness import painter
-from harness.evaluate_data import Estimate, Report
-from harness.evaluate_experiments import RUNS
-from harness.evaluate_judges import NoJudge
-from harness.evaluate_lab import Lab
-from harness.evaluate_metrics import turn
-from harness.evaluate_options import EXPERIMENTS
-from harness.evaluate_photos import drawn_people
-from harness.evaluate_poses import ModelFacePoses, points_of
-from harness.evaluate_prompts import SHOWN
-from harness.evaluate_report import html
-from harness.evaluate_setup import QUICK, Changes, changed, random_models
-from harness.evaluate_studio import Studio
 from PIL import Image
+
+from tools.evaluate.experiments import RUNS
+from tools.evaluate.figures import Estimate, Report
+from tools.evaluate.measurements import Lab
+from tools.evaluate.metrics import turn
+from tools.evaluate.options import EXPERIMENTS
+from tools.evaluate.photos import drawn_people
+from tools.evaluate.poses import ModelFacePoses, points_of
+from tools.evaluate.prompts import SHOWN
+from tools.evaluate.report import html
+from tools.evaluate.runner import Studio
+from tools.evaluate.settings import QUICK, Changes, changed, random_models
+from tools.evaluate.text_scorers import NoJudge
+from tools.small_world import painter
 
 SIDE = 256
 NOBODY = 20

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness.evaluate_data import EvaluationError
-from harness.evaluate_judges import BACKGROUND, CLIP_T, STYLE, ClipJudge, StyleJudge
-from harness.evaluate_setup import Text
-from harness.onnx_graph import Graph
+
+from tools.evaluate.figures import EvaluationError
+from tools.evaluate.settings import Text
+from tools.evaluate.text_scorers import BACKGROUND, CLIP_T, STYLE, ClipJudge, StyleJudge
+from tools.small_world.onnx_graph import Graph
 
 STYLES, BACKGROUNDS = ("reddish", "greenish", "bluish"), ("dark", "light")
 IMAGE = np.zeros((8, 12, 3), np.uint8)

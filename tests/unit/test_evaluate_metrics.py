@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 import pytest
-from harness import evaluate_metrics as metrics
-from harness.evaluate_data import Bar, Estimate
-from harness.evaluate_poses import model_face
-from harness.evaluate_setup import Placing
 from scipy import stats
 
-from instantid_core.poses import FacePlacement, pose
+from instantid_core.keypoints.poses import FacePlacement, pose
 from instantid_core.types import Extent
+from tools.evaluate import metrics
+from tools.evaluate.figures import Bar, Estimate
+from tools.evaluate.poses import model_face
+from tools.evaluate.settings import Placing
 
 PLACING = Placing(face_height=0.5, eye_line=0.4)
 FACE = model_face(0, PLACING, (400, 400))

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 import pytest
-from harness.evaluate_options import EXPERIMENTS, OUTPUT, add_options, forwarded
+
+from tools.evaluate.options import EXPERIMENTS, OUTPUT, add_options, forwarded
 
 HERE = Path(__file__).resolve().parent
 

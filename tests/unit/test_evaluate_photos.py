@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.evaluate_data import EvaluationError
-from harness.evaluate_photos import (
+from PIL import Image
+
+from tools.evaluate.figures import EvaluationError
+from tools.evaluate.photos import (
     LONGEST_SIDE,
     POSING,
     on_one_size,
@@ -18,10 +20,8 @@ from harness.evaluate_photos import (
     read_photo,
     spread_numbers,
 )
-from harness.evaluate_poses import ModelFacePoses, PaintedPoses, points_of
-from harness.evaluate_setup import FULL, QUICK, small_world
-from PIL import Image
-
+from tools.evaluate.poses import ModelFacePoses, PaintedPoses, points_of
+from tools.evaluate.settings import FULL, QUICK, small_world
 from training.world import BACKGROUNDS, HELD_OUT, STYLES, identity_of
 
 WORLD = small_world(STYLES, BACKGROUNDS)

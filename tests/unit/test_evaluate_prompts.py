@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness.evaluate_data import EvaluationError
-from harness.evaluate_poses import model_face, pose_text
-from harness.evaluate_prompts import BETWEEN, SHOWN, TOGETHER, Job, prompt_of
-from harness.evaluate_setup import (
+
+from tools.comfyui.prompts import nodes_of
+from tools.evaluate.figures import EvaluationError
+from tools.evaluate.poses import model_face, pose_text
+from tools.evaluate.prompts import BETWEEN, SHOWN, TOGETHER, Job, prompt_of
+from tools.evaluate.settings import (
     Changes,
     OwnModels,
     Setup,
@@ -21,8 +23,6 @@ from harness.evaluate_setup import (
     read_size,
     small_world,
 )
-from harness.prompts import nodes_of
-
 from training.world import BACKGROUNDS, STYLES
 
 CONTRACT = json.loads(

@@ -10,9 +10,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from harness.contact_sheet import Captions, contact_sheet, tile_size
-from harness.evaluate_chart import svg, ticks
-from harness.evaluate_data import (
+from PIL import Image
+
+from tools.demo.contact_sheet import Captions, contact_sheet, tile_size
+from tools.evaluate.chart import svg, ticks
+from tools.evaluate.figures import (
     NOTHING,
     Bar,
     Chart,
@@ -24,8 +26,7 @@ from harness.evaluate_data import (
     Table,
     Tile,
 )
-from harness.evaluate_report import html, number, shown, write
-from PIL import Image
+from tools.evaluate.report import html, number, shown, write
 
 VOID = {"meta", "img", "br"}
 NAME = "Anna <b>& 'Bob'"

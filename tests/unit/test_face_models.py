@@ -6,16 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import antelope
 
 from instantid_core.errors import FaceModelError
-from instantid_core.face_models import (
-    DETECTOR,
-    RECOGNISER,
-    FaceAnalyzer,
-    FaceModelFiles,
-    find_models,
-)
+from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.models.face_model_files import DETECTOR, RECOGNISER, FaceModelFiles, find_models
+from tools.small_world import antelope
 
 PACK = "antelopev2"
 BOTH = (DETECTOR, RECOGNISER)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from instantid_core.analysis import Analysis
-from instantid_core.face_report import LONGEST_SIDE, face_report, thumbnails
+from instantid_core.faces.analysis import Analysis
+from instantid_core.faces.report import LONGEST_SIDE, face_report, thumbnails
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
 
 PICTURE = Extent(400, 200)

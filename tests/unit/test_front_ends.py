@@ -3,8 +3,9 @@
 import zipfile
 
 import pytest
-from harness import checks, front_ends
-from harness.cache import CacheError
+
+from tools.checks import front_ends, suites
+from tools.comfyui.cache import CacheError
 
 
 def wheel(folder, version="9.9.9", name="comfyui_frontend_package/static/index.html"):
@@ -55,12 +56,12 @@ def test_a_wheel_without_a_front_end(tmp_path):
 
 def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
     told = []
-    outcome = checks.Outcome("browser", True, 1.0, passed=3)
+    outcome = suites.Outcome("browser", True, 1.0, passed=3)
 
-    def run(environment, name, arguments, settings=None, console=checks.OPEN):
+    def run(environment, name, arguments, settings=None, console=suites.OPEN):
         told.append((name, settings))
         return outcome
 
-    monkeypatch.setattr(checks, "run_pytest", run)
-    assert checks.run_checks(None, ["browser"], [], {}, {"9.9.9": tmp_path}) == 0
+    monkeypatch.setattr(suites, "run_pytest", run)
+    assert suites.run_checks(None, ["browser"], [], {}, {"9.9.9": tmp_path}) == 0
     assert told == [("browser", None), ("browser", {front_ends.VARIABLE: str(tmp_path)})]

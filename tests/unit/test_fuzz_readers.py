@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import torch
-from harness.hostile_changes import hostile
-from harness.hostile_files import REFUSALS, readers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hostile_changes import hostile
+from support.hostile_files import REFUSALS, readers
 
-from instantid_core.tensor_file import TensorFileError
-from instantid_core.torch_archive import read_archive
+from instantid_core.errors import TensorFileError
+from instantid_core.weights.torch_zip import read_archive
 
 READERS = readers()
 CASES = 250

@@ -1,4 +1,4 @@
-"""Every help page shows its node in use; `python -m harness.picture_nodes` takes the pictures."""
+"""Every help page shows its node in use; `tools.pictures.nodes` takes the pictures."""
 
 from __future__ import annotations
 

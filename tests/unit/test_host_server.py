@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.host_server import HostServer, Launch, ServerError, responds
+
+from tools.comfyui.server import HostServer, Launch, ServerError, responds
 
 ANSWERS = """
 import http.server, sys

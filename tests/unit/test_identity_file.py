@@ -15,18 +15,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from instantid_core import identity_file
-from instantid_core.blending import IdentityError
-from instantid_core.identity_file import (
-    FORMAT,
-    VERSION,
-    IdentityFileError,
-    Notes,
-    read,
-    require_recogniser,
-    write,
-)
-from instantid_core.recognisers import identifier
+from instantid_core.errors import IdentityError, IdentityFileError
+from instantid_core.faces.recognisers import identifier, require_recogniser
+from instantid_core.identity import identity_file
+from instantid_core.identity.identity_file import FORMAT, VERSION, Notes, read, write
 from instantid_core.types import Extent, IdentityEmbedding
 
 TESTS = Path(__file__).parents[1]
@@ -80,7 +72,7 @@ def test_another_process_reads_the_same_bits(tmp_path: Path) -> None:
     write(path, identity(2, 3), Notes())
     program = (
         "import sys, pathlib, numpy; sys.path.insert(0, sys.argv[1]); import conftest;"
-        "from instantid_core.identity_file import read;"
+        "from instantid_core.identity.identity_file import read;"
         "found = read(pathlib.Path(sys.argv[2])).identity;"
         "numpy.save(sys.argv[3], found.references.numpy()); print(found.recogniser)"
     )
@@ -160,7 +152,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
-from instantid_core import identity_file
+from instantid_core.identity import identity_file
 from instantid_core.types import IdentityEmbedding
 setattr(os, sys.argv[3], lambda *given: os._exit(7))
 identity = IdentityEmbedding(torch.ones(1, 1, 512), "any")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import painter
 
-from instantid_core import keypoints
+from instantid_core.keypoints import drawing
 from instantid_core.types import Box, Detection, Extent, FrameFaces
+from tools.small_world import painter
 
 COLOURS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255)], np.uint8)
 DISC_SLACK, STICK_SLACK = 0.75, 1.5
@@ -66,7 +66,7 @@ def test_an_independent_drawing_agrees_up_to_rounded_outlines(seed: int) -> None
         for _ in range(1 + seed % 3)
     ]
     detections = tuple(Detection(Box(0, 0, 1, 1), 0.9, points) for points in faces)
-    picture = keypoints.draw_frame(FrameFaces(extent, detections), extent, "letterbox")
+    picture = drawing.draw_frame(FrameFaces(extent, detections), extent, "letterbox")
     expected, open_question = by_distance([points.astype(np.float64) for points in faces], extent)
     assert open_question.mean() < 0.08
     assert np.array_equal(picture[~open_question], expected[~open_question])

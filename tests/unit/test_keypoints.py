@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from harness import painter
 
-from instantid_core import keypoints
 from instantid_core.errors import SettingError
+from instantid_core.keypoints import drawing
+from instantid_core.keypoints.geometry import FITS, placement
 from instantid_core.types import Box, Extent, Face, Faces, FrameFaces, KeypointStyle
+from tools.small_world import painter
 
 HINT = Extent(1016, 1016)
 POINT_COLOURS = np.array(
@@ -61,14 +62,14 @@ def spans(pixels: np.ndarray) -> list[int]:
 def test_placement_of_a_wide_photo(
     fit: str, corner: tuple[float, float], opposite: tuple[float, float]
 ) -> None:
-    place = keypoints.placement(Extent(2000, 1000), HINT, fit)
+    place = placement(Extent(2000, 1000), HINT, fit)
     assert place.apply(np.array([[0, 0], [2000, 1000]])).tolist() == [list(corner), list(opposite)]
 
 
-@pytest.mark.parametrize("fit", keypoints.FITS)
+@pytest.mark.parametrize("fit", FITS)
 def test_a_picture_of_the_same_size_stays_where_it_is(fit: str) -> None:
     points = np.array([[0.25, 7.5], [831.0, 12.0]])
-    place = keypoints.placement(Extent(832, 1216), Extent(832, 1216), fit)
+    place = placement(Extent(832, 1216), Extent(832, 1216), fit)
     assert np.array_equal(place.apply(points), points)
 
 
@@ -76,7 +77,7 @@ def test_a_picture_of_the_same_size_stays_where_it_is(fit: str) -> None:
 @pytest.mark.parametrize("target", [HINT, Extent(832, 1216), Extent(64, 2048)], ids=str)
 def test_proportions_and_middle_are_kept(fit: str, target: Extent) -> None:
     source = Extent(640, 480)
-    place = keypoints.placement(source, target, fit)
+    place = placement(source, target, fit)
     middle = np.array([[source.width / 2, source.height / 2]])
     assert place.scale[0] == place.scale[1]
     assert np.allclose(place.apply(middle), [[target.width / 2, target.height / 2]])
@@ -85,34 +86,34 @@ def test_proportions_and_middle_are_kept(fit: str, target: Extent) -> None:
 @pytest.mark.parametrize("fit", ["", "Letterbox", "pad"])
 def test_unknown_fits_are_refused(fit: str) -> None:
     with pytest.raises(SettingError, match="letterbox, crop, stretch") as caught:
-        keypoints.placement(HINT, HINT, fit)
+        placement(HINT, HINT, fit)
     assert f"found '{fit}'" in str(caught.value)
 
 
 def test_face_near_the_edge_of_a_wide_photo_stays_on_the_hint() -> None:
     photo = Extent(1920, 1080)
     points = painter.keypoints_for((0.08 * photo.width, 540), 180)
-    picture = keypoints.draw_frame(frame(photo, points), HINT, "letterbox")
+    picture = drawing.draw_frame(frame(photo, points), HINT, "letterbox")
     assert [spans(pixels) for pixels in discs(picture)] == [[DIAMETER, DIAMETER]] * 5
-    assert not keypoints.draw_frame(frame(photo, points), HINT, "crop").any()
+    assert not drawing.draw_frame(frame(photo, points), HINT, "crop").any()
 
 
 # --- the style ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("photo", [Extent(512, 512), Extent(4000, 3000)], ids=str)
-@pytest.mark.parametrize("fit", keypoints.FITS)
+@pytest.mark.parametrize("fit", FITS)
 def test_points_have_radius_10_whatever_the_size_of_the_photo(photo: Extent, fit: str) -> None:
     points = centred(photo)
-    picture = keypoints.draw_frame(frame(photo, points), HINT, fit)
-    landed = keypoints.placement(photo, HINT, fit).apply(points.astype(np.float32)).astype(int)
+    picture = drawing.draw_frame(frame(photo, points), HINT, fit)
+    landed = placement(photo, HINT, fit).apply(points.astype(np.float32)).astype(int)
     for pixels, middle in zip(discs(picture), landed, strict=True):
         assert spans(pixels) == [DIAMETER, DIAMETER]
         assert pixels.min(axis=0).tolist() == (middle - 10).tolist()
 
 
 def test_only_full_and_dimmed_colours_occur() -> None:
-    picture = keypoints.draw_frame(frame(HINT, centred(HINT)), HINT, "letterbox")
+    picture = drawing.draw_frame(frame(HINT, centred(HINT)), HINT, "letterbox")
     sticks = [
         tuple(int(0.6 * channel) for channel in POINT_COLOURS[outer]) for outer in (0, 1, 3, 4)
     ]
@@ -123,14 +124,14 @@ def test_only_full_and_dimmed_colours_occur() -> None:
 @pytest.mark.parametrize("outer", [0, 1, 3, 4])
 def test_sticks_join_outer_points_to_the_nose(outer: int) -> None:
     points = centred(HINT)
-    picture = keypoints.draw_frame(frame(HINT, points), HINT, "letterbox")
+    picture = drawing.draw_frame(frame(HINT, points), HINT, "letterbox")
     x, y = np.round((points[outer] + points[2]) / 2).astype(int)
     assert picture[y, x].tolist() == [int(0.6 * channel) for channel in POINT_COLOURS[outer]]
 
 
 def test_sticks_are_nine_pixels_wide_in_the_middle() -> None:
     points = np.array([[300, 500], [-900, 0], [500, 500], [-900, 90], [-900, 50]])
-    picture = keypoints.draw_frame(frame(HINT, points), HINT, "letterbox")
+    picture = drawing.draw_frame(frame(HINT, points), HINT, "letterbox")
     # Other sticks end at the nose and reach to the left edge above this one.
     lit = np.flatnonzero((picture[:, 400] == (153, 0, 0)).all(axis=-1))
     assert lit.tolist() == list(range(496, 505))
@@ -139,7 +140,7 @@ def test_sticks_are_nine_pixels_wide_in_the_middle() -> None:
 def test_points_cover_sticks_of_all_faces() -> None:
     first = centred(HINT)
     second = first + (first[0] - first[2]) / 2  # one stick of the first runs over this one's points
-    picture = keypoints.draw_frame(frame(HINT, first, second), HINT, "letterbox")
+    picture = drawing.draw_frame(frame(HINT, first, second), HINT, "letterbox")
     for points in (first, second):
         for (x, y), colour in zip(points.astype(int), POINT_COLOURS, strict=True):
             assert picture[y, x].tolist() == colour.tolist()
@@ -152,27 +153,27 @@ def test_frames_keep_their_places_and_an_empty_one_is_black() -> None:
     small = Extent(256, 320)
     first, last = centred(small), centred(small, 0.9)
     frames = (frame(small, first), FrameFaces(small, ()), frame(small, last, first))
-    pictures = keypoints.draw(Faces(frames, "recogniser"), small)
+    pictures = drawing.draw(Faces(frames, "recogniser"), small)
     assert (tuple(pictures.shape), pictures.dtype) == ((3, 320, 256, 3), torch.float32)
     assert not pictures[1].any()
     assert pictures.amin() == 0
     assert pictures.amax() == 1
     for picture, one in zip(pictures, frames, strict=True):
-        expected = keypoints.draw_frame(one, small, "letterbox")
+        expected = drawing.draw_frame(one, small, "letterbox")
         assert np.array_equal((picture * 255).round().byte().numpy(), expected)
 
 
 def test_several_faces_are_all_drawn() -> None:
     photo = Extent(1016, 508)
     left, right = (painter.keypoints_for((x, 254), 300) for x in (254, 762))
-    picture = keypoints.draw_frame(frame(photo, left, right), photo, "letterbox")
+    picture = drawing.draw_frame(frame(photo, left, right), photo, "letterbox")
     assert [spans(pixels)[0] for pixels in discs(picture)] == [508 + DIAMETER] * 5
 
 
 def test_drawing_leaves_the_faces_alone() -> None:
     one = frame(HINT, centred(HINT))
     before = one.faces[0].keypoints.copy()
-    keypoints.draw_frame(one, Extent(512, 768), "stretch")
+    drawing.draw_frame(one, Extent(512, 768), "stretch")
     assert np.array_equal(one.faces[0].keypoints, before)
 
 
@@ -181,8 +182,8 @@ def test_drawing_leaves_the_faces_alone() -> None:
 
 def test_brightness_of_sticks_and_points() -> None:
     faces = Faces((frame(HINT, centred(HINT)),), "recogniser", KeypointStyle(limbs=0.5, points=0.8))
-    picture = keypoints.draw(faces, HINT)[0]
-    plain = keypoints.draw_frame(faces.frames[0], HINT, "letterbox")
+    picture = drawing.draw(faces, HINT)[0]
+    plain = drawing.draw_frame(faces.frames[0], HINT, "letterbox")
     on_points = plain.max(axis=-1) == 255
     assert picture[on_points].amax(dim=-1).unique().tolist() == pytest.approx([0.8])
     assert np.array_equal(picture.amax(dim=-1) > 0, plain.max(axis=-1) > 0)
@@ -198,15 +199,15 @@ def test_brightness_of_sticks_and_points() -> None:
 )
 def test_a_part_can_be_left_out(style: KeypointStyle, levels: set[int]) -> None:
     points = centred(HINT)
-    picture = keypoints.draw_frame(frame(HINT, points), HINT, "letterbox", style)
+    picture = drawing.draw_frame(frame(HINT, points), HINT, "letterbox", style)
     assert set(np.unique(picture).tolist()) == levels
     assert all(picture[y, x].any() for x, y in points.astype(int)[[0, 1, 2]])
 
 
 def test_the_reference_style_is_the_default() -> None:
     one = frame(HINT, centred(HINT))
-    picture = keypoints.draw(Faces((one,), "recogniser"), HINT)[0]
+    picture = drawing.draw(Faces((one,), "recogniser"), HINT)[0]
     assert np.array_equal(
         (picture * 255).round().byte().numpy(),
-        keypoints.draw_frame(one, HINT, "letterbox", KeypointStyle(1, 1)),
+        drawing.draw_frame(one, HINT, "letterbox", KeypointStyle(1, 1)),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from instantid_core.attention import site_identities
-from instantid_core.keys_values import KeysValues
-from instantid_core.schedule import Row, SamplingRows, Span
+from instantid_core.adapter.attention import site_identities
+from instantid_core.adapter.keys_values import KeysValues
+from instantid_core.adapter.window import Row, SamplingRows, Span
 from instantid_core.types import Polarity
 
 WIDTHS, TOKENS = (32, 64, 32), 16

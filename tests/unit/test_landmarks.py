@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from instantid_core import keypoints, landmarks
+from instantid_core.keypoints import drawing, landmarks
 from instantid_core.types import Box, Detection, Extent, Faces, FrameFaces
 
 SIDE = 240
@@ -39,7 +39,7 @@ def test_landmarks_have_the_colours_of_their_parts():
 
 
 def test_keypoints_below_are_dimmed():
-    plain = keypoints.draw(faces(None), Extent(SIDE, SIDE))[0].numpy()
+    plain = drawing.draw(faces(None), Extent(SIDE, SIDE))[0].numpy()
     dimmed = (np.round(plain * 255) * 0.6).astype(int)
     assert np.array_equal(drawn(None), dimmed)
     assert tuple(drawn(None)[90, 80]) == (153, 0, 0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core.blending import IdentityError
-from instantid_core.likeness import (
+from instantid_core.errors import IdentityError
+from instantid_core.identity.likeness import (
     MODERATE,
     STRONG,
     SURE_DETECTION,
@@ -20,7 +20,13 @@ from instantid_core.likeness import (
     score,
     score_text,
 )
-from instantid_core.likeness_sheet import BAND_COLOURS, CROP, face_crop, matrix_sheet, score_sheet
+from instantid_core.identity.likeness_figures import (
+    BAND_COLOURS,
+    CROP,
+    face_crop,
+    matrix_sheet,
+    score_sheet,
+)
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, IdentityEmbedding
 
 PICTURE = Extent(200, 100)

@@ -7,16 +7,10 @@ from collections.abc import Iterable
 import pytest
 import torch
 
+from instantid_core.adapter.masks import MOST_KEPT, Region, RegionMask, Resampling, resize_mask
+from instantid_core.adapter.window import Area, BatchRows, Latent, Row
 from instantid_core.errors import ImageError
-from instantid_core.masks import (
-    MOST_KEPT,
-    Region,
-    RegionMask,
-    Resampling,
-    region_mask,
-    resize_mask,
-)
-from instantid_core.schedule import Area, BatchRows, Latent, Row
+from instantid_core.images import region_mask
 from instantid_core.types import Polarity
 
 LIKE = torch.zeros(1)

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.small_files import SMALL, small_downloads
+from support.small_files import SMALL, small_downloads
 
-from instantid_core.face_models import FaceModelError, find_models
-from instantid_core.model_files import Download, published
-from instantid_core.model_folders import files_below
-from instantid_core.model_inventory import State, take_stock
+from instantid_core.faces.analyzer import FaceModelError
+from instantid_core.models.face_model_files import find_models
+from instantid_core.models.folders import files_below
+from instantid_core.models.inventory import State, take_stock
+from instantid_core.models.manifest import Download, published
 
 KINDS = ("instantid", "controlnet", "insightface")
 
@@ -155,6 +156,6 @@ def test_a_file_that_goes_while_it_is_looked_at_is_missing(roots, downloads, mon
     path = roots["instantid"][0] / "ip-adapter.bin"
     path.parent.mkdir(parents=True)
     path.write_bytes(SMALL["adapter"])
-    monkeypatch.setattr("instantid_core.model_inventory.size_of", lambda path: None)
+    monkeypatch.setattr("instantid_core.models.inventory.size_of", lambda path: None)
     (item, *_) = take_stock(downloads, roots)
     assert item.state is State.MISSING

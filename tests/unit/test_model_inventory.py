@@ -8,21 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness.model_server import ModelServer, zipped
-from harness.small_files import SMALL, served_by_mirror, small_downloads
+from support.model_server import ModelServer, zipped
+from support.small_files import SMALL, served_by_mirror, small_downloads
 
-from instantid_core import face_models
-from instantid_core.downloads import MARGIN, Manners
 from instantid_core.errors import (
     ArchiveError,
     DownloadCancelledError,
     DownloadError,
+    FaceModelError,
     SettingError,
 )
-from instantid_core.model_fetch import fetch
-from instantid_core.model_files import Download, address, chosen, published
-from instantid_core.model_inventory import State, take_stock
-from instantid_core.model_job import DownloadJob
+from instantid_core.models import face_model_files
+from instantid_core.models.background_job import DownloadJob
+from instantid_core.models.download import MARGIN, Manners
+from instantid_core.models.inventory import State, take_stock
+from instantid_core.models.manifest import Download, address, chosen, published
+from instantid_core.models.retrieval import fetch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FACES = ("scrfd_10g_bnkps.onnx", "glintr100.onnx")
@@ -76,8 +77,8 @@ def test_the_list_is_complete():
 
 def test_the_recogniser_is_the_one_the_analyzer_knows():
     files = {file.name: file for item in published() for file in item.files}
-    assert files[face_models.RECOGNISER].sha256 == face_models.PUBLISHED_RECOGNISER
-    assert face_models.DETECTOR in files
+    assert files[face_model_files.RECOGNISER].sha256 == face_model_files.PUBLISHED_RECOGNISER
+    assert face_model_files.DETECTOR in files
 
 
 def test_paths_of_the_list_stay_below_their_folder():
@@ -189,14 +190,14 @@ def test_face_models_count_where_the_analyzer_finds_them(downloads, roots, folde
     for name in FACES:
         put(root / folder / name, SMALL[name])
     assert states(downloads, roots)["face_models"] is State.PRESENT
-    assert face_models.find_models(roots["insightface"]).detector == root / folder / FACES[0]
+    assert face_model_files.find_models(roots["insightface"]).detector == root / folder / FACES[0]
 
 
 def test_the_analyzer_looks_where_the_list_says(downloads):
     item = published()[2]
     listed = {item.files[0].folder, *item.also_in}
-    with pytest.raises(face_models.FaceModelError) as raised:
-        face_models.find_models([Path("/root")])
+    with pytest.raises(FaceModelError) as raised:
+        face_model_files.find_models([Path("/root")])
     looked = re.findall(r"/root/([\w/]+)", str(raised.value).split("Put ")[0])
     assert set(looked) == listed
 
@@ -205,8 +206,8 @@ def test_face_models_apart_from_each_other_are_not_found(downloads, roots):
     put(roots["insightface"][0] / "models/antelopev2" / FACES[0], SMALL[FACES[0]])
     put(roots["insightface"][1] / "models/antelopev2" / FACES[1], SMALL[FACES[1]])
     assert states(downloads, roots)["face_models"] is State.MISSING
-    with pytest.raises(face_models.FaceModelError):
-        face_models.find_models(roots["insightface"])
+    with pytest.raises(FaceModelError):
+        face_model_files.find_models(roots["insightface"])
 
 
 # From the list to the folders
@@ -228,7 +229,7 @@ def test_everything_ends_where_it_is_looked_for(downloads, roots, mirror):
     for item in downloads:
         run_fetch(item, roots[item.kind][0], mirror)
     assert set(states(downloads, roots, verify=True).values()) == {State.VERIFIED}
-    assert face_models.find_models(roots["insightface"])
+    assert face_model_files.find_models(roots["insightface"])
     below = roots["insightface"][0]
     assert sorted(p.name for p in below.rglob("*") if p.is_file()) == sorted(FACES)
 

@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from harness import antelope, painter
+
+from tools.small_world import antelope, painter
 
 DETECTOR_SIDE = 640
 IDENTITIES = painter.CODE_PRIME  # the identities with exactly orthogonal codes

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from instantid_core import pose_json, poses
 from instantid_core.errors import SettingError
-from instantid_core.poses import FacePlacement, PoseEdit
+from instantid_core.keypoints import pose_json, poses
+from instantid_core.keypoints.poses import FacePlacement, PoseEdit
 from instantid_core.types import Extent, Faces, FrameFaces
 
 SQUARE = Extent(1016, 1016)

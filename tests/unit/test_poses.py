@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core import keypoints, poses
 from instantid_core.errors import NoFaceError, SettingError
-from instantid_core.poses import FacePlacement, PoseEdit
+from instantid_core.keypoints import drawing, poses
+from instantid_core.keypoints.poses import FacePlacement, PoseEdit
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, KeypointStyle
 
 SIZES = [Extent(512, 512), Extent(1016, 1016), Extent(1536, 768)]
@@ -64,7 +64,7 @@ def disc_middles(faces: Faces, extent: Extent) -> np.ndarray:
         lone = replace(faces.frames[0].faces[0], keypoints=np.full((5, 2), -500.0, np.float32))
         lone.keypoints[number] = faces.frames[0].faces[0].keypoints[number]
         frame = FrameFaces(extent, (lone,))
-        picture = keypoints.draw_frame(frame, extent, "letterbox", KeypointStyle(0, 1))
+        picture = drawing.draw_frame(frame, extent, "letterbox", KeypointStyle(0, 1))
         lit = np.argwhere((picture == colour).all(axis=-1))[:, ::-1]
         found.append(lit.mean(axis=0) + 0.5)
     return np.array(found)
@@ -242,10 +242,10 @@ def test_edits_without_meaning_are_refused(group: Faces, edit: PoseEdit, found: 
 
 def test_style_reaches_the_drawing(group: Faces) -> None:
     plain, faint = (
-        keypoints.draw(poses.styled(group, style), SQUARE)
+        drawing.draw(poses.styled(group, style), SQUARE)
         for style in [KeypointStyle(), KeypointStyle(limbs=0.5, points=0.5)]
     )
-    without = keypoints.draw(poses.styled(group, KeypointStyle(0, 0)), SQUARE)
+    without = drawing.draw(poses.styled(group, KeypointStyle(0, 0)), SQUARE)
     assert faint.max() == pytest.approx(0.5, abs=1 / 255)
     assert torch.equal(faint > 0, plain > 0)
     assert not without.any()

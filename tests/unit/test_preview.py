@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from instantid_core.analysis import Analysis
-from instantid_core.preview import CHOSEN, PASSED_OVER, annotated, box_masks
+from instantid_core.faces.analysis import Analysis
+from instantid_core.faces.preview import CHOSEN, PASSED_OVER, annotated, box_masks
 from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces
 
 PICTURE = Extent(320, 240)

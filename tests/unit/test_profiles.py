@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from instantid_core.adapter.profiles import PROFILES, site_weights
+from instantid_core.adapter.sites import AttentionSite
 from instantid_core.errors import SettingError
-from instantid_core.profiles import PROFILES, site_weights
-from instantid_core.sites import AttentionSite
 
 FORWARD = [
     *(("input", number) for number in (4, 5, 7, 8)),

@@ -1,7 +1,8 @@
 """Workflows as the editor saves them become the prompts that it would submit."""
 
 import pytest
-from harness.prompts import (
+
+from tools.comfyui.prompts import (
     PromptError,
     fit_choices,
     nodes_of,

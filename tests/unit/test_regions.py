@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core import poses, regions
 from instantid_core.errors import SettingError
-from instantid_core.geometry import box_of, box_of_points, oval_of
-from instantid_core.poses import FacePlacement
-from instantid_core.regions import FaceShape
+from instantid_core.keypoints import poses, regions
+from instantid_core.keypoints.geometry import box_of, box_of_points, oval_of
+from instantid_core.keypoints.poses import FacePlacement
+from instantid_core.keypoints.regions import FaceShape
 from instantid_core.types import Box, Detection, Extent, Faces, FrameFaces
 
 HARD_BOX = FaceShape("box", 0, 0)
@@ -157,7 +157,7 @@ def test_faces_at_and_beyond_the_border(shape: FaceShape, place: tuple[float, fl
 @pytest.mark.parametrize("grid", [Extent(32, 32), Extent(24, 48), Extent(96, 64)], ids=str)
 def test_masks_lie_where_keypoints_are_drawn(fit: str, grid: Extent) -> None:
     """The weight's middle is the face's middle, laid on the grid as keypoints are."""
-    from instantid_core.keypoints import placement
+    from instantid_core.keypoints.geometry import placement
 
     face = Detection(Box(42, 24, 58, 44), 0.9, face_at(50, 34, 20).keypoints)
     mask = regions.render(frame_of(face), grid, fit, FaceShape("box", 0, 0.5))

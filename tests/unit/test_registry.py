@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import checkout, registry
-from harness.registry import REPOSITORY, RegistryError
+
+from tools.registry import checkout
+from tools.registry import command as registry
+from tools.registry.command import REPOSITORY, RegistryError
 
 TOKEN = "ghp" + "_" + "a" * 36
 PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")

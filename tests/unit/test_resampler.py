@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from harness import published_shapes, small_adapter
 from torch import nn
 
-from instantid_core.checkpoint import read_checkpoint
-from instantid_core.resampler import Resampler
+from instantid_core.adapter.checkpoint import read_checkpoint
+from instantid_core.adapter.resampler import Resampler
+from tools.small_world import adapter as small_adapter
+from tools.small_world import published_shapes
 
 Weights = dict[str, torch.Tensor]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from instantid_core.errors import SettingError
-from instantid_core.schedule import CURVES, Row, SamplingRows, Span, finite, span
+from instantid_core.adapter.window import CURVES, Row, SamplingRows, Span, span
+from instantid_core.errors import SettingError, finite
 from instantid_core.types import Polarity
 
 ONE_ROW = (Row(Polarity.POSITIVE, 0, None, None),)

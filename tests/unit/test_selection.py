@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import painter
 
-from instantid_core.analysis import Analysis, analyse
 from instantid_core.errors import NoFaceError, SettingError
-from instantid_core.selection import SELECT, Selection, read_numbers
+from instantid_core.faces.analysis import Analysis, analyse
+from instantid_core.faces.selection import SELECT, Selection, read_numbers
 from instantid_core.types import Box, Detection, Extent
+from tools.small_world import painter
 
 PICTURE = Extent(1000, 600)
 # From left to right: middle x, middle y, side.

@@ -14,15 +14,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from instantid_core import sessions
 from instantid_core.errors import FaceModelError, SettingError
-from instantid_core.face_models import (
-    DETECTOR,
-    RECOGNISER,
-    FaceAnalyzer,
-    FaceModelFiles,
-    find_models,
-)
+from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.libraries import onnx_sessions
+from instantid_core.models.face_model_files import DETECTOR, RECOGNISER, FaceModelFiles, find_models
 
 CPU = "CPUExecutionProvider"
 CUDA, DIRECTML = "CUDAExecutionProvider", "DmlExecutionProvider"
@@ -63,7 +58,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_order_of_trials(
     choice: str, available: list[str], expected: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert sessions.candidates(choice, available) == expected
+    assert onnx_sessions.candidates(choice, available) == expected
     assert warnings_in(caplog) == []
 
 
@@ -71,7 +66,7 @@ def test_order_of_trials(
 def test_a_provider_that_is_not_there_is_one_warning_and_the_cpu(
     choice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert sessions.candidates(choice, ["AzureExecutionProvider", CPU]) == [CPU]
+    assert onnx_sessions.candidates(choice, ["AzureExecutionProvider", CPU]) == [CPU]
     (warning,) = warnings_in(caplog)
     assert choice in warning
     assert f"AzureExecutionProvider, {CPU}" in warning
@@ -80,7 +75,7 @@ def test_a_provider_that_is_not_there_is_one_warning_and_the_cpu(
 
 def test_unknown_choices_are_refused() -> None:
     with pytest.raises(SettingError, match="auto, cpu, cuda, directml, coreml, migraphx") as caught:
-        sessions.candidates("rocm", [CPU])
+        onnx_sessions.candidates("rocm", [CPU])
     assert "found 'rocm'" in str(caught.value)
 
 
@@ -92,14 +87,14 @@ def on_cpu(opened: tuple[onnxruntime.InferenceSession, ...]) -> bool:
 
 
 def test_models_are_opened_in_their_order(models: FaceModelFiles) -> None:
-    opened = sessions.open_sessions(models[:2])
+    opened = onnx_sessions.open_sessions(models[:2])
     assert [len(session.get_outputs()) for session in opened] == [9, 1]
 
 
 def test_the_cpu_is_no_reason_to_warn(
     models: FaceModelFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert on_cpu(sessions.open_sessions(models[:2], "cpu"))
+    assert on_cpu(onnx_sessions.open_sessions(models[:2], "cpu"))
     assert warnings_in(caplog) == []
 
 
@@ -118,7 +113,7 @@ def test_a_broken_file_is_named_and_not_blamed_on_the_provider(
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
     with pytest.raises(FaceModelError) as caught:
-        sessions.open_sessions([models.detector, broken], "cpu")
+        onnx_sessions.open_sessions([models.detector, broken], "cpu")
     assert f"ONNX Runtime cannot open {broken}: " in str(caught.value)
     assert warnings_in(caplog) == []
 
@@ -169,14 +164,14 @@ def test_a_provider_that_does_not_start_is_one_warning_and_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runtime = PlayedRuntime([CUDA, CPU], raises)
-    monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    assert on_cpu(sessions.open_sessions(models[:2], choice))
+    monkeypatch.setattr(onnx_sessions, "import_runtime", lambda: runtime)
+    assert on_cpu(onnx_sessions.open_sessions(models[:2], choice))
     (warning,) = warnings_in(caplog)
     assert CUDA in warning
     assert "\n" not in warning
     assert ("CUDA_PATH is set" if raises else "its libraries do not load") in warning
     assert runtime.tried == [
-        (DETECTOR, [(CUDA, sessions.CUDA_OPTIONS), CPU]),
+        (DETECTOR, [(CUDA, onnx_sessions.CUDA_OPTIONS), CPU]),
         (DETECTOR, [CPU]),
         (RECOGNISER, [CPU]),
     ]
@@ -187,8 +182,8 @@ def test_the_runtime_s_own_log_level_is_put_back(
     models: FaceModelFiles, raises: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = PlayedRuntime([DIRECTML, CPU], raises)
-    monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    sessions.open_sessions(models[:2], "directml")
+    monkeypatch.setattr(onnx_sessions, "import_runtime", lambda: runtime)
+    onnx_sessions.open_sessions(models[:2], "directml")
     assert runtime.severities == [4, 2] * 3
 
 
@@ -196,8 +191,8 @@ def test_all_providers_are_tried_before_the_cpu(
     models: FaceModelFiles, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = PlayedRuntime([DIRECTML, CUDA, CPU], raises=True)
-    monkeypatch.setattr(sessions, "import_runtime", lambda: runtime)
-    assert on_cpu(sessions.open_sessions(models[:2]))
+    monkeypatch.setattr(onnx_sessions, "import_runtime", lambda: runtime)
+    assert on_cpu(onnx_sessions.open_sessions(models[:2]))
     first, second = warnings_in(caplog)
     assert CUDA in first
     assert DIRECTML in second

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from harness import published_shapes
 from torch import nn
 
-from instantid_core.sites import AttentionSite, checkpoint_index, cross_attention_sites
+from instantid_core.adapter.sites import AttentionSite, checkpoint_index, cross_attention_sites
+from tools.small_world import published_shapes
 
 # Transformer depth of each block that has one, as (block number, width, depth).
 SDXL = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from instantid_core.adapter.sd15_checkpoint import joined, part_of, partner
 from instantid_core.errors import CheckpointError
-from instantid_core.split_checkpoint import joined, part_of, partner
 
 SITES = [
     "down_blocks.0.attentions.0",

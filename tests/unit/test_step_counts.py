@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness.step_counts import StepCounts
+
+from tools.bench.operations import StepCounts
 
 META = torch.device("meta")
 

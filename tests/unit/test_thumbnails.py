@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import demo_prompt, thumbnails
-from harness.evaluate_setup import random_models
-from harness.thumbnail_prompt import photo_for, photos_shown, thumbnail_prompt
 from PIL import Image
+
+from tools.demo import prompt as demo_prompt
+from tools.evaluate.settings import random_models
+from tools.pictures import thumbnails
+from tools.pictures.thumbnail_prompt import photo_for, photos_shown, thumbnail_prompt
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 LARGEST = 60_000

@@ -13,7 +13,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
-from instantid_core.resampler import Resampler
+from instantid_core.adapter.resampler import Resampler
 from instantid_core.types import Extent
 from training.adapter_network import (
     AdapterSettings,

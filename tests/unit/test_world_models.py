@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import small_world
 
-from instantid_core.analysis import analyse
-from instantid_core.face_models import FaceAnalyzer, find_models
-from instantid_core.selection import Selection
+from instantid_core.faces.analysis import analyse
+from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.faces.selection import Selection
+from instantid_core.models.face_model_files import find_models
 from instantid_core.types import Detection
+from tools.small_world import trained as small_world
 from training.dataset import paint_album, random_scenes
 from training.world import BACKGROUNDS, HELD_OUT, STYLES, Person, Pose, Scene, paint
 

@@ -1,0 +1,75 @@
+"""Identity attention at one cross-attention site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .keys_values import SiteKeysValues
+from .masks import Region
+from .window import CONSTANT, SamplingRows, Span
+
+Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""(q [B, L, C], k [B, T, C], v [B, T, C]) -> [B, L, C]; heads and precision are bound in."""
+
+
+@dataclass(frozen=True, eq=False)
+class SiteIdentity:
+    """One identity at one site: what `add_to` adds to the attention that is there already."""
+
+    keys_values: SiteKeysValues
+    weight: float
+    window: Span
+    region: Region | None
+    curve: str = CONSTANT
+
+    def to(self, device: torch.device) -> SiteIdentity:
+        """On another device; itself where nothing changes."""
+        moved = self.keys_values.to(device)
+        return self if moved is self.keys_values else replace(self, keys_values=moved)
+
+    def add_to(
+        self,
+        out: torch.Tensor,
+        q: torch.Tensor,
+        rows: SamplingRows,
+        grid: tuple[int, int],
+        attention: Attention,
+    ) -> torch.Tensor:
+        """`out + weight * mask * attention(q, K, V)` as [B, L, C]; `out` itself outside the window.
+
+        q: [B, L, C], one row per entry of `rows`. grid: height and width of the L tokens.
+        """
+        if not self.weight or not rows.active(self.window):
+            return out
+        factor = self.weight * rows.factor(self.curve, self.window)
+        seen = self._attend(q, rows, attention)
+        if self.region is None:
+            return torch.add(out, seen, alpha=factor)
+        mask = self.region.for_rows(rows, grid, seen).flatten(1).unsqueeze(-1)
+        return torch.addcmul(out, seen, mask, value=factor)
+
+    def _attend(self, q: torch.Tensor, rows: SamplingRows, attention: Attention) -> torch.Tensor:
+        """[B, L, C]. Rows side by side that see the same tokens are one row of more queries, so
+        that keys and values need not be repeated for them."""
+        groups = rows.groups(self.keys_values.identities)
+        stored = self.keys_values.of(groups.entries, rows.gathered)
+        keys, values = (part.to(device=q.device, dtype=q.dtype) for part in stored)
+        wide = q.reshape(len(groups.entries), groups.size * q.shape[1], q.shape[2])
+        return attention(wide, keys, values).reshape(q.shape)
+
+
+def site_identities(
+    keys_values: Sequence[SiteKeysValues],
+    weights: Sequence[float],
+    window: Span,
+    region: Region | None,
+    curve: str = CONSTANT,
+) -> tuple[SiteIdentity, ...]:
+    """One identity at every site: its projected keys and values with a weight each."""
+    return tuple(
+        SiteIdentity(projected, weight, window, region, curve)
+        for projected, weight in zip(keys_values, weights, strict=True)
+    )

@@ -1,0 +1,148 @@
+"""Several people in one picture: who gets which face, and which part of the picture."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..errors import SettingError
+from ..keypoints import FaceShape, partition
+from ..types import Extent, Faces, FrameFaces, IdentityEmbedding
+from .masks import Region, Resampling
+
+log = logging.getLogger(__name__)
+
+MATCH = ("left_to_right", "as_given", "by_index")
+
+
+class FramePartition:
+    """The picture divided among the faces of a frame, for whatever grid asks."""
+
+    def __init__(self, frame: FrameFaces, fit: str, shape: FaceShape) -> None:
+        self.frame = frame
+        self.fit = fit
+        self.shape = shape
+        self._made: dict[Extent, np.ndarray] = {}
+
+    def at(self, grid: Extent) -> np.ndarray:
+        """[faces, height, width] float32: made once per grid for all who ask."""
+        if grid not in self._made:
+            self._made[grid] = partition(self.frame, grid, self.fit, self.shape)
+        return self._made[grid]
+
+
+class FaceRegion(Region):
+    """The part of the picture around one face of a pose."""
+
+    def __init__(self, division: FramePartition, number: int) -> None:
+        """number: which of the frame's faces; cells nearer to another face are left out."""
+        super().__init__(count=1)
+        self.division = division
+        self.number = number
+
+    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+        """Evaluated at every cell of the grid, so there is nothing to resample."""
+        masks = self.division.at(Extent(width, height))
+        return torch.from_numpy(masks[self.number : self.number + 1].copy())
+
+
+class Placing(NamedTuple):
+    """How a pose is laid on the picture, and what shape each person's region has."""
+
+    fit: str
+    shape: FaceShape
+
+
+class Matching(NamedTuple):
+    """Which face each identity takes."""
+
+    match: str
+    """`left_to_right` by place, `as_given` in the order that the faces come in, `by_index` by the
+    numbers below."""
+    indices: str = ""
+    """For `by_index`: a face's number for each identity, counted from the left, such as `1, 0`."""
+
+    def numbers(self, people: int, places: int) -> tuple[int, ...]:
+        """Positions among the faces, one per identity."""
+        if self.match not in MATCH:
+            raise SettingError(f"match must be one of {', '.join(MATCH)}; found '{self.match}'.")
+        if self.match != "by_index":
+            return tuple(range(people))
+        words = [word.strip() for word in self.indices.split(",") if word.strip()]
+        numbers = tuple(int(word) for word in words if word.isdecimal())
+        good = len(numbers) == len(words) == len(set(numbers)) == people
+        if not good or max(numbers) >= places:
+            raise SettingError(
+                f"match = by_index needs a face number for each of the {people} identities, from 0 "
+                f"(leftmost) to {places - 1}, each once; found '{self.indices}'. Write, for "
+                f"instance, {', '.join(map(str, range(people)))}."
+            )
+        return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One person of a group."""
+
+    identity: IdentityEmbedding
+    pose: Faces
+    """The person's own face, alone in the frame of the pose."""
+    region: FaceRegion
+
+
+def group_members(
+    pose: Faces, identities: Sequence[IdentityEmbedding], matching: Matching, placing: Placing
+) -> tuple[Member, ...]:
+    """Give each identity a face of the pose.
+
+    Faces without an identity are left to the prompt, and the log says so. Raises SettingError for
+    a pose of several pictures, for no identity, for more identities than faces, and for numbers
+    that do not name a face each.
+    """
+    frame = _single_frame(pose)
+    _require_enough(frame, identities)
+    if matching.match != "as_given":
+        ordered = sorted(frame.faces, key=lambda face: face.box.centre[0])
+        frame = replace(frame, faces=tuple(ordered))
+    numbers = matching.numbers(len(identities), len(frame.faces))
+    division = FramePartition(frame, *placing)
+    return tuple(
+        Member(identity, _alone(pose, frame, number), FaceRegion(division, number))
+        for number, identity in zip(numbers, identities, strict=True)
+    )
+
+
+def _single_frame(pose: Faces) -> FrameFaces:
+    if len(pose.frames) != 1:
+        raise SettingError(
+            f"A group is placed by the faces of one picture; the pose has {len(pose.frames)}. "
+            "Analyse a single photo, or use the separate nodes with masks."
+        )
+    return pose.frames[0]
+
+
+def _require_enough(frame: FrameFaces, identities: Sequence[IdentityEmbedding]) -> None:
+    people, places = len(identities), len(frame.faces)
+    if not people:
+        raise SettingError("Connect at least one identity, from InstantID Embed Identity.")
+    if people > places:
+        raise SettingError(
+            f"{people} identities are connected, but the pose has only {places} faces. Use a pose "
+            "photo with more faces (select = left_to_right keeps all of them), lower min_score, "
+            "or disconnect identities."
+        )
+    if people < places:
+        log.warning(
+            "The pose has %d faces for %d identities; the other faces are left to the prompt.",
+            places,
+            people,
+        )
+
+
+def _alone(pose: Faces, frame: FrameFaces, number: int) -> Faces:
+    return replace(pose, frames=(replace(frame, faces=(frame.faces[number],)),))

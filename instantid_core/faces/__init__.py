@@ -1,0 +1,35 @@
+"""Faces in pictures: found, chosen, embedded, and described to people.
+
+Needs insightface's models to run, and OpenCV and ONNX Runtime, all imported on first use.
+"""
+
+from . import advice, preview
+from .advice import about_faces, about_landmarks, about_recogniser, about_size
+from .analysis import Analysis, analyse
+from .analyzer import FaceAnalyzer
+from .recognisers import BASE_MODELS, CONTEXT_WIDTHS, SD15, are_apart, require_recogniser
+from .report import face_report, thumbnails
+from .selection import ON_NO_FACE, SELECT, Selection, read_numbers
+
+__all__ = [
+    "BASE_MODELS",
+    "CONTEXT_WIDTHS",
+    "ON_NO_FACE",
+    "SD15",
+    "SELECT",
+    "Analysis",
+    "FaceAnalyzer",
+    "Selection",
+    "about_faces",
+    "about_landmarks",
+    "about_recogniser",
+    "about_size",
+    "advice",
+    "analyse",
+    "are_apart",
+    "face_report",
+    "preview",
+    "read_numbers",
+    "require_recogniser",
+    "thumbnails",
+]

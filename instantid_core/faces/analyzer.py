@@ -1,0 +1,156 @@
+"""The two antelopev2 models that InstantID needs, run through insightface's own model classes.
+
+`FaceAnalysis` is not used: it opens all five models, downloads without asking, and stops with an
+empty assertion when the archive was unpacked one folder too deep.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FaceModelError
+from ..libraries import AUTO, IMPORT_FAILURES, first_line, import_insightface, open_sessions
+from ..models import (
+    DETECTOR,
+    MODEL_PACK,
+    PUBLISHED_RECOGNISER,
+    RECOGNISER,
+    FaceModelFiles,
+    sha256_of,
+)
+from ..types import EMBEDDING_WIDTH, Box
+from .analysis import AnalysisMemory
+from .recognisers import SDXL, identifier, is_exchanged
+
+log = logging.getLogger(__name__)
+
+DETECTOR_OUTPUTS = 9
+"""Scores, boxes and keypoints at three strides."""
+SCORE_FLOOR = 0.05
+"""Candidates below this are dropped before non-maximum suppression. Suppression goes from the best
+score down, so a threshold applied afterwards keeps the same faces as one applied before."""
+NMS_OVERLAP = 0.4
+
+
+class FaceAnalyzer:
+    """Detector and recogniser, ready to run. What a run changes is `memory` alone."""
+
+    def __init__(self, files: FaceModelFiles, provider: str = AUTO, base_model: str = SDXL) -> None:
+        """Open both models.
+
+        base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`. Raises
+        FaceModelError for broken or foreign files.
+        """
+        self._exchanged = is_exchanged(base_model)
+        zoo = import_insightface()
+        detector_session, recogniser_session = open_sessions(files[:2], provider)
+        _require_outputs(files, detector_session, recogniser_session)
+        # Without a file name SCRFD keeps one session for all sizes instead of one per size.
+        self._detector = zoo.SCRFD(session=detector_session)
+        self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
+        self._recogniser = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
+        self._align = zoo.norm_crop
+        self._landmarks = LandmarkModel(files.landmarks, provider)
+        self.memory = AnalysisMemory()
+        self.files = files
+        sha256 = sha256_of(files.recogniser)
+        self.recogniser_id = identifier(sha256, self._exchanged)
+        if sha256 != PUBLISHED_RECOGNISER:
+            log.warning(
+                "%s is not the published file of that name. If faces come out unlike their photo, "
+                "replace it by the one from the antelopev2 pack.",
+                files.recogniser,
+            )
+        self.providers = (
+            detector_session.get_providers()[0],
+            recogniser_session.get_providers()[0],
+        )
+
+    def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find faces in [H, W, 3] uint8 BGR, looking at it scaled into size x size.
+
+        Returns boxes with scores [n, 5] and keypoints [n, 5, 2], float32, in pixels of the input,
+        best score first, down to SCORE_FLOOR.
+        """
+        return self._detector.detect(bgr, input_size=(size, size))
+
+    def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+        """Raw embedding [512] float32 of the face with these keypoints [5, 2] in [H, W, 3] BGR.
+
+        The recogniser sees red and blue exchanged where InstantID was trained so.
+        """
+        with warnings.catch_warnings():
+            # insightface calls a scikit-image function that announces its own removal.
+            warnings.simplefilter("ignore", FutureWarning)
+            crop = self._align(bgr, landmark=keypoints, image_size=self._recogniser.input_size[0])
+        if self._exchanged:
+            crop = crop[..., ::-1]
+        return self._recogniser.get_feat(np.ascontiguousarray(crop)).flatten()
+
+    def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
+        """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the
+        model, which InstantID for SDXL does not need."""
+        return self._landmarks.find(bgr, box)
+
+
+class LandmarkModel:
+    """antelopev2's model of 106 landmarks, opened for the first face."""
+
+    def __init__(self, path: Path | None, provider: str) -> None:
+        self._path, self._provider = path, provider
+        self._model: Any = None
+
+    def find(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
+        """As `FaceAnalyzer.landmarks`. A file that cannot be used is told once."""
+        if self._path is None:
+            return None
+        try:
+            self._model = self._model or self._open(self._path)
+            points = self._model.get(bgr, _Boxed(np.array(box, np.float32)))
+        except (*IMPORT_FAILURES, FaceModelError, AssertionError, ValueError) as error:
+            log.warning(
+                "%s gives no landmarks (%s). Keypoints for SD 1.5 are drawn without them; put the "
+                "file of the antelopev2 pack in its place.",
+                self._path,
+                first_line(error),
+            )
+            self._path = None
+            return None
+        return np.asarray(points, np.float32)
+
+    def _open(self, path: Path) -> Any:
+        from insightface.model_zoo.landmark import Landmark
+
+        (session,) = open_sessions((path,), self._provider)
+        model = Landmark(str(path), session=session)
+        if model.taskname != "landmark_2d_106":
+            raise FaceModelError(f"expected 106 landmarks, found {model.taskname}")
+        return model
+
+
+class _Boxed(dict[str, Any]):
+    """What insightface's landmark class takes for a face: a box to read, and a place to note."""
+
+    def __init__(self, bbox: np.ndarray) -> None:
+        super().__init__()
+        self.bbox = bbox
+
+
+def _require_outputs(files: FaceModelFiles, detector: Any, recogniser: Any) -> None:
+    found = len(detector.get_outputs())
+    if found != DETECTOR_OUTPUTS:
+        raise FaceModelError(
+            f"{files.detector} is not a SCRFD detector with keypoints: expected "
+            f"{DETECTOR_OUTPUTS} outputs, found {found}. Use {DETECTOR} of {MODEL_PACK}."
+        )
+    shape = recogniser.get_outputs()[0].shape
+    if len(recogniser.get_outputs()) != 1 or shape[-1] != EMBEDDING_WIDTH:
+        raise FaceModelError(
+            f"{files.recogniser} is not an ArcFace recogniser: expected one output of width "
+            f"{EMBEDDING_WIDTH}, found shape {shape}. Use {RECOGNISER} of {MODEL_PACK}."
+        )

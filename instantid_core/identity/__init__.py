@@ -1,0 +1,27 @@
+"""Identity embeddings: made from faces, blended, saved to files, and compared."""
+
+from . import blending, identity_file, likeness, likeness_figures
+from .embedding import (
+    COMBINE,
+    NEGATIVE,
+    OLDER_NAMES,
+    NegativeIdentity,
+    combine,
+    negative_references,
+)
+from .identity_file import IdentityFile, Notes
+
+__all__ = [
+    "COMBINE",
+    "NEGATIVE",
+    "OLDER_NAMES",
+    "IdentityFile",
+    "NegativeIdentity",
+    "Notes",
+    "blending",
+    "combine",
+    "identity_file",
+    "likeness",
+    "likeness_figures",
+    "negative_references",
+]

@@ -1,0 +1,79 @@
+"""From faces to an identity, and the identity to steer away from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..errors import SettingError
+from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding
+
+COMBINE = ("average", "normalized_average", "sequence")
+OLDER_NAMES = {"norm average": "normalized_average", "concat": "sequence"}
+"""What the older InstantID pack for ComfyUI calls them; graphs made for it hold these names."""
+NEGATIVE = ("zeros", "noise")
+
+
+class NegativeIdentity(NamedTuple):
+    """What the negative rows see in the identity's place."""
+
+    kind: str = "zeros"
+    """`zeros`: the resampler applied to zeros, as in the reference. `noise`: applied to noise."""
+    strength: float = 0.35
+    """Upper end of the uniform noise; only for `noise`."""
+    seed: int = 0
+
+
+def combine(faces: Faces, how: str) -> IdentityEmbedding:
+    """Make one identity of all selected faces.
+
+    how: `average` takes the mean embedding (what InstantID's authors advise for several photos);
+    `normalized_average` gives every photo the same say by averaging directions and restoring the
+    mean length; `sequence` hands all embeddings to the resampler, which the reference allows.
+    No face at all gives an identity that is nobody (N = 0). The same faces give the same object.
+    """
+    how = OLDER_NAMES.get(how, how)
+    if how not in COMBINE:
+        raise SettingError(f"combine must be one of {', '.join(COMBINE)}; found '{how}'.")
+    if faces.count != len(faces.known):
+        raise SettingError(
+            "A pose says where a face is, not whose it is. Expected faces of a photo, from "
+            "InstantID Analyze Faces."
+        )
+    if how not in faces.combined:
+        faces.combined[how] = _combined(faces, how)
+    return faces.combined[how]
+
+
+def _combined(faces: Faces, how: str) -> IdentityEmbedding:
+    if not faces.count:
+        return IdentityEmbedding(torch.empty(0, 1, EMBEDDING_WIDTH), faces.recogniser)
+    embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.known])).float()
+    if how == "average":
+        embeddings = embeddings.mean(0, keepdim=True)
+    elif how == "normalized_average":
+        embeddings = _mean_direction(embeddings)
+    return IdentityEmbedding(embeddings.unsqueeze(0), faces.recogniser)
+
+
+def _mean_direction(embeddings: torch.Tensor) -> torch.Tensor:
+    """[F, 512] -> [1, 512]: mean of the directions at the mean length."""
+    if len(embeddings) == 1:
+        return embeddings
+    lengths = embeddings.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    direction = (embeddings / lengths).mean(0, keepdim=True)
+    return direction / direction.norm() * lengths.mean()
+
+
+def negative_references(references: torch.Tensor, negative: NegativeIdentity) -> torch.Tensor:
+    """[N, S, 512] -> the same shape, for the negative rows. The global RNG is not touched."""
+    if negative.kind == "zeros":
+        return torch.zeros_like(references)
+    if negative.kind == "noise":
+        generator = torch.Generator(device="cpu").manual_seed(negative.seed)
+        return negative.strength * torch.rand(references.shape, generator=generator)
+    raise SettingError(
+        f"negative_identity must be one of {', '.join(NEGATIVE)}; found '{negative.kind}'."
+    )

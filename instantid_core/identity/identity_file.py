@@ -1,0 +1,229 @@
+"""Identities on disk: safetensors with metadata, the same on every machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from ..errors import IdentityError, IdentityFileError, TensorFileError
+from ..types import EMBEDDING_WIDTH, Extent, IdentityEmbedding
+from ..weights import require_sound_safetensors
+
+FORMAT = "instantid-compose identity"
+VERSION = 1
+"""Of the format. Raised only when older packs could no longer read a file right."""
+TENSOR = "references"
+UNKNOWN = "unknown"
+ABANDONED = 3600
+"""Age in seconds at which nobody writes a draft any more."""
+MAKE_ANEW = "Save the identity again with InstantID Save Identity."
+
+
+class Notes(NamedTuple):
+    """What a file says about its identity beside the numbers."""
+
+    source_sizes: tuple[Extent, ...] = ()
+    """Sizes of the photos it was made from; empty when not known."""
+    pack_version: str = UNKNOWN
+    """Version of the pack that wrote the file."""
+
+
+class IdentityFile(NamedTuple):
+    """What a file holds."""
+
+    identity: IdentityEmbedding
+    notes: Notes
+
+
+def write(path: Path, identity: IdentityEmbedding, notes: Notes) -> None:
+    """Write an identity to a new file: all of it or nothing.
+
+    Raises IdentityFileError when something of that name is there, or when the disk refuses;
+    IdentityError for nobody.
+    """
+    if identity.is_nobody:
+        raise IdentityError(
+            "There is nobody to save: no face was found for this identity. Use photos that show "
+            "a face."
+        )
+    _require_sound(identity.references, "The identity to be saved")
+    references = identity.references.detach().cpu().contiguous()
+    content = save({TENSOR: references}, metadata=_metadata(identity, notes))
+    try:
+        _put(path, content)
+    except FileExistsError as error:
+        raise IdentityFileError(
+            f"'{path.name}' is there already and is not overwritten. Choose another name."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise IdentityFileError(
+            f"'{path.name}' cannot be written to {path.parent} ({_reason(error)}). Check the name, "
+            "the free space and the rights of that folder."
+        ) from error
+
+
+def read(path: Path) -> IdentityFile:
+    """Read what `write` wrote. Raises IdentityFileError that says what is wrong with the file."""
+    name = path.name
+    try:
+        require_sound_safetensors(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _require_format(metadata, name)
+            if list(file.keys()) != [TENSOR]:
+                raise IdentityFileError(
+                    f"'{name}' is damaged: expected one tensor called {TENSOR}, found "
+                    f"{', '.join(sorted(file.keys())) or 'none'}. {MAKE_ANEW}"
+                )
+            # A copy: the file may be replaced while its memory map is in use.
+            references = file.get_tensor(TENSOR).clone()
+    except FileNotFoundError as error:
+        raise IdentityFileError(
+            f"There is no identity file '{name}' in {path.parent}. Refresh the list of files."
+        ) from error
+    except (OSError, TensorFileError, SafetensorError) as error:
+        raise IdentityFileError(
+            f"'{name}' cannot be read ({_reason(error)}). It is cut short or no safetensors file: "
+            "copy it again from where it came from."
+        ) from error
+    _require_sound(references, f"'{name}'")
+    return IdentityFile(*_contents(references, metadata, name))
+
+
+def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:
+    count, sequence, _ = identity.references.shape
+    return {
+        "format": FORMAT,
+        "format_version": str(VERSION),
+        "identities": str(count),
+        "references_each": str(sequence),
+        "recogniser_sha256": identity.recogniser,
+        "source_sizes": json.dumps(notes.source_sizes) if notes.source_sizes else UNKNOWN,
+        "pack_version": notes.pack_version,
+    }
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write beside the final name, claim that name, and move over in one step."""
+    _sweep(path.parent)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _claim(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _claim(draft: Path, path: Path) -> None:
+    """Give a finished draft its final name. Raises FileExistsError for a name that is taken."""
+    try:
+        os.link(draft, path)  # whole or not at all, whenever the process ends
+        return
+    except FileExistsError:
+        raise
+    except OSError:
+        pass  # a file system without hard links
+    # Whoever creates the name owns it; a second writer fails here.
+    path.open("xb").close()
+    try:
+        os.replace(draft, path)
+    except OSError:
+        path.unlink()
+        raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts of processes that were killed while they wrote."""
+    for draft in folder.glob(".*.safetensors.*.part"):
+        with suppress(OSError):  # somebody else has swept it
+            if time.time() - draft.stat().st_mtime > ABANDONED:
+                draft.unlink()
+
+
+def _require_format(metadata: dict[str, str], name: str) -> None:
+    if metadata.get("format") != FORMAT:
+        raise IdentityFileError(
+            f"'{name}' is not an identity: expected safetensors with the format '{FORMAT}', found "
+            f"'{metadata.get('format', 'none')}'. Choose a file of InstantID Save Identity."
+        )
+    version = metadata.get("format_version", "")
+    if not re.fullmatch("[1-9][0-9]{0,8}", version):
+        raise IdentityFileError(
+            f"'{name}' is damaged: its format version is '{version}'. {MAKE_ANEW}"
+        )
+    if int(version) > VERSION:
+        raise IdentityFileError(
+            f"'{name}' has format version {version}, written by InstantID Compose "
+            f"{metadata.get('pack_version', UNKNOWN)}; this one reads up to {VERSION}. Update the "
+            "pack."
+        )
+
+
+def _require_sound(references: torch.Tensor, what: str) -> None:
+    shape = list(references.shape)
+    if references.ndim != 3 or shape[-1] != EMBEDDING_WIDTH or 0 in shape:
+        raise IdentityFileError(
+            f"{what} has the wrong shape: expected [identities, references, {EMBEDDING_WIDTH}], "
+            f"found {shape}. {MAKE_ANEW}"
+        )
+    if references.dtype != torch.float32:
+        raise IdentityFileError(
+            f"{what} has the wrong number format: expected float32, found "
+            f"{str(references.dtype).removeprefix('torch.')}. {MAKE_ANEW}"
+        )
+    if not torch.isfinite(references).all():
+        raise IdentityFileError(
+            f"{what} holds NaN or infinite numbers, which would turn every picture black. "
+            "Make the identity anew from its photos."
+        )
+
+
+def _contents(
+    references: torch.Tensor, metadata: dict[str, str], name: str
+) -> tuple[IdentityEmbedding, Notes]:
+    noted = (metadata.get("identities"), metadata.get("references_each"))
+    found = tuple(str(size) for size in references.shape[:2])
+    recogniser = metadata.get("recogniser_sha256", "")
+    sizes = _sizes(metadata.get("source_sizes", UNKNOWN))
+    if noted != found or not recogniser or sizes is None:
+        raise IdentityFileError(
+            f"'{name}' is damaged: what it notes about itself (identities {noted[0]}, references "
+            f"each {noted[1]}, recogniser '{recogniser[:12]}', source sizes "
+            f"{metadata.get('source_sizes')}) does not fit its numbers. {MAKE_ANEW}"
+        )
+    notes = Notes(sizes, metadata.get("pack_version", UNKNOWN))
+    return IdentityEmbedding(references, recogniser), notes
+
+
+def _sizes(text: str) -> tuple[Extent, ...] | None:
+    """Sizes as noted; empty when unknown, None when they make no sense."""
+    if text == UNKNOWN:
+        return ()
+    try:
+        return tuple(_extent(pair) for pair in json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _extent(pair: Any) -> Extent:
+    width, height = pair
+    if not (isinstance(width, int) and isinstance(height, int)):
+        raise TypeError("a size is two whole numbers")
+    return Extent(width, height)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

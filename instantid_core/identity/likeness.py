@@ -1,0 +1,156 @@
+"""How much a face looks like an identity: the cosine between their embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import IdentityError
+from ..faces import require_recogniser
+from ..types import Face, Faces, IdentityEmbedding
+from .blending import require_one_recogniser
+
+STRONG, MODERATE = 0.80, 0.55
+"""Cosines from which a likeness is called so. A convention of other tools, not a law."""
+SURE_DETECTION = 0.65
+"""Detector score below which a face is seen too badly (turned away, hidden) for a fair figure."""
+NOT_AVAILABLE = "n/a"
+
+
+class Likeness(NamedTuple):
+    """What one picture has of an identity."""
+
+    cosine: float | None
+    """-1..1; None where there is no face, or none seen clearly."""
+    face: Face | None
+    """The face that the figure is about, or the clearest of those not scored; None without any."""
+
+    @property
+    def text(self) -> str:
+        """Figure and band, or why there is none."""
+        if self.cosine is not None:
+            return f"{self.cosine:.2f} {band(self.cosine)}"
+        if self.face is None:
+            return f"{NOT_AVAILABLE} (no face)"
+        return f"{NOT_AVAILABLE} (weak detection, {self.face.score:.2f})"
+
+
+class Comparison(NamedTuple):
+    """Cosines between all references of several identities."""
+
+    labels: tuple[str, ...]
+    cosines: np.ndarray
+    """[K, K] float64, symmetric, ones on the diagonal."""
+
+    def lowest(self) -> tuple[int, int]:
+        """The two references that are least alike; of two identities, whether they are one."""
+        rows, columns = np.triu_indices(len(self.labels), k=1)
+        worst = int(np.argmin(self.cosines[rows, columns]))
+        return int(rows[worst]), int(columns[worst])
+
+
+def band(cosine: float) -> str:
+    """`strong`, `moderate` or `weak`."""
+    return "strong" if cosine >= STRONG else "moderate" if cosine >= MODERATE else "weak"
+
+
+def score(identity: IdentityEmbedding, faces: Faces) -> tuple[Likeness, ...]:
+    """Compare an identity with the faces of each picture.
+
+    An identity of several references is compared by the mean of their directions. Of several
+    clearly seen faces in a picture the one most like the identity counts. A batch of identities
+    goes over the pictures one by one and round again, as it goes over a latent batch. Raises
+    IdentityError for nobody and for faces of another recogniser.
+    """
+    require_one_recogniser({"identity": identity})
+    require_recogniser(identity, faces.recogniser)
+    directions = [_mean_direction(references) for references in identity.references.numpy()]
+    return tuple(
+        _best(directions[number % len(directions)], frame.faces)
+        for number, frame in enumerate(faces.frames)
+    )
+
+
+def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
+    """Cosines between every two references, across identities and inside them.
+
+    identities: by name; the references of one that has several are numbered, `name.0`, `name.1`.
+    Raises IdentityError for nobody, for different recognisers, and for a single reference.
+    """
+    require_one_recogniser(identities)
+    labels, vectors = [], []
+    for name, identity in identities.items():
+        references = identity.references.flatten(0, 1).numpy()
+        vectors += list(references)
+        labels += [f"{name}.{i}" for i in range(len(references))] if len(references) > 1 else [name]
+    if len(vectors) < 2:
+        raise IdentityError(
+            "Comparing takes two references or more, found 1. Connect a second identity, or embed "
+            "several photos with combine = sequence."
+        )
+    units = np.stack([_direction(vector) for vector in vectors])
+    cosines = np.clip(units @ units.T, -1, 1)
+    np.fill_diagonal(cosines, 1)
+    return Comparison(tuple(labels), cosines)
+
+
+def score_text(likenesses: Sequence[Likeness]) -> str:
+    """A line for each picture and, of several figures, their mean."""
+    lines = [f"image {number}: {found.text}" for number, found in enumerate(likenesses, start=1)]
+    known = [found.cosine for found in likenesses if found.cosine is not None]
+    if len(likenesses) > 1:
+        mean = f"{np.mean(known):.2f} {band(float(np.mean(known)))}" if known else NOT_AVAILABLE
+        lines.append(f"mean of {len(known)} of {len(likenesses)} images: {mean}")
+    return "\n".join(lines)
+
+
+def score_report(likenesses: Sequence[Likeness]) -> list[dict[str, float | str | None]]:
+    """Figure, band and words of each picture as plain values; None where there is no figure."""
+    return [
+        {
+            "cosine": found.cosine,
+            "band": None if found.cosine is None else band(found.cosine),
+            "text": found.text,
+        }
+        for found in likenesses
+    ]
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The matrix as a table, and its lowest entry."""
+    width = max(6, *(len(label) for label in comparison.labels)) + 2
+    lines = ["".join(label.rjust(width) for label in ("", *comparison.labels))]
+    for label, row in zip(comparison.labels, comparison.cosines, strict=True):
+        lines.append(label.rjust(width) + "".join(f"{cosine:.2f}".rjust(width) for cosine in row))
+    one, other = comparison.lowest()
+    cosine = comparison.cosines[one, other]
+    names = f"{comparison.labels[one]} and {comparison.labels[other]}"
+    lines.append(f"least alike: {names}, {cosine:.2f} {band(cosine)}")
+    return "\n".join(lines)
+
+
+def _best(direction: np.ndarray, faces: Sequence[object]) -> Likeness:
+    known = [face for face in faces if isinstance(face, Face)]
+    clear = [face for face in known if face.score >= SURE_DETECTION]
+    if not clear:
+        return Likeness(None, max(known, key=lambda face: face.score, default=None))
+    cosines = [float(np.clip(direction @ _direction(face.embedding), -1, 1)) for face in clear]
+    best = int(np.argmax(cosines))
+    return Likeness(cosines[best], clear[best])
+
+
+def _mean_direction(references: np.ndarray) -> np.ndarray:
+    """[S, 512] -> [512] float64 of length 1: the mean of the references' directions."""
+    return _direction(np.mean([_direction(reference) for reference in references], axis=0))
+
+
+def _direction(vector: np.ndarray) -> np.ndarray:
+    exact = vector.astype(np.float64)
+    length = np.linalg.norm(exact)
+    if not length > 0:
+        raise IdentityError(
+            "An identity of zeros looks like nobody, so there is nothing to compare. Embed a face."
+        )
+    return exact / length

@@ -1,0 +1,59 @@
+"""Five facial keypoints: their geometry, drawings, poses, and the regions and crops around them."""
+
+from . import drawing, landmarks
+from .crops import MATCH_COLOUR, FaceCrops, Pasting, cut, paste
+from .drawing import draw_frame
+from .geometry import FACE_MODEL, FITS, oval_of_points, placement
+from .landmarks import LANDMARKS, without_landmarks
+from .pose_json import from_json, to_json
+from .poses import (
+    PIVOT,
+    VIEWS,
+    FacePlacement,
+    PoseEdit,
+    View,
+    as_pose,
+    edited,
+    frame_extent,
+    interpolate_poses,
+    pointed,
+    pose,
+    styled,
+)
+from .regions import SHAPES, FaceShape, face_masks, frame_masks, partition
+
+__all__ = [
+    "FACE_MODEL",
+    "FITS",
+    "LANDMARKS",
+    "MATCH_COLOUR",
+    "PIVOT",
+    "SHAPES",
+    "VIEWS",
+    "FaceCrops",
+    "FacePlacement",
+    "FaceShape",
+    "Pasting",
+    "PoseEdit",
+    "View",
+    "as_pose",
+    "cut",
+    "draw_frame",
+    "drawing",
+    "edited",
+    "face_masks",
+    "frame_extent",
+    "frame_masks",
+    "from_json",
+    "interpolate_poses",
+    "landmarks",
+    "oval_of_points",
+    "partition",
+    "paste",
+    "placement",
+    "pointed",
+    "pose",
+    "styled",
+    "to_json",
+    "without_landmarks",
+]

@@ -1,0 +1,138 @@
+"""`python -m instantid_core models`: which published files a ComfyUI has, and the missing ones.
+
+Runs in the Python that runs that ComfyUI, which knows where its model folders are. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TextIO
+
+from . import installation
+from .comfyui_folders import model_roots
+from .disk_space import require_space_for_all
+from .download import Manners, megabytes
+from .inventory import Item, State, take_stock
+from .manifest import MIRROR_VARIABLE, address, chosen, published
+from .retrieval import fetch
+
+WORDS = {
+    State.MISSING: "missing",
+    State.PRESENT: "there",
+    State.VERIFIED: "there, SHA-256 right",
+    State.OTHER: "another file",
+}
+BAR_WIDTH = 24
+REDRAW = 0.2  # seconds between two progress lines
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    parser.add_argument(
+        "--mirror", metavar="URL", default=mirror, help="in place of the published hosts"
+    )
+    parser.add_argument("--yes", action="store_true", help="download what is missing, unasked")
+    parser.add_argument("--only", action="append", metavar="ID", help="this one; may be repeated")
+    parser.add_argument("--verify", action="store_true", help="check the SHA-256 of what is there")
+    # For tests: a list of small stand-ins in place of the published one.
+    parser.add_argument("--list", type=Path, help=argparse.SUPPRESS)
+
+
+def where(options: argparse.Namespace) -> tuple[Path, Path]:
+    """The ComfyUI whose files are listed, and the Python to do it in."""
+    comfyui = options.comfyui or installation.around_the_pack()
+    # ComfyUI reads extra_model_paths.yaml with it; a Python that has it needs no search for one.
+    python = options.python or (Path(sys.executable) if find_spec("yaml") else None)
+    found = installation.find(comfyui, python)
+    return found.comfyui, found.python
+
+
+def run(options: argparse.Namespace, comfyui: Path) -> int:
+    """Lists, asks, downloads; returns the exit code."""
+    downloads = published(options.list) if options.list else published()
+    named = chosen(downloads, options.only) if options.only else list(downloads)
+    roots = model_roots(comfyui)
+    if options.verify:
+        print("Reading every file to check its SHA-256", flush=True)
+    items = take_stock(named, roots, options.verify)
+    for item in items:
+        print(describe(item, options.mirror))
+    wanted = [item for item in items if is_wanted(item, replace=bool(options.only))]
+    if not wanted:
+        return 0
+    if not (options.yes or confirmed(wanted)):
+        print("Nothing was downloaded. --yes downloads without asking.")
+        return 0
+    require_space_for_all([(item.download, item.target) for item in wanted])
+    for item in wanted:
+        print(f"\n{item.download.title}", flush=True)
+        line = ProgressLine(sys.stdout)
+        for path in fetch(item.download, item.target, options.mirror, line, Manners()):
+            print(f"  {path}")
+    return 0
+
+
+def is_wanted(item: Item, replace: bool) -> bool:
+    """Whether to fetch it. Another file under its name goes only when its id was named."""
+    return item.state is State.MISSING or (item.state is State.OTHER and replace)
+
+
+def describe(item: Item, mirror: str | None) -> str:
+    """One entry of the list, several lines."""
+    download = item.download
+    lines = [
+        f"\n{download.id}: {download.title}, {megabytes(download.size)}, {WORDS[item.state]}",
+        *(f"  {found.path}  ({WORDS[found.state]})" for found in item.files),
+        *(f"  {found.detail}" for found in item.files if found.detail),
+        f"  licence  {download.licence}",
+        f"  source   {download.source}",
+    ]
+    if not item.complete:
+        lines.append(f"  from     {address(download, mirror)}")
+    if item.state is State.OTHER:
+        lines.append(f"  --only {download.id} replaces it by the published one.")
+    return "\n".join(lines)
+
+
+def confirmed(wanted: Sequence[Item]) -> bool:
+    """Asks the person at the console; nobody there means no."""
+    if not sys.stdin.isatty():
+        return False
+    size = megabytes(sum(item.download.size for item in wanted))
+    names = ", ".join(item.download.id for item in wanted)
+    return input(f"\nDownload {names} ({size})? [y/N] ").strip().lower() in ("y", "yes")
+
+
+class ProgressLine:
+    """Draws one line over and over on a terminal, and a few lines anywhere else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._drawn = 0.0
+        self._tenth = -1
+
+    def __call__(self, done: int, total: int) -> None:
+        now, tenth = time.monotonic(), 10 * done // total
+        if self._stream.isatty():
+            if now - self._drawn >= REDRAW or done == total:
+                self._drawn = now
+                end = "\n" if done == total else ""
+                self._stream.write(f"\r  {progress_bar(done, total)}{end}")
+        elif tenth != self._tenth:
+            self._tenth = tenth
+            self._stream.write(f"  {progress_bar(done, total)}\n")
+        self._stream.flush()
+
+
+def progress_bar(done: int, total: int) -> str:
+    """`[######......] 845 of 1691 MB`."""
+    filled = BAR_WIDTH * done // total
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done / 1e6:.0f} of {megabytes(total)}"

@@ -1,0 +1,165 @@
+"""One HTTP request for a file: where it may lead, and what came back.
+
+Standard library only, and only http and https: `urllib`'s own opener would follow a redirect to
+ftp, and takes file and data URLs.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib
+import re
+import ssl
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, cast
+from urllib.parse import urlsplit
+
+from ..errors import DownloadError
+
+MAX_REDIRECTS = 5
+PAGES = ("text/", "application/json", "application/xml", "application/xhtml+xml")
+"""Content types that no model file has."""
+PARTIAL = 206
+
+
+@dataclass
+class Answer:
+    """What a server sends: the bytes from `start` on."""
+
+    body: http.client.HTTPResponse
+    start: int
+    announced: int | None
+    """Bytes of the whole file as the server tells them, if it does."""
+    tag: str
+    """What a later request for the rest can be tied to; empty when there is nothing."""
+    content_type: str
+
+    @property
+    def is_page(self) -> bool:
+        """Whether this is something to read rather than a model file."""
+        return self.content_type.lower().startswith(PAGES)
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, as soon as there are some; none at the end."""
+        return self.body.read1(size)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.body.close()
+
+
+def open_url(url: str, start: int, tag: str, timeout: float) -> Answer:
+    """Ask for a file from byte `start` on, provided that it is still the one that `tag` names.
+
+    timeout: seconds without a byte. Raises what urllib raises, and DownloadError for an address
+    that is not to be followed.
+    """
+    _require_web(url)
+    # Without this header some servers compress, and lengths then mean something else.
+    headers = {"Accept-Encoding": "identity", "User-Agent": "instantid-compose"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": tag}
+    request = urllib.request.Request(url, headers=headers)
+    response = cast("http.client.HTTPResponse", _opener(url).open(request, timeout=timeout))
+    try:
+        return _answer(url, response)
+    except DownloadError:
+        response.close()
+        raise
+
+
+def _answer(url: str, response: http.client.HTTPResponse) -> Answer:
+    headers = response.headers
+    encoding = headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise DownloadError(
+            f"{url} should come as it is, and comes encoded as {encoding}. Use another mirror."
+        )
+    length = headers.get("Content-Length", "")
+    start, announced = 0, int(length) if length.isdigit() else None
+    if response.status == PARTIAL:
+        start, announced = _content_range(url, headers.get("Content-Range", ""))
+    return Answer(
+        body=response,
+        start=start,
+        announced=announced,
+        tag=_validator(headers.get("ETag", ""), headers.get("Last-Modified", "")),
+        content_type=headers.get("Content-Type", ""),
+    )
+
+
+def _content_range(url: str, text: str) -> tuple[int, int | None]:
+    """First byte of a partial answer, and bytes of the whole file."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+    if not found:
+        raise DownloadError(
+            f"{url} sends a part of the file and does not say which ({text!r}). Use another mirror."
+        )
+    return int(found[1]), int(found[2]) if found[2] != "*" else None
+
+
+def _validator(etag: str, modified: str) -> str:
+    # A weak ETag does not promise equal bytes and is not allowed in If-Range.
+    return etag if etag and not etag.startswith("W/") else modified
+
+
+def _require_web(url: str) -> None:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise DownloadError(f"Expected an http or https address, found {url!r}.")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a few redirects, and only to where a published file may lie."""
+
+    max_redirections = MAX_REDIRECTS
+
+    def __init__(self, url: str) -> None:
+        self._first = urlsplit(url)
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request to go on with; raises DownloadError for an address that is not secure.
+
+        https is. http only where the user began with it, and on the same host: a file that is
+        published on https must not lead into the user's own network.
+        """
+        target = urlsplit(newurl)
+        stays = target.scheme == self._first.scheme and target.hostname == self._first.hostname
+        if target.scheme != "https" and not stays:
+            raise DownloadError(
+                f"{self._first.geturl()} redirects to {newurl}, which is not followed: expected "
+                "https, or a mirror's own host. Use another mirror."
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=_trust()),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirects(url),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    # Python from python.org on macOS finds no certificates of the system; certifi comes with
+    # ComfyUI's own packages.
+    with suppress(ImportError):
+        context.load_verify_locations(importlib.import_module("certifi").where())
+    return context

@@ -1,0 +1,110 @@
+"""The published files that InstantID needs, as `model_files.json` beside this file lists them.
+
+Standard library only, so that `python -m instantid_core models` runs in any Python.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import SettingError
+
+HOW_TO_GET = (
+    "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python -m instantid_core "
+    "models' in the pack's folder, downloads the published files."
+)
+MIRROR_VARIABLE = "INSTANTID_COMPOSE_MIRROR"
+"""Environment variable with the base URL of a mirror."""
+LIST = Path(__file__).with_name("model_files.json")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file as it lies in a model folder."""
+
+    folder: str
+    """Below the folder of its kind, with forward slashes; empty for that folder itself."""
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+    def path(self, root: Path) -> Path:
+        """Where it belongs below a folder of its kind."""
+        return root / self.folder / self.name
+
+
+@dataclass(frozen=True)
+class Download:
+    """One thing to fetch, and the files that come out of it."""
+
+    id: str
+    title: str
+    kind: str
+    """The host's name for the model folder: instantid, controlnet, insightface."""
+    url: str
+    size: int
+    """Bytes to fetch."""
+    sha256: str
+    """Of what is fetched, which for an archive is not that of its files."""
+    licence: str
+    source: str
+    """The page that describes it."""
+    files: tuple[ModelFile, ...]
+    archive: bool = False
+    also_in: tuple[str, ...] = ()
+    """Further folders, below that of the kind, in which the pack finds the files."""
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes that unpacking needs beside the archive."""
+        return sum(file.size for file in self.files) if self.archive else 0
+
+
+def published(path: Path = LIST) -> tuple[Download, ...]:
+    """The list, read from `path`."""
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(_download(entry) for entry in listed["downloads"])
+
+
+def _download(entry: dict[str, Any]) -> Download:
+    files = tuple(ModelFile(**file) for file in entry["files"])
+    return Download(**entry | {"files": files, "also_in": tuple(entry.get("also_in", ()))})
+
+
+def chosen(downloads: Sequence[Download], ids: Iterable[str]) -> list[Download]:
+    """The downloads with these ids, in the order of the list.
+
+    Raises SettingError that names an unknown id.
+    """
+    wanted = list(ids)
+    known = [download.id for download in downloads]
+    unknown = [repr(name) for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise SettingError(
+            f"Expected some of {', '.join(known)}, found {', '.join(unknown) or 'none'}. "
+            "Only the published files of this list can be downloaded."
+        )
+    return [download for download in downloads if download.id in wanted]
+
+
+def address(download: Download, mirror: str | None = None) -> str:
+    """Where to fetch a download from: its published URL, or the same path on a mirror.
+
+    mirror: base URL such as `https://models.example.org/hub`; it takes the place of scheme and
+    host. Raises SettingError when it is no such URL.
+    """
+    if not mirror:
+        return download.url
+    parts = urlsplit(mirror)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise SettingError(
+            f"The mirror {mirror!r} is not a base URL. Expected something like "
+            f"https://models.example.org/hub, without ? and #. Change or unset {MIRROR_VARIABLE}."
+        )
+    return mirror.rstrip("/") + urlsplit(download.url).path

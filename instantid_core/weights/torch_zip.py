@@ -1,0 +1,161 @@
+"""Tensors of a file that `torch.save` wrote, such as the published ip-adapter.bin.
+
+Not by `torch.load`: with `weights_only` it runs no foreign code, but it allocates what a file
+claims, and may read another part of the archive than the one that was checked. Here the figures
+that were checked are the ones that are used.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import TensorFileError
+from .safetensors_check import HEADER_LIMIT, TENSOR_LIMIT, shown
+from .torch_pickle import Claim, Storage, read_pickle
+
+PICKLE, NUMBERS, ORDER = "data.pkl", "data/", "byteorder"
+OTHER_MEMBERS = 16
+"""Beside the tensors: versions, the byte order, an id."""
+WRAPPER = "state_dict"
+ENCRYPTED = 1
+CHUNK = HEADER_LIMIT // 2
+
+
+def read_archive(path: Path) -> dict[Any, Any]:
+    """The saved dictionary: tensors, or dictionaries of tensors; what is neither is left out.
+
+    Raises TensorFileError or OSError.
+    """
+    with _Guarded(path) as file, _refusals(), zipfile.ZipFile(file) as archive:
+        members = _Members(archive, path.stat().st_size)
+        described = _unwrapped(read_pickle(bytes(members.read(PICKLE, HEADER_LIMIT))))
+        members.require_little_endian()
+        return _Tensors(members).of(described)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the standard library's reader raises for archives that are none."""
+    try:
+        yield
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise TensorFileError(f"it is not a whole file of torch.save: {error}") from error
+    except (ValueError, OverflowError, struct.error, KeyError, IndexError) as error:
+        raise TensorFileError("its list of members is damaged") from error
+
+
+class _Guarded(io.FileIO):
+    """Refuses to read much at once: zipfile reads the list of members whole, however long."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > HEADER_LIMIT:
+            raise TensorFileError(f"its list of members claims {wanted} bytes")
+        return super().read(max(0, wanted))
+
+
+class _Members:
+    """The files inside the archive, none of them packed, none larger than the archive."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self.size = size
+        infos = archive.infolist()
+        if len(infos) > TENSOR_LIMIT + OTHER_MEMBERS:
+            raise TensorFileError(f"it has {len(infos)} members")
+        for info in infos:
+            packed = info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED
+            if packed or info.compress_size != info.file_size:
+                raise TensorFileError("its members are packed; torch.save does not pack them")
+        if sum(info.file_size for info in infos) > size:
+            raise TensorFileError("its members claim more bytes than the file has")
+        self._archive = archive
+        self._infos = {info.filename: info for info in infos}
+        root = next((name for name in self._infos if name.endswith(f"/{PICKLE}")), None)
+        if root is None or len(self._infos) != len(infos):
+            raise TensorFileError(
+                "it is no file of torch.save, or one from before PyTorch 1.6: save it as "
+                "safetensors"
+            )
+        self._root = root.removesuffix(PICKLE)
+
+    def read(self, name: str, limit: int) -> bytearray:
+        """A member's bytes, at most `limit`; their checksum is compared."""
+        info = self._infos.get(self._root + name)
+        if info is None or info.file_size > limit:
+            raise TensorFileError(f"its member {shown(name)} is missing or too large")
+        content = bytearray(info.file_size)
+        with self._archive.open(info) as file:
+            at = 0
+            while piece := file.read(CHUNK):
+                content[at : at + len(piece)] = piece
+                at += len(piece)
+        if at != info.file_size:
+            raise TensorFileError(f"its member {shown(name)} is cut short")
+        return content
+
+    def require_little_endian(self) -> None:
+        noted = self._root + ORDER in self._infos
+        order = bytes(self.read(ORDER, limit=16)) if noted else b"little"
+        if order != b"little" or sys.byteorder != "little":
+            raise TensorFileError("its byte order is not this machine's; save it as safetensors")
+
+
+class _Tensors:
+    """Makes tensors of claims, each storage read once."""
+
+    def __init__(self, members: _Members) -> None:
+        self._members = members
+        self._storages: dict[Storage, torch.Tensor] = {}
+        self._claimed = 0
+
+    def of(self, described: Mapping[Any, Any]) -> dict[Any, Any]:
+        made: dict[Any, Any] = {}
+        for key, value in described.items():
+            if isinstance(value, Claim):
+                made[key] = self._tensor(value)
+            elif isinstance(value, dict):
+                inner = value.items()
+                made[key] = {name: self._tensor(c) for name, c in inner if isinstance(c, Claim)}
+        return made
+
+    def _tensor(self, claim: Claim) -> torch.Tensor:
+        numbers = self._numbers(claim.storage)
+        self._claimed += claim.count * numbers.element_size()
+        if self._claimed > self._members.size:
+            raise TensorFileError("its tensors claim more bytes than the file has")
+        return numbers.as_strided(claim.shape, claim.stride, claim.offset)
+
+    def _numbers(self, storage: Storage) -> torch.Tensor:
+        if storage not in self._storages:
+            dtype = getattr(torch, storage.dtype)
+            content = self._members.read(NUMBERS + storage.key, self._members.size)
+            if len(content) != storage.length * dtype.itemsize:
+                raise TensorFileError(
+                    f"its member {shown(storage.key)} has {len(content)} bytes, expected "
+                    f"{storage.length} numbers of {dtype.itemsize}"
+                )
+            empty = torch.empty(0, dtype=dtype)
+            self._storages[storage] = torch.frombuffer(content, dtype=dtype) if content else empty
+        return self._storages[storage]
+
+
+def _unwrapped(described: dict[Any, Any]) -> dict[Any, Any]:
+    """What trainers wrap around a state dict is taken off, as ComfyUI does."""
+    inner = described.get(WRAPPER)
+    if inner is None and len(described) == 1:
+        (inner,) = described.values()
+    return inner if isinstance(inner, dict) else described

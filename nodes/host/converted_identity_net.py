@@ -1,0 +1,36 @@
+"""IdentityNet's network with the identity built in, for packs that copy its parts.
+
+Packs such as Advanced-ControlNet turn a ControlNet into a type of their own: they take its network
+and call `copy_to`. The method that hands IdentityNet its tokens does not come along, so the tokens
+go with the network, and the rows' polarity with the conditioning that it asks for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...instantid_core.adapter import BatchRows
+from ...instantid_core.types import IdentityTokens
+from .row_tags import PLACE, TAG, rows_of
+
+
+class IdentityNetwork(torch.nn.Module):
+    """Calls a ControlNet's network with identity tokens in place of the context it is given."""
+
+    def __init__(self, network: Any, tokens: IdentityTokens) -> None:
+        super().__init__()
+        self.network = network
+        self.tokens = tokens
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the host casts the network's input to."""
+        return self.network.dtype
+
+    def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
+        rows = BatchRows(rows_of(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None)))
+        tokens = self.tokens.stacked().flatten(0, 1)
+        entries = rows.entries(self.tokens.positive.shape[0])
+        return self.network(x=x, context=tokens[list(entries)].to(context), **given)

@@ -1,0 +1,140 @@
+"""The nodes of the older InstantID pack (ComfyUI_InstantID), and what takes their place here.
+
+Each has one counterpart with outputs in the same order. Names, widget orders and hidden values are
+those of the pack's `InstantID.py` at its last release; `README.md` tells which numbers change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from comfy_api.latest import ComfyAPI, io
+
+from ..instantid_core.libraries import AUTO
+from ..instantid_core.models import MODEL_PACK
+from .host.legacy_prompts import replace_on_arrival, runs_a_server
+
+HIDDEN_NOISE = 0.35
+"""Noise that the older Apply InstantID adds to the negative identity without a widget for it."""
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """A node of the older pack and the node here that does its work."""
+
+    old: str
+    new: str
+    outputs: int
+    inputs: Mapping[str, str]
+    """New input to the old one that it takes its wire or value from."""
+    widgets: tuple[str, ...] = ()
+    """The old node's widgets, in the order in which workflow files keep their values."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """New input to a value that the old node had no widget for."""
+
+    def as_replacement(self) -> io.NodeReplace:
+        """For ComfyUI's table, by which the editor exchanges nodes in an open workflow."""
+        taken: list[Any] = [{"new_id": new, "old_id": old} for new, old in self.inputs.items()]
+        fixed: list[Any] = [
+            {"new_id": new, "set_value": value} for new, value in self.fixed.items()
+        ]
+        return io.NodeReplace(
+            new_node_id=self.new,
+            old_node_id=self.old,
+            old_widget_ids=list(self.widgets),
+            input_mapping=[*taken, *fixed],
+            output_mapping=[{"new_idx": i, "old_idx": i} for i in range(self.outputs)],
+        )
+
+    def translated(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        """A node of an API prompt; what it has no value for stays away."""
+        given = node.get("inputs", {})
+        taken = {new: given[old] for new, old in self.inputs.items() if old in given}
+        title = {"_meta": {"title": self.old}, **node}
+        return {**title, "class_type": self.new, "inputs": {**taken, **self.fixed}}
+
+
+SHARED = {name: name for name in ("model", "positive", "negative", "control_net", "image")}
+LOADED = {"adapter": "instantid", "analyzer": "insightface"}
+WINDOW = {"start_at": "start_at", "end_at": "end_at"}
+FREE = {"image_kps": "image_kps", "mask": "mask"}
+NOISE = {"negative_identity": "noise"}
+
+COUNTERPARTS = (
+    Counterpart(
+        "InstantIDModelLoader",
+        "InstantIDLoadAdapter",
+        outputs=1,
+        inputs={"adapter_name": "instantid_file"},
+        widgets=("instantid_file",),
+    ),
+    Counterpart(
+        "InstantIDFaceAnalysis",
+        "InstantIDLoadFaceAnalyzer",
+        outputs=1,
+        inputs={},
+        widgets=("provider",),
+        fixed={"model_pack": MODEL_PACK, "provider": AUTO},
+    ),
+    Counterpart(
+        "FaceKeypointsPreprocessor",
+        "InstantIDPhotoKeypoints",
+        outputs=1,
+        inputs={"analyzer": "faceanalysis", "image": "image"},
+    ),
+    Counterpart(
+        "ApplyInstantID",
+        "InstantIDApply",
+        outputs=3,
+        inputs={**SHARED, **LOADED, "weight": "weight", "strength": "weight", **WINDOW, **FREE},
+        widgets=("weight", "start_at", "end_at"),
+        fixed={**NOISE, "noise_strength": HIDDEN_NOISE},
+    ),
+    Counterpart(
+        "ApplyInstantIDAdvanced",
+        "InstantIDApply",
+        outputs=3,
+        inputs={
+            **SHARED,
+            **LOADED,
+            **{"weight": "ip_weight", "strength": "cn_strength", **WINDOW, **FREE},
+            **{"noise_strength": "noise", "combine": "combine_embeds"},
+        },
+        widgets=("ip_weight", "cn_strength", "start_at", "end_at", "noise", "combine_embeds"),
+        fixed=NOISE,
+    ),
+    Counterpart(
+        "InstantIDAttentionPatch",
+        "InstantIDApplyAdapterFromPhoto",
+        outputs=2,
+        inputs={
+            **{"model": "model", "image": "image", **LOADED},
+            **{"weight": "weight", **WINDOW, "mask": "mask", "noise_strength": "noise"},
+        },
+        widgets=("weight", "start_at", "end_at", "noise"),
+        fixed=NOISE,
+    ),
+    Counterpart(
+        "ApplyInstantIDControlNet",
+        "InstantIDApplyIdentityNetFromTokens",
+        outputs=2,
+        inputs={
+            **{"positive": "positive", "negative": "negative", "control_net": "control_net"},
+            **{"tokens": "face_embeds", "image": "image_kps"},
+            **{"strength": "strength", **WINDOW, "mask": "mask"},
+        },
+        widgets=("strength", "start_at", "end_at"),
+    ),
+)
+
+
+async def register_counterparts() -> None:
+    """Tell ComfyUI, once per server. Where the older pack is installed its own nodes run."""
+    if not runs_a_server():
+        return
+    replacements = ComfyAPI().node_replacement
+    for counterpart in COUNTERPARTS:
+        await replacements.register(counterpart.as_replacement())
+    replace_on_arrival({each.old: each.translated for each in COUNTERPARTS})

@@ -1,0 +1,67 @@
+"""Small stand-ins for the published files: the same ids, folders and names, a few kilobytes each.
+
+Standard library only.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import conftest  # noqa: F401  registers the core
+
+from instantid_core.models.manifest import LIST, Download, published
+
+from .model_server import Served, zipped
+
+_BYTES = random.Random(3).randbytes
+DETECTOR, RECOGNISER = "scrfd_10g_bnkps.onnx", "glintr100.onnx"
+SMALL = {
+    "adapter": _BYTES(150_000),
+    "identitynet": _BYTES(250_000),
+    DETECTOR: _BYTES(20_000),
+    RECOGNISER: _BYTES(60_000),
+}
+SMALL["face_models"] = zipped(
+    {
+        f"antelopev2/{name}": content
+        for name, content in {
+            "genderage.onnx": _BYTES(500),
+            DETECTOR: SMALL[DETECTOR],
+            RECOGNISER: SMALL[RECOGNISER],
+        }.items()
+    }
+)
+
+
+def write_small_list(path: Path, contents: Mapping[str, bytes] = SMALL) -> None:
+    """The published list with the sizes and hashes of the stand-ins.
+
+    contents: what each download, and each file in an archive, holds; by id and by name.
+    """
+    listed = json.loads(LIST.read_text(encoding="utf-8"))
+    for entry in listed["downloads"]:
+        _describe(entry, contents[entry["id"]])
+        for file in entry["files"]:
+            _describe(file, contents.get(file["name"], contents[entry["id"]]))
+    path.write_text(json.dumps(listed), encoding="utf-8")
+
+
+def _describe(entry: dict[str, object], content: bytes) -> None:
+    entry.update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def small_downloads(folder: Path, contents: Mapping[str, bytes] = SMALL) -> tuple[Download, ...]:
+    """The list of stand-ins, by way of a file in `folder`."""
+    path = folder / "small_files.json"
+    write_small_list(path, contents)
+    return published(path)
+
+
+def served_by_mirror(
+    downloads: tuple[Download, ...], contents: Mapping[str, bytes] = SMALL
+) -> dict[str, Served]:
+    """What a mirror of the stand-ins serves."""
+    return {urlsplit(item.url).path: Served(contents[item.id]) for item in downloads}

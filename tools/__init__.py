@@ -1,0 +1,1 @@
+"""Commands that people run from a checkout, and what they share."""

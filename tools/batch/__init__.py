@@ -1,0 +1,1 @@
+"""`dev.py batch`: a file of prompts on several ComfyUI."""

@@ -1,0 +1,80 @@
+"""Pictures and identity files that prompts name: found on this machine, renamed by their content.
+
+On a worker such a file is called after its content, so no file of the worker's owner is
+overwritten, nothing old is taken for new, and every worker gets the same prompt. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from tools.comfyui.prompts import Prompt
+
+from .values import Upload
+
+IDENTITY_INPUT = "identity_name"
+INPUTS: dict[str, tuple[str, ...]] = {
+    IDENTITY_INPUT: ("output/identities", "models/instantid_identities", "identities", "."),
+    **dict.fromkeys(("image", "mask", "video", "audio", "file"), ("input", ".")),
+}
+"""Inputs that name a file, and where it is looked for below the folder of files."""
+PLACES: dict[bool, tuple[Literal["input", "output"], str]] = {
+    True: ("output", "identities"),
+    False: ("input", "batch"),
+}
+"""Where ComfyUI looks for identities, and for everything else."""
+DIGITS = 16
+
+
+class Files:
+    """The folder that prompts take their files from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._digests: dict[Path, str] = {}
+
+    def put_in(self, prompt: Prompt) -> tuple[Prompt, tuple[Upload, ...]]:
+        """The prompt as workers get it, and the files that it needs there.
+
+        A name without a file here is left as it is: the worker may have it.
+        """
+        edited, uploads = copy.deepcopy(prompt), {}
+        for node in edited.values():
+            for name, value in node["inputs"].items():
+                upload = self._upload(name, value)
+                if upload:
+                    below = "" if name == IDENTITY_INPUT else f"{upload.subfolder}/"
+                    node["inputs"][name] = below + upload.name
+                    uploads[upload.name] = upload
+        return edited, tuple(uploads.values())
+
+    def _upload(self, name: str, value: Any) -> Upload | None:
+        path = self._find(name, value) if name in INPUTS and isinstance(value, str) else None
+        if path is None:
+            return None
+        digest = self._digest(path)
+        kind, subfolder = PLACES[name == IDENTITY_INPUT]
+        new_name = f"{path.stem}-{digest[:DIGITS]}{path.suffix}"
+        return Upload(path, digest, kind, subfolder, new_name)
+
+    def _find(self, name: str, value: str) -> Path | None:
+        """The file of that name; never one outside the folder, whatever the name says."""
+        for place in INPUTS[name] if value.strip() and "\0" not in value else ():
+            path = (self.folder / place / value.replace("\\", "/")).resolve()
+            if path.is_relative_to(self.folder) and path.is_file():
+                return path
+        return None
+
+    def _digest(self, path: Path) -> str:
+        if path not in self._digests:
+            self._digests[path] = sha256_of(path.read_bytes())
+        return self._digests[path]
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""`dev.py bench`: speed and memory as ratios to the usual implementation."""

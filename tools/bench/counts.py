@@ -1,0 +1,163 @@
+"""What a step launches, computes, copies and waits for, at any size and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+
+from tools.small_world.scenes import Prompt
+
+from .baseline import with_usual_way
+from .operations import StepCounts, count_step
+from .report import Row, Table
+from .steps import AMOUNT, Variant
+from .world import META, How, Person, World, person, variant
+
+PLAIN, ADAPTER, USUAL, NET, TWO_NETS, BOTH, TWO, FOUR = (
+    "plain",
+    "+ adapter",
+    "+ adapter, the usual way",
+    "+ IdentityNet",
+    "+ two IdentityNets",
+    "+ both",
+    "two people with masks",
+    "four people with masks",
+)
+
+
+class Setting(NamedTuple):
+    """One size of a step."""
+
+    pixels: tuple[int, int]
+    batch: int = 1
+    cfg: float = 4.5
+
+    def __str__(self) -> str:
+        guidance = "CFG" if self.cfg != 1 else "CFG 1"
+        return f"{self.pixels[0]} x {self.pixels[1]}, batch {self.batch}, {guidance}"
+
+
+SETTINGS = tuple(
+    Setting(pixels, batch, cfg)
+    for pixels in ((1024, 1024), (832, 1216))
+    for batch in (1, 4)
+    for cfg in (4.5, 1.0)
+)
+
+
+class Looks:
+    """Counts the usual way's looks at sigma, which the meta device cannot answer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, sigmas: torch.Tensor) -> float:
+        self.count += 1
+        return 5.0
+
+    def taken(self) -> int:
+        """Looks since the last call."""
+        count, self.count = self.count, 0
+        return count
+
+
+def counted(
+    world: World, setting: Setting, names: tuple[str, ...] | None = None
+) -> dict[str, StepCounts]:
+    """A step of each variant, or of those named. world: on the meta device."""
+    looks = Looks()
+    found = {}
+    for name, one in variants_of(world, looks).items():
+        if names is None or name in names:
+            cells = setting.pixels[0] // 8, setting.pixels[1] // 8
+            # Only IdentityNet keeps something of the first step for those after it.
+            steps = 1 if name in (PLAIN, ADAPTER, USUAL) else 2
+            found[name] = count_step(one.model, one.prompt, cells, setting.batch, steps=steps)
+            found[name].waits += looks.taken()
+    return found
+
+
+def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
+    """What is compared, by name."""
+    people = [person(world, seed) for seed in range(4)]
+    me, you = people[:2]
+    return {
+        PLAIN: variant(world, [], How()),
+        ADAPTER: variant(world, [me], How(identity_net=False)),
+        USUAL: usual_way(world, me, looks),
+        NET: variant(world, [me], How(adapter=False)),
+        TWO_NETS: variant(world, [me, you], How(adapter=False, masks=True)),
+        BOTH: variant(world, [me], How()),
+        TWO: variant(world, [me, you], How(masks=True)),
+        FOUR: variant(world, people, How(masks=True)),
+    }
+
+
+def usual_way(world: World, somebody: Person, looks: Looks | None = None) -> Variant:
+    """The baseline with random projections, which take no memory on the meta device."""
+    sites = world.pack.module("instantid_core.sites").cross_attention_sites(
+        world.model.model.diffusion_model
+    )
+    like = {"device": world.device, "dtype": world.dtype}
+    projections = [
+        tuple(torch.empty(site.width, site.context_dim, **like) for _ in range(2)) for site in sites
+    ]
+    if world.device != META:
+        for pair in projections:
+            for weights in pair:
+                weights.normal_(0, weights.shape[1] ** -0.5)
+    tokens = somebody.tokens.positive.to(**like), somebody.tokens.negative.to(**like)
+    more = {"look": looks} if looks else {}
+    model = with_usual_way(world.model, sites, projections, tokens, AMOUNT, **more)
+    return Variant(model, Prompt(*world.prompt))
+
+
+def counts_tables(
+    world: World, first: dict[str, StepCounts], settings: tuple[Setting, ...]
+) -> Iterator[Table]:
+    """first: what was counted at the first setting; launches and waits are the same at all."""
+    yield _launches(first, settings[0])
+    yield _waits(first, settings[0])
+    yield _operations(first, settings[0])
+    for setting in settings[1:]:
+        yield _operations(counted(world, setting, (PLAIN, ADAPTER, BOTH)), setting)
+
+
+def _launches(found: dict[str, StepCounts], setting: Setting) -> Table:
+    plain = found[PLAIN].launches
+    rows = tuple(
+        Row(name, count.launches, "launches", count.launches / plain)
+        for name, count in found.items()
+    )
+    notes = ("Every operation is one launch, attention too.",)
+    return Table(f"Launches in a step, {setting}", rows, notes)
+
+
+def _waits(found: dict[str, StepCounts], setting: Setting) -> Table:
+    rows = []
+    for name, count in found.items():
+        rows.append(Row(f"{name}: waits for the device", count.waits, ""))
+        rows.append(Row(f"{name}: copies to it", count.copies, ""))
+        rows.append(Row(f"{name}: resizing", count.resized, ""))
+    notes = (
+        "Plain copies wait as well. Those of the plain step are ComfyUI's own: text and size",
+        "embedding; so is IdentityNet's, of the size embedding. Without an adapter on the model",
+        "ComfyUI also copies each row's tag, 72 bytes. The plain step's two resizings are the",
+        "UNet's upsamplers.",
+    )
+    return Table(f"Waits, copies and resizing in a step, {setting}", tuple(rows), notes)
+
+
+def _operations(found: dict[str, StepCounts], setting: Setting) -> Table:
+    plain = found[PLAIN].operations
+    rows = tuple(
+        Row(name, count.operations / 1e12, "TFLOP", count.operations / plain)
+        for name, count in found.items()
+    )
+    notes = (
+        "Matrix products, convolutions and attention; multiplications and additions. They grow",
+        "with the batch, and CFG 1 has half of them.",
+    )
+    return Table(f"Operations in a step, {setting}", rows, notes)

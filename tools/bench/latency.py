@@ -1,0 +1,170 @@
+"""From a changed widget to a model that can sample: each part of the work by itself."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from .baseline import with_usual_way
+from .counts import Setting
+from .files import sizes_of
+from .first_step import Ours, Person, UsualWay, hint_work, photo_work, until_the_networks
+from .report import Row, Table
+from .roofline import Rates, Work, name_of, wall_on
+from .steps import AMOUNT
+from .world import World, fill
+
+ROUNDS = 5
+AllRates = dict[torch.dtype, Rates]
+PHOTO, WEIGHT, POSE, NOTHING = (
+    "another photo: 16 tokens, keys and values at 70 sites, 70 patches",
+    "another weight or window: 70 patches",
+    "another pose: keypoints drawn, hint encoded",
+    "nothing changed: a run up to its networks",
+)
+USUAL_PHOTO, USUAL_NOTHING = (
+    "another photo or weight, the usual way: 16 tokens, 70 patches",
+    "nothing changed, the usual way",
+)
+
+
+def latency_table(
+    world: World, small: World, adapter: Any, scene: Any, rates: AllRates, setting: Setting
+) -> tuple[Table, float]:
+    """Wall time of each part, and the way from another photo to the first network.
+
+    world: of the sizes to measure, on the meta device. small: with an adapter, on the device of
+    `rates`, which are for float32 and its dtype; what a run does before its networks.
+    """
+    device = small.device
+    own = loaded_adapter(world, device)
+    work = {
+        PHOTO: another_photo(world, own, scene),
+        USUAL_PHOTO: the_usual_photo(world, own, scene, device),
+        WEIGHT: another_weight(world, own, scene),
+        POSE: another_pose(world, scene, device, setting.pixels),
+        NOTHING: nothing(small, adapter, scene, setting, Ours),
+        USUAL_NOTHING: nothing(small, adapter, scene, setting, UsualWay),
+    }
+    seconds = {name: _wall(one, device) for name, one in work.items()}
+    rows = [
+        Row(name, 1e3 * statistics.median(s), "ms", None, (1e3 * min(s), 1e3 * max(s)))
+        for name, s in seconds.items()
+    ]
+    rows.append(_floor_row("another photo", photo_work(own), rates[torch.float32]))
+    for name, one in (("another pose", world), ("nothing changed", small)):
+        hint = hint_work(one.config, setting.pixels, one.dtype)
+        rows.append(_floor_row(name, hint, rates[one.dtype]))
+    notes = (
+        f"Wall time, {torch.get_num_threads()} threads, medians of {ROUNDS}; float32, but the runs "
+        f"in {name_of(small.dtype)}, with a UNet of width {small.config.width}; models in memory.",
+        "The analysis of a new photo comes on top. Every run encodes its hint anew; the usual way "
+        "does so in every step.",
+    )
+    size = " x ".join(map(str, setting.pixels))
+    title = f"From a change to the first step, {size}, {device.type}"
+    first = statistics.median(seconds[PHOTO]) + statistics.median(seconds[NOTHING])
+    return Table(title, tuple(rows), notes), first
+
+
+def _floor_row(name: str, work: Work, rates: Rates) -> Row:
+    return Row(f"{name}: floor", 1e3 * work.floor(rates), "ms")
+
+
+def _wall(work: Callable[[], object], device: torch.device) -> list[float]:
+    seconds, clock = [], wall_on(device)
+    work()
+    for _ in range(ROUNDS):
+        started = clock()
+        work()
+        seconds.append(clock() - started)
+    return seconds
+
+
+def loaded_adapter(world: World, device: torch.device) -> Any:
+    """An adapter of this world's sizes with random weights, as its file has them."""
+    from comfy import model_management, model_patcher, ops
+
+    core = world.pack.module
+    sizes = sizes_of(world.config)
+    nested = {
+        part: {name: torch.empty(shape) for name, shape in shapes.items()}
+        for part, shapes in sizes.shapes.items()
+    }
+    checkpoint = core("instantid_core.checkpoint").read_checkpoint(nested, "benchmark")
+    network = core("instantid_core.adapter").IdentityAdapter.from_checkpoint(
+        checkpoint, ops.manual_cast
+    )
+    offload = model_management.unet_offload_device()
+    patcher = model_patcher.ModelPatcher(fill(network), load_device=device, offload_device=offload)
+    return core("nodes.host.models").LoadedAdapter(patcher, checkpoint.config)
+
+
+def another_photo(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
+    """The adapter node for somebody it has not seen."""
+    return lambda: _applied(world, adapter, replace(scene.identity))
+
+
+def another_weight(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
+    """The adapter node for somebody it knows."""
+    identity = replace(scene.identity)
+    return lambda: _applied(world, adapter, identity)
+
+
+def the_usual_photo(
+    world: World, adapter: Any, scene: Any, device: torch.device
+) -> Callable[[], object]:
+    """What the baseline does before sampling; it projects in every step."""
+    core = world.pack.module
+    negative = core("instantid_core.embedding").NegativeIdentity()
+    sites = core("instantid_core.sites").cross_attention_sites(world.model.model.diffusion_model)
+    layers = zip(adapter.patcher.model.to_k, adapter.patcher.model.to_v, strict=True)
+    projections = [tuple(layer.weight.to(device) for layer in pair) for pair in layers]
+
+    def apply() -> object:
+        found = adapter.tokens(replace(scene.identity), negative)
+        tokens = found.positive.to(device), found.negative.to(device)
+        return with_usual_way(world.model, sites, projections, tokens, AMOUNT)
+
+    return apply
+
+
+def _applied(world: World, adapter: Any, identity: Any) -> Any:
+    core = world.pack.module
+    application = core("nodes.host.application")
+    how = application.Influence(
+        AMOUNT,
+        core("instantid_core.schedule").Span(0.0, 1.0),
+        None,
+        core("instantid_core.embedding").NegativeIdentity(),
+    )
+    return application.apply_adapter(world.model, adapter, identity, how)
+
+
+def another_pose(
+    world: World, scene: Any, device: torch.device, pixels: tuple[int, int]
+) -> Callable[[], object]:
+    """The picture of keypoints, and what IdentityNet's encoder makes of it. world: on meta."""
+    core = world.pack.module
+    keypoints, extent = core("instantid_core.keypoints"), core("instantid_core.types").Extent
+    encoder = world.control_net.control_model.input_hint_block
+    encoder = fill(encoder.to_empty(device=device).to(torch.float32))
+
+    def prepare() -> object:
+        picture = keypoints.draw(scene.faces, extent(*pixels), "letterbox").movedim(-1, 1)
+        return encoder(picture.to(device, torch.float32), None, None)
+
+    return prepare
+
+
+def nothing(
+    world: World, adapter: Any, scene: Any, setting: Setting, way: type[Ours] | type[UsualWay]
+) -> Callable[[], object]:
+    """What a run of the same graph does again, up to the first layer of a network."""
+    somebody = Person(scene.identity, scene.faces, AMOUNT)
+    applied = way(world, adapter).apply(somebody, setting.pixels)
+    return until_the_networks(applied, world.control_net, setting)

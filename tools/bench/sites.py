@@ -1,0 +1,192 @@
+"""The adapter's 70 sites by themselves, at a UNet's widths and numbers of tokens.
+
+A whole UNet takes minutes on a CPU; its cross-attention sites alone show what an identity adds to
+them, the usual way beside it, and how far both are from what the device allows.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+from .baseline import UsualWayAttention, Window
+from .counts import Setting
+from .report import Row, Table
+from .roofline import Rates, name_of
+from .steps import AMOUNT, clock_on
+from .world import TOKENS, Person, World
+
+HEAD_WIDTH = 64
+TEXT_TOKENS = 77
+TEXT, OURS, USUAL = "the text's attention", "and an identity", "and an identity, the usual way"
+Attend = Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]
+
+
+class Site(NamedTuple):
+    """One site at one size of picture."""
+
+    width: int
+    grid: tuple[int, int]
+    """Height and width of its tokens."""
+
+
+def sites_at(world: World, pixels: tuple[int, int]) -> list[Site]:
+    """All sites: the first level with attention has half the latent's cells a side, the next a
+    quarter."""
+    middle = 2 * world.config.width
+    shrink = {width: 16 if width == middle else 32 for width in set(world.config.site_widths)}
+    return [
+        Site(width, (-(-pixels[1] // shrink[width]), -(-pixels[0] // shrink[width])))
+        for width in world.config.site_widths
+    ]
+
+
+class SiteBench:
+    """The sites of one setting, ready to run in three ways."""
+
+    def __init__(
+        self, world: World, somebody: Person, setting: Setting, device: torch.device
+    ) -> None:
+        self.world = world
+        self.device = device
+        self.sites = sites_at(world, setting.pixels)
+        sides = [1, 0] if setting.cfg != 1 else [0]
+        self.rows = setting.batch * len(sides)
+        self.options = self._options(sides, setting)
+        self.queries = {site: self._random(self.rows, site) for site in set(self.sites)}
+        self.texts = {
+            site.width: self._random(self.rows, Site(site.width, (1, TEXT_TOKENS)))
+            for site in self.sites
+        }
+        self.ways = self._ways(somebody)
+
+    def _random(self, rows: int, site: Site) -> torch.Tensor:
+        shape = rows, site.grid[0] * site.grid[1], site.width
+        return torch.randn(shape, device=self.device).to(self.world.dtype)
+
+    def _options(self, sides: list[int], setting: Setting) -> dict[str, Any]:
+        core = self.world.pack.module
+        tags = core("nodes.host.row_tags")
+        sigma = torch.tensor([5.0], device=self.device)
+        rows = core("instantid_core.schedule").SamplingRows(
+            tags.rows_of(None, self.rows, sides), sigma, lambda percent: 10 * (1 - percent)
+        )
+        return {
+            "attn_precision": None,
+            "cond_or_uncond": sides,
+            "sigmas": sigma,
+            tags.ROWS: rows,
+        }
+
+    def _ways(self, somebody: Person) -> dict[str, list[Attend]]:
+        core = self.world.pack.module
+        patch = core("nodes.host.attention_patch")
+        span = core("instantid_core.schedule").Span(0.0, 1.0)
+        projected = somebody.keys_values.to(self.device, self.world.dtype)
+        identities = core("instantid_core.attention").site_identities(
+            projected, [AMOUNT] * len(self.sites), span, None
+        )
+        ours = [patch.IdentityAttention(None, identity) for identity in identities]
+        like = {"device": self.device, "dtype": self.world.dtype}
+        tokens = somebody.tokens.positive.to(**like), somebody.tokens.negative.to(**like)
+        usual = [
+            UsualWayAttention(
+                self._projection(site), self._projection(site), tokens, AMOUNT, Window(1e9, 0.0)
+            )
+            for site in self.sites
+        ]
+        text = [patch.IdentityAttention(None, None)] * len(self.sites)
+        return {
+            TEXT: [self._called(one, rows=False) for one in text],
+            OURS: [self._called(one) for one in ours],
+            USUAL: [self._called(one) for one in usual],
+        }
+
+    def _projection(self, site: Site) -> torch.Tensor:
+        context, like = self.world.config.context_dim, self.texts[site.width]
+        return like.new_full((site.width, context), context**-0.5)
+
+    def _called(self, patch: Any, rows: bool = True) -> Attend:
+        hidden = {self.world.pack.module("nodes.host.row_tags").ROWS: None} if not rows else {}
+
+        def attend(q: torch.Tensor, options: dict[str, Any]) -> torch.Tensor:
+            text = self.texts[q.shape[-1]]
+            return patch(q, text, text, {**options, **hidden})
+
+        return attend
+
+    def run(self, way: str) -> None:
+        """All sites once."""
+        for site, attend in zip(self.sites, self.ways[way], strict=True):
+            grid = (self.rows, site.width, *site.grid)
+            options = {
+                **self.options,
+                "n_heads": site.width // HEAD_WIDTH,
+                "activations_shape": grid,
+            }
+            attend(self.queries[site], options)
+
+    def measure(self, rounds: int) -> dict[str, list[float]]:
+        """Seconds of all sites, the ways in turns; a round before the first does not count."""
+        now, seconds = clock_on(self.device), {way: [] for way in self.ways}
+        names = list(self.ways)
+        for turn in range(rounds + 1):
+            for way in names[turn % 3 :] + names[: turn % 3]:
+                started = now()
+                self.run(way)
+                if turn:
+                    seconds[way].append(now() - started)
+        return seconds
+
+    @property
+    def operations(self) -> float:
+        """What one identity's attention needs."""
+        return sum(4 * self.rows * s.grid[0] * s.grid[1] * TOKENS * s.width for s in self.sites)
+
+    @property
+    def traffic(self) -> float:
+        """Bytes that must pass: queries, the sum read and written, keys and values."""
+        queries = sum(self.queries[site].nbytes for site in self.sites)
+        return 3 * queries + 2 * 2 * TOKENS * sum(s.width for s in self.sites) * self.size
+
+    @property
+    def size(self) -> int:
+        """Bytes per number."""
+        return self.world.dtype.itemsize
+
+
+def sites_tables(
+    world: World,
+    somebody: Person,
+    settings: tuple[Setting, ...],
+    rates: Rates,
+    device: torch.device,
+    rounds: int = 3,
+) -> Iterator[Table]:
+    """The sites at each setting: all three ways, what an identity adds, and the floor."""
+    for setting in settings:
+        bench = SiteBench(world, somebody, setting, device)
+        seconds = bench.measure(rounds)
+        medians = {way: statistics.median(found) for way, found in seconds.items()}
+        added = {way: _added(seconds[way], seconds[TEXT]) for way in (OURS, USUAL)}
+        floor = rates.floor(bench.operations, bench.traffic)
+        rows = [
+            *(Row(way, 1e3 * s, "ms", s / medians[TEXT]) for way, s in medians.items()),
+            Row("added by an identity", 1e3 * added[OURS], "ms", added[OURS] / added[USUAL]),
+            Row("added the usual way", 1e3 * added[USUAL], "ms", 1.0),
+            Row("floor of what is added", 1e3 * floor, "ms", floor / added[USUAL]),
+        ]
+        title = f"70 cross-attention sites, {setting}, {name_of(world.dtype)}, {device.type}"
+        notes = (
+            f"Medians of {rounds} rounds in turns. The last three compare with the usual way.",
+        )
+        yield Table(title, tuple(rows), notes)
+
+
+def _added(with_identity: list[float], without: list[float]) -> float:
+    """Median of the differences within a round."""
+    pairs = zip(with_identity, without, strict=True)
+    return statistics.median(one - other for one, other in pairs)

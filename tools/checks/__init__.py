@@ -1,0 +1,1 @@
+"""`dev.py test`: lint, types and the test suites."""

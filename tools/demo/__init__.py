@@ -1,0 +1,1 @@
+"""`dev.py demo`: a picture from one face photo."""

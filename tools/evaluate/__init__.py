@@ -1,0 +1,1 @@
+"""`dev.py evaluate`: likeness, text and pose, measured on one page."""

@@ -1,0 +1,140 @@
+"""`dev.py evaluate`: likeness, text, views and more, measured on a real ComfyUI, on one page.
+
+Runs in the Python that runs that ComfyUI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from instantid_core.errors import InstantIDError
+from instantid_core.faces import FaceAnalyzer
+from instantid_core.models import find_models
+from tools.comfyui.cache import CacheError
+from tools.comfyui.client import ClientError, ComfyClient
+from tools.comfyui.environment import say
+from tools.comfyui.prompts import PromptError
+from tools.comfyui.server import HostServer, ServerError
+from tools.demo.command import DemoError, keep_log
+
+from .backends import Ground, ground_of
+from .experiments import RUNS
+from .figures import EvaluationError, Report
+from .measurements import Lab
+from .options import EXPERIMENTS, add_options
+from .report import shown, write
+from .runner import Studio
+from .settings import FULL, QUICK, Plan
+
+LOG = "server.log"
+TITLE = "InstantID Compose: evaluation"
+EXPECTED = (
+    EvaluationError,
+    InstantIDError,
+    DemoError,
+    PromptError,
+    ClientError,
+    ServerError,
+    CacheError,
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Evaluates, writes the page, and returns the exit code."""
+    signal.signal(signal.SIGTERM, _leave)
+    options = parse(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
+            run(options, Path(scratch))
+    except EXPECTED as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    # An exception, so that the server is stopped on the way out.
+    sys.exit(143)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options as `dev.py evaluate` passes them on; its help describes them."""
+    parser = argparse.ArgumentParser(prog="dev.py evaluate")
+    add_options(parser)
+    parser.add_argument("--installed", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace, scratch: Path) -> None:
+    """Starts the server, runs the experiments, writes the report."""
+    started = time.monotonic()
+    plan = QUICK if options.quick else FULL
+    ground = ground_of(options, plan)
+    say("Starting ComfyUI")
+    with HostServer(ground.launch(scratch)) as server:
+        say(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}")
+        analyzer = FaceAnalyzer(find_models([ground.faces(scratch)]), "cpu")
+        client = ComfyClient(server.url)
+        studio = Studio(client, ground.setup, analyzer, client.object_info())
+        try:
+            report = measured(options, plan, ground, studio, started)
+        except ClientError as error:
+            keep_log(server, options.output)
+            raise EvaluationError(f"{error}\nThe log is {options.output / LOG}.") from error
+    page, figures = write(report, options.output)
+    for bar in report.bars:
+        say(f"{bar.verdict}: {bar.name} {shown(bar.found)}, wanted {bar.threshold}")
+    say(f"Page    {page}\nFigures {figures}")
+
+
+def measured(
+    options: argparse.Namespace, plan: Plan, ground: Ground, studio: Studio, started: float
+) -> Report:
+    """All sections, with what is to be known of the run."""
+    people = studio.admit(ground.subjects, say)
+    lab = Lab(ground.setup, plan, studio, people, ground.poses, ground.judge, say)
+    sections = []
+    for name in options.only or EXPERIMENTS:
+        say(f"{name} ({time.monotonic() - started:.0f} s)")
+        sections.append(RUNS[name](lab))
+    return Report(TITLE, facts(lab, time.monotonic() - started), sections, ground.notes)
+
+
+def facts(lab: Lab, seconds: float) -> dict[str, str]:
+    """Settings, versions and times."""
+    setup, clock = lab.setup, lab.studio.clock
+    kind, inputs = setup.checkpoint
+    system = json.loads(lab.studio.client.get("/system_stats"))
+    devices = ", ".join(device["name"] for device in system["devices"])
+    unseen = sum(person.subject.is_unseen for person in lab.people)
+    return {
+        "models": f"{setup.name}: {', '.join([*inputs.values()] or [kind])}; {setup.adapter}; "
+        f"{setup.control_net}",
+        "sampling": f"{setup.size[0]} x {setup.size[1]}, {setup.steps} steps, CFG {setup.cfg:g}, "
+        f"{setup.sampler} / {setup.scheduler}",
+        "usual amounts": f"weight {setup.weight:g}, strength {setup.strength:g}",
+        "people": f"{len(lab.people)}, {unseen} of them with photos that only the measure sees",
+        "pictures": f"{clock.pictures} in {clock.generating:.0f} s ({clock.a_picture:.2f} s each), "
+        f"analysed in {clock.analysing:.0f} s",
+        "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
+        "recogniser": f"sha256 {lab.studio.analyzer.recogniser_id[:16]}",
+        "software": f"ComfyUI {system['system'].get('comfyui_version', '?')}, torch "
+        f"{system['system'].get('pytorch_version', '?')}, Python {platform.python_version()}",
+        "machine": f"{platform.machine()} {platform.system()}, {devices}",
+        "intervals": "95 %, percentile bootstrap over people, 4000 resamples, fixed generator",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

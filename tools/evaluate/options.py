@@ -1,0 +1,79 @@
+"""The command line of `dev.py evaluate`, for dev.py and for the Python that it hands over to.
+
+Standard library only.
+"""
+
+import argparse
+from pathlib import Path
+
+from tools.comfyui.environment import REPOSITORY
+
+EXPERIMENTS = (
+    "ablation",
+    "text",
+    "weight",
+    "views",
+    "interpolation",
+    "group",
+    "references",
+    "groups",
+    "control",
+)
+"""In the order of the page."""
+OUTPUT = REPOSITORY / "output" / "evaluation"
+OWN = "own ComfyUI: "
+FLAGS = {
+    "quick": "about a tenth of the pictures",
+    "random": "models with random weights: a control, no likeness may come of it",
+}
+PATHS = {
+    "photos": f"{OWN}folder with a photo, or a subfolder of photos, per person",
+    "prompts": f"{OWN}text file, one 'label: prompt' per line",
+    "clip": f"{OWN}folder with a CLIP model as transformers saves it, for CLIP-T",
+    "insightface": f"{OWN}folder of the face models (default: its models/insightface)",
+    "output": f"folder for report.html and report.json (default: {OUTPUT})",
+}
+NAMES = {
+    "checkpoint": f"{OWN}checkpoint (default: sd_xl_base_1.0.safetensors)",
+    "adapter": f"{OWN}file in models/instantid (default: ip-adapter.bin)",
+    "identity_net": f"{OWN}file in models/controlnet (default: "
+    "instantid/diffusion_pytorch_model.safetensors)",
+    "size": "width x height in pixels, such as 832x1216",
+}
+NUMBERS = {
+    "steps": (int, "sampling steps"),
+    "cfg": (float, "classifier-free guidance"),
+    "weight": (float, "usual weight of the adapter"),
+    "strength": (float, "usual strength of IdentityNet"),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All options but those that say where ComfyUI is."""
+    for name, words in FLAGS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=words)
+    only = "this experiment; may be repeated (default: all)"
+    parser.add_argument("--only", action="append", choices=EXPERIMENTS, help=only)
+    for name, words in PATHS.items():
+        usual = OUTPUT if name == "output" else None
+        parser.add_argument(f"--{name}", type=Path, default=usual, help=words)
+    for name, words in NAMES.items():
+        parser.add_argument(_flag(name), help=words)
+    for name, (kind, words) in NUMBERS.items():
+        parser.add_argument(_flag(name), type=kind, help=words)
+
+
+def forwarded(options: argparse.Namespace) -> list[str]:
+    """The same options as arguments, paths made absolute."""
+    arguments = [_flag(name) for name in FLAGS if getattr(options, name)]
+    arguments += [f"--only={name}" for name in options.only or ()]
+    values = {name: getattr(options, name) for name in (*PATHS, *NAMES, *NUMBERS)}
+    for name, value in values.items():
+        if value is not None:
+            text = value.expanduser().resolve() if isinstance(value, Path) else value
+            arguments.append(f"{_flag(name)}={text}")
+    return arguments
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

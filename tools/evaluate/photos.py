@@ -1,0 +1,184 @@
+"""Who an evaluation is about: painted people, or the photos in a user's folder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .figures import EvaluationError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+LONGEST_SIDE = 1280
+"""Pixels to which larger photos are brought, as the reference implementation does."""
+GROUPS_FILE = "groups.json"
+MOST_TARGETS = 2
+POSING = 40
+"""The last held-out people are left for poses."""
+TURNED_BY = 0.5
+"""Painted photos are turned by half of what pictures of the world are: people look at a camera."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person, by photos [H, W, 3] uint8 RGB."""
+
+    name: str
+    references: tuple[np.ndarray, ...]
+    """What generation sees; the first one alone, where it is not said otherwise."""
+    targets: tuple[np.ndarray, ...]
+    """What likeness is measured against."""
+    groups: Mapping[str, str]
+    examples: tuple[np.ndarray, ...] = ()
+    """Pictures as a perfect generator would make them, one in each style; none of real people."""
+    elsewhere: Callable[[str, str], Any] | None = None
+    """Paints the first reference again in a style and before a background; None of real people."""
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether likeness is measured against photos that generation has not seen."""
+        return not any(one is other for one in self.targets for other in self.references)
+
+
+def painted_people(count: int, references: int) -> list[Subject]:
+    """People of the small world that no model has seen, spread evenly over the groups."""
+    return [_painted(number, references) for number in spread_numbers(count)]
+
+
+def spread_numbers(count: int) -> list[int]:
+    """Numbers of held-out people: one of each combination of groups in turn, in a fixed order."""
+    from training.world import HELD_OUT, identity_of
+
+    cells: dict[tuple[str, ...], list[int]] = {}
+    for number in HELD_OUT[:-POSING]:
+        cells.setdefault(tuple(identity_of(number).groups.values()), []).append(number)
+    order = sorted(cells)
+    np.random.default_rng(0).shuffle(order)
+    rounds = itertools.zip_longest(*(cells[cell] for cell in order))
+    return [number for each in rounds for number in each if number is not None][:count]
+
+
+def _painted(number: int, references: int) -> Subject:
+    from training.world import STYLES, identity_of, paint
+
+    photos = [paint(_photo_scene(number, shot)).image for shot in range(references + MOST_TARGETS)]
+    later = range(len(photos), len(photos) + len(STYLES))
+    examples = [
+        paint(_photo_scene(number, shot, style)).image
+        for shot, style in zip(later, STYLES, strict=True)
+    ]
+    groups, elsewhere = identity_of(number).groups, partial(_elsewhere, number)
+    seen, unseen = photos[:references], photos[references:]
+    examples = tuple(examples)
+    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, examples, elsewhere)
+
+
+def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:
+    """A picture of one person, turned a little, with an expression and a place of its own."""
+    from training.world import Pose, random_scene
+
+    scene = random_scene(np.random.default_rng((number, shot)), [number])
+    person = scene.people[0]
+    turned = Pose(*(TURNED_BY * angle for angle in vars(person.pose).values()))
+    return replace(scene, people=(replace(person, pose=turned),), style=style)
+
+
+def _elsewhere(number: int, style: str, background: str) -> Any:
+    from training.world import paint
+
+    return paint(replace(_photo_scene(number, 0, style), background=background, seed=number))
+
+
+def drawn_people(count: int) -> list[Subject]:
+    """Drawn faces that the small models with random weights know."""
+    from tools.small_world.painter import portrait
+
+    people = []
+    for number in range(count):
+        photos = [portrait(256, 256, identity=number, yaw=yaw)[0] for yaw in (0, -8, 8, 4, -4)]
+        people.append(Subject(f"drawing {number}", tuple(photos[:4]), tuple(photos[4:]), {}))
+    return people
+
+
+def people_in(folder: Path, references: int) -> list[Subject]:
+    """One person per file, or per subfolder with several photos; `groups.json` may say more.
+
+    Of several photos the last one (of six and more, the last two) is what likeness is measured
+    against and is not shown to the models. A single photo serves for both.
+    """
+    if not folder.is_dir():
+        raise EvaluationError(f"--photos should name a folder with photos; {folder} is none.")
+    groups = read_groups(folder / GROUPS_FILE)
+    people = []
+    for name, files in _photo_files(folder):
+        photos = [read_photo(file) for file in files[: references + MOST_TARGETS]]
+        people.append(_subject(name, photos, references, groups.get(name, {})))
+    if not people:
+        raise EvaluationError(
+            f"{folder} holds no photo ({', '.join(SUFFIXES)}). Put one file per person there, or "
+            "one subfolder per person with several."
+        )
+    return people
+
+
+def read_groups(path: Path) -> dict[str, dict[str, str]]:
+    """`{"anna": {"skin": "dark", "glasses": "yes"}}`: groups of people by name; {} without it."""
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"{path} cannot be read as JSON: {error}.") from error
+    good = isinstance(data, dict) and all(isinstance(one, dict) for one in data.values())
+    if not good:
+        raise EvaluationError(
+            f'{path} should hold groups by name, such as {{"anna": {{"skin": "dark"}}}}.'
+        )
+    return {name: {key: str(value) for key, value in one.items()} for name, one in data.items()}
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """A photo as [H, W, 3] uint8, upright, its longer side at most `LONGEST_SIDE`."""
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise EvaluationError(f"{path} is no image that can be read: {error}.") from error
+    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(upright)
+
+
+def on_one_size(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Photos with a border at the right and below, so that all have one size and make a batch."""
+    height = max(photo.shape[0] for photo in photos)
+    width = max(photo.shape[1] for photo in photos)
+    return [
+        np.pad(photo, ((0, height - photo.shape[0]), (0, width - photo.shape[1]), (0, 0)))
+        for photo in photos
+    ]
+
+
+def _photo_files(folder: Path) -> Iterator[tuple[str, list[Path]]]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES]
+            if files:
+                yield path.name, files
+        elif path.suffix.lower() in SUFFIXES:
+            yield path.stem, [path]
+
+
+def _subject(
+    name: str, photos: list[np.ndarray], references: int, groups: Mapping[str, str]
+) -> Subject:
+    if len(photos) == 1:
+        return Subject(name, tuple(photos), tuple(photos), groups)
+    kept_back = MOST_TARGETS if len(photos) >= references + MOST_TARGETS else 1
+    return Subject(name, tuple(photos[:-kept_back]), tuple(photos[-kept_back:]), groups)

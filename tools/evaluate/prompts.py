@@ -1,0 +1,215 @@
+"""What an evaluation asks the server for: jobs, and the prompts that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tools.comfyui.prompts import Prompt
+
+from .settings import Setup
+
+SHOWN = "pictures"
+"""Id of the node that gives the pictures."""
+ALONE, BETWEEN, TOGETHER = "alone", "between", "together"
+WINDOW = {"start_at": 0.0, "end_at": 1.0}
+Link = list[Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Pictures that one prompt makes; equal jobs give equal pictures."""
+
+    text: str
+    seed: int
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    count: int = 1
+    """Pictures, all from one batch."""
+    people: tuple[tuple[str, ...], ...] = ()
+    """For each person the photos in the server's input folder; nobody at all for text alone."""
+    how: str = ALONE
+    """`alone` takes one person; `between` a row of identities from one to a second, one for each
+    picture; `together` puts all of them into each picture."""
+    weight: float = 0.0
+    """Of the adapter; at 0 its node is left out."""
+    strength: float = 0.0
+    """Of IdentityNet; at 0 its node is left out."""
+    pose: str = ""
+    """Keypoints of IdentityNet, as the Pose node's JSON."""
+    surroundings: str = ""
+    """A picture in the server's input folder for the other ControlNet."""
+
+    @property
+    def has_identity(self) -> bool:
+        return bool(self.people) and (self.weight != 0 or self.strength != 0)
+
+
+def prompt_of(job: Job, setup: Setup) -> Prompt:
+    """The API prompt that makes a job's pictures."""
+    graph = _Graph()
+    model, clip, vae = (graph.add("checkpoint", *setup.checkpoint, slot=n) for n in range(3))
+    given = {
+        "model": model,
+        "positive": graph.add("positive", "CLIPTextEncode", {"text": job.text, "clip": clip}),
+        "negative": graph.add(
+            "negative", "CLIPTextEncode", {"text": setup.negative_text, "clip": clip}
+        ),
+    }
+    if job.surroundings:
+        given = _with_other_net(graph, job, setup, given)
+    if job.has_identity:
+        given = _with_identity(graph, job, setup, given)
+    width, height = job.size
+    latent = {"width": width, "height": height, "batch_size": job.count}
+    sampler = {
+        **given,
+        "latent_image": graph.add("latent", "EmptyLatentImage", latent),
+        "seed": job.seed,
+        "steps": setup.steps,
+        "cfg": setup.cfg,
+        "sampler_name": setup.sampler,
+        "scheduler": setup.scheduler,
+        "denoise": 1.0,
+    }
+    samples = graph.add("sampler", "KSampler", sampler)
+    images = graph.add("decoded", "VAEDecode", {"samples": samples, "vae": vae})
+    graph.add(SHOWN, "PreviewImage", {"images": images})
+    return graph.prompt
+
+
+class _Graph:
+    """A prompt that grows; every node is known by its id."""
+
+    def __init__(self) -> None:
+        self.prompt: Prompt = {}
+
+    def add(self, name: str, kind: str, inputs: Any, slot: int = 0) -> Link:
+        """Adds a node under `name`, or takes the one that is there; a link to one output."""
+        node = {"class_type": kind, "inputs": dict(inputs), "_meta": {"title": name}}
+        self.prompt.setdefault(name, node)
+        return [name, slot]
+
+
+def _with_identity(
+    graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]
+) -> dict[str, Link]:
+    adapter = graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
+    if job.how == TOGETHER:
+        return _group(graph, job, setup, {**given, "adapter": adapter})
+    common = {"adapter": adapter, "identity": _identity(graph, job, setup), **WINDOW}
+    if job.weight:
+        inputs = {"model": given["model"], **common, "weight": job.weight}
+        given = {**given, "model": graph.add("applied", "InstantIDApplyAdapter", inputs)}
+    if job.strength:
+        inputs = {
+            **common,
+            "positive": given["positive"],
+            "negative": given["negative"],
+            "control_net": _identity_net(graph, setup),
+            "faces": _pose(graph, job),
+            "strength": job.strength,
+        }
+        both = [graph.add("posed", "InstantIDApplyIdentityNet", inputs, slot=n) for n in (0, 1)]
+        given = {**given, "positive": both[0], "negative": both[1]}
+    return given
+
+
+def _with_other_net(
+    graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]
+) -> dict[str, Link]:
+    inputs = {
+        "positive": given["positive"],
+        "negative": given["negative"],
+        "control_net": graph.add(
+            "other_net", "ControlNetLoader", {"control_net_name": setup.other_net}
+        ),
+        "image": graph.add("surroundings", "LoadImage", {"image": job.surroundings}),
+        "strength": 1.0,
+        "start_percent": 0.0,
+        "end_percent": 1.0,
+    }
+    both = [graph.add("surrounded", "ControlNetApplyAdvanced", inputs, slot=n) for n in (0, 1)]
+    return {**given, "positive": both[0], "negative": both[1]}
+
+
+def _identity_net(graph: _Graph, setup: Setup) -> Link:
+    return graph.add("identity_net", "ControlNetLoader", {"control_net_name": setup.control_net})
+
+
+def _group(graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]) -> dict[str, Link]:
+    identities = {
+        f"identities.identity{number}": _person(graph, setup, photos, str(number))
+        for number, photos in enumerate(job.people)
+    }
+    inputs = {
+        **given,
+        **identities,
+        **WINDOW,
+        "control_net": _identity_net(graph, setup),
+        "faces": _pose(graph, job),
+        "weight": job.weight,
+        "strength": job.strength,
+        "match": "left_to_right",
+        "shape": "ellipse",
+        "padding": 0.5,
+        "feather": 0.2,
+    }
+    names = ("model", "positive", "negative")
+    return {
+        name: graph.add("group", "InstantIDApplyGroup", inputs, slot=n)
+        for n, name in enumerate(names)
+    }
+
+
+def _identity(graph: _Graph, job: Job, setup: Setup) -> Link:
+    if job.how == ALONE:
+        return _person(graph, setup, job.people[0], "0")
+    first, second = (_person(graph, setup, job.people[n], str(n)) for n in (0, 1))
+    inputs = {"identity_a": first, "identity_b": second, "steps": job.count, "how": "slerp"}
+    return graph.add("between", "InstantIDInterpolateIdentities", inputs)
+
+
+def _person(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Link:
+    """The identity of somebody's photos."""
+    faces = _faces(graph, setup, photos, name)
+    inputs = {"faces": faces, "combine": "average"}
+    return graph.add(f"identity_{name}", "InstantIDEmbedIdentity", inputs)
+
+
+def _faces(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Link:
+    image = graph.add(f"photo_{name}_0", "LoadImage", {"image": photos[0]})
+    for number, photo in enumerate(photos[1:], start=1):
+        other = graph.add(f"photo_{name}_{number}", "LoadImage", {"image": photo})
+        both = {"image1": image, "image2": other}
+        image = graph.add(f"photos_{name}_{number}", "ImageBatch", both)
+    pack = {"model_pack": setup.model_pack, "provider": "auto"}
+    inputs = {
+        "analyzer": graph.add("analyzer", "InstantIDLoadFaceAnalyzer", pack),
+        "image": image,
+        "select": "largest",
+        "index": 0,
+        "min_score": 0.5,
+        "on_no_face": "skip",
+    }
+    return graph.add(f"faces_{name}", "InstantIDAnalyzeFaces", inputs)
+
+
+def _pose(graph: _Graph, job: Job) -> Link:
+    width, height = job.size
+    inputs = {
+        "preset": "front",
+        "width": width,
+        "height": height,
+        "face_height": 0.53,
+        "eye_line": 0.34,
+        "center_x": 0.5,
+        "scale": 1.0,
+        "rotate": 0.0,
+        "mirror": False,
+        "limb_opacity": 1.0,
+        "point_opacity": 1.0,
+        "pose_json": job.pose,
+    }
+    return graph.add("pose", "InstantIDPose", inputs)

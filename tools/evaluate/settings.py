@@ -1,0 +1,292 @@
+"""Which models an evaluation runs on, with which settings and texts, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tools.demo.prompt import SMALL_CHECKPOINT, SMALL_FILE
+from tools.small_world import trained as files
+
+from .figures import EvaluationError
+
+NEGATIVE_TEXT = "lowres, blurry, watermark, text, deformed"
+OWN_PROMPTS = (
+    ("photo", "portrait photo of a person, natural light, detailed skin, 85mm"),
+    ("watercolour", "watercolor painting of a person, soft colors, paper texture"),
+    ("comic", "comic book illustration of a person, bold ink lines, flat colors"),
+    ("neon", "cinematic portrait of a person at night, neon light, rain"),
+    ("statue", "marble statue of a person in a museum, studio light"),
+)
+"""What is painted on a user's own models: a photo, and four styles far from one."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prompt, and what a picture of it should show."""
+
+    prompt: str
+    style: str
+    background: str = ""
+    """Empty where nothing tells backgrounds apart."""
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where the faces of preset poses go, as `FacePlacement` of the core means it."""
+
+    face_height: float
+    eye_line: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Models, settings and texts."""
+
+    name: str
+    checkpoint: tuple[str, Mapping[str, Any]]
+    """Node class that gives MODEL, CLIP and VAE, and its inputs."""
+    adapter: str
+    control_net: str
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    group_size: tuple[int, int]
+    """The same for two people."""
+    placing: Placing
+    group_placing: Placing
+    texts: tuple[Text, ...]
+    group_texts: tuple[str, ...]
+    """For two people; pictures take turns."""
+    steps: int
+    cfg: float
+    sampler: str = "euler"
+    scheduler: str = "normal"
+    negative_text: str = ""
+    weight: float = 0.8
+    strength: float = 0.8
+    model_pack: str = "antelopev2"
+    other_net: str = ""
+    """Another ControlNet, for the colours behind people; empty where there is none."""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the styles, in the order of the texts."""
+        return tuple(dict.fromkeys(text.style for text in self.texts))
+
+    def texts_of(self, person: int) -> tuple[Text, ...]:
+        """One text for each style. With which one it begins, and which background each has, goes
+        round with the person."""
+        chosen = []
+        for number in range(person, person + len(self.styles)):
+            style = self.styles[number % len(self.styles)]
+            of_style = [text for text in self.texts if text.style == style]
+            chosen.append(of_style[(number + person) % len(of_style)])
+        return tuple(chosen)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many people, texts and steps each experiment takes."""
+
+    people: int
+    ablation_texts: int
+    """Of each person's texts, those that all four variants are painted for."""
+    weight_people: int
+    weights: tuple[float, ...]
+    view_people: int
+    yaws: tuple[float, ...]
+    """Degrees."""
+    pairs: int
+    """Of people to go between."""
+    stages: int
+    """Of such a way, both ends counted."""
+    groups: int
+    """Pictures with two people, each painted with two seeds."""
+    references: int
+    """Photos of the long form of the references experiment."""
+    seeds: int = 2
+    """Different seeds for the same text; people take turns."""
+
+
+FULL = Plan(
+    people=24,
+    ablation_texts=2,
+    weight_people=12,
+    weights=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2),
+    view_people=12,
+    yaws=(-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0),
+    pairs=8,
+    stages=7,
+    groups=12,
+    references=4,
+)
+QUICK = Plan(
+    people=4,
+    ablation_texts=1,
+    weight_people=2,
+    weights=(0.0, 0.4, 0.8),
+    view_people=2,
+    yaws=(-25.0, 0.0, 25.0),
+    pairs=2,
+    stages=3,
+    groups=2,
+    references=4,
+    seeds=1,
+)
+
+
+def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
+    """The trained small world of `tools/small_world/files`.
+
+    styles, backgrounds: of `training.world`, whose captions the model was trained on.
+    """
+    from training.world import caption
+
+    texts = tuple(
+        Text(caption(style, background), style, background)
+        for style in styles
+        for background in backgrounds
+    )
+    return Setup(
+        name="small world",
+        checkpoint=(files.CHECKPOINT_NODE, {"ckpt_name": files.BASE_MODEL}),
+        adapter=files.ADAPTER,
+        control_net=files.IDENTITY_NET,
+        size=(128, 128),
+        group_size=(192, 128),
+        placing=Placing(face_height=0.53, eye_line=0.46),
+        group_placing=Placing(face_height=0.46, eye_line=0.46),
+        texts=texts,
+        group_texts=tuple(
+            caption(style, background, people=2)
+            for style, background in zip(styles, backgrounds, strict=False)
+        ),
+        steps=12,
+        # Chosen by likeness of 30 people of the training set.
+        cfg=1.5,
+        weight=1.2,
+        strength=1.2,
+        other_net=files.SURROUNDINGS_NET,
+    )
+
+
+def random_models() -> Setup:
+    """The small models with random weights: everything runs, and no likeness may come of it."""
+    texts = tuple(Text(f"a {style} portrait of a person", style) for style in ("plain", "red"))
+    return Setup(
+        name="random weights",
+        checkpoint=(SMALL_CHECKPOINT, {}),
+        adapter=SMALL_FILE,
+        control_net=SMALL_FILE,
+        size=(128, 128),
+        group_size=(192, 128),
+        placing=Placing(face_height=0.53, eye_line=0.46),
+        group_placing=Placing(face_height=0.46, eye_line=0.46),
+        texts=texts,
+        group_texts=("a plain portrait of two people",),
+        steps=2,
+        cfg=4.5,
+    )
+
+
+@dataclass(frozen=True)
+class OwnModels:
+    """What a user may say about the models of their own ComfyUI."""
+
+    checkpoint: str = "sd_xl_base_1.0.safetensors"
+    adapter: str = "ip-adapter.bin"
+    identity_net: str = "instantid/diffusion_pytorch_model.safetensors"
+    prompts: Path | None = None
+
+
+def own_models(wishes: OwnModels) -> Setup:
+    """A user's own ComfyUI with the published weights, at the settings of the shipped workflows."""
+    texts = read_prompts(wishes.prompts) if wishes.prompts else _texts(OWN_PROMPTS)
+    return Setup(
+        name="own ComfyUI",
+        checkpoint=("CheckpointLoaderSimple", {"ckpt_name": wishes.checkpoint}),
+        adapter=wishes.adapter,
+        control_net=wishes.identity_net,
+        size=(1016, 1016),
+        group_size=wide(1016, 1016),
+        placing=Placing(face_height=0.53, eye_line=0.34),
+        group_placing=Placing(face_height=0.40, eye_line=0.40),
+        texts=texts,
+        group_texts=("photo of two people side by side, plain background",),
+        steps=30,
+        cfg=4.5,
+        sampler="ddpm",
+        scheduler="karras",
+        negative_text=NEGATIVE_TEXT,
+    )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Settings that the command line names; None leaves them as they are."""
+
+    size: str | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    weight: float | None = None
+    strength: float | None = None
+
+
+def changed(setup: Setup, changes: Changes) -> Setup:
+    """The setup with other settings."""
+    named = {name: value for name, value in vars(changes).items() if value is not None}
+    if changes.size is not None:
+        named["size"] = read_size(changes.size)
+        named["group_size"] = wide(*named["size"])
+    return replace(setup, **named)
+
+
+def wide(width: int, height: int) -> tuple[int, int]:
+    """The size of a picture of two people beside a portrait of width x height."""
+    return _step(width * 1.2), _step(height * 0.8)
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """`1016x1016` as width and height in pixels, multiples of 8."""
+    sides = text.lower().split("x")
+    if len(sides) == 2 and all(side.isdecimal() for side in sides):
+        width, height = map(int, sides)
+        if width % 8 == height % 8 == 0 and min(width, height) >= 64:
+            return width, height
+    raise EvaluationError(
+        f"--size is width x height in pixels, multiples of 8 from 64 on, such as 1016x1016; found "
+        f"'{text}'."
+    )
+
+
+def read_prompts(path: Path) -> tuple[Text, ...]:
+    """One text per line, `label: prompt` or the prompt alone; empty lines and # lines are none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"--prompts should name a text file: {error}.") from error
+    pairs = []
+    for line in (line.strip() for line in lines):
+        if line and not line.startswith("#"):
+            label, colon, prompt = line.partition(":")
+            named = bool(colon) and len(label.split()) <= 3
+            found = (label.strip(), prompt.strip()) if named else (f"text {len(pairs) + 1}", line)
+            pairs.append(found)
+    if not pairs or not all(prompt for _, prompt in pairs):
+        raise EvaluationError(
+            f"{path} holds no prompt, or a label without one. Write one per line."
+        )
+    labels = [label for label, _ in pairs]
+    if len(set(labels)) < len(labels):
+        raise EvaluationError(f"{path} has a label twice. Give every prompt a label of its own.")
+    return _texts(pairs)
+
+
+def _texts(pairs: Sequence[tuple[str, str]]) -> tuple[Text, ...]:
+    return tuple(Text(prompt, label) for label, prompt in pairs)
+
+
+def _step(side: float) -> int:
+    return max(64, round(side / 8) * 8)

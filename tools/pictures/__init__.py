@@ -1,0 +1,1 @@
+"""Screenshots of nodes for the help pages, and thumbnails of workflows."""

@@ -1,0 +1,109 @@
+"""A shipped workflow as the prompt for its thumbnail: on small models, with their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tools.comfyui.prompts import (
+    ObjectInfo,
+    Prompt,
+    fit_choices,
+    nodes_of,
+    substitute,
+    to_prompt,
+    upstream,
+)
+from tools.demo.prompt import SIDES, SMALL_CHECKPOINT, identity_nets, with_small_models
+
+if TYPE_CHECKING:
+    from tools.evaluate.settings import Setup
+
+PHOTOS = (
+    ("pose photo", "pair.png"),
+    ("depth map", "person0.png"),
+    ("picture to", "person2.png"),
+    ("second photo", "photo1.png"),
+    ("third photo", "photo2.png"),
+    ("second", "person1.png"),
+    ("", "person0.png"),
+)
+"""Words in the title of a node that loads a picture, and which picture it gets."""
+OF_PEOPLE = ("person0.png", "person1.png", "photo1.png", "photo2.png")
+"""Photos whose people a workflow shows, which its thumbnail shows as well."""
+FOR_RANDOM = {
+    "LoraLoader": ("strength_model", "strength_clip"),
+    "LoraLoaderModelOnly": ("strength_model",),
+    "ControlNetApplyAdvanced": ("strength",),
+}
+
+
+def thumbnail_prompt(
+    saved: Mapping[str, Any], object_info: ObjectInfo, setup: Setup, texts: Sequence[str]
+) -> Prompt:
+    """A saved workflow on the models of `setup`, at their size, with other texts."""
+    prompt = fit_choices(to_prompt(saved, object_info), object_info)
+    wide = {node for node, entry in prompt.items() if _is_wide(entry["inputs"])}
+    prompt = with_small_models(prompt)
+    for node, entry in prompt.items():
+        size = setup.group_size if node in wide else setup.size
+        entry["inputs"].update(_sides(entry["inputs"], size), **_settings(entry, setup))
+    _set_files(prompt, setup)
+    _set_texts(prompt, setup, setup.group_texts if wide else texts)
+    return substitute(prompt, {SMALL_CHECKPOINT: setup.checkpoint})
+
+
+def photos_shown(prompt: Prompt) -> list[str]:
+    """Which photos of people a prompt loads, each once."""
+    loaded = [entry["inputs"].get("image") for entry in prompt.values()]
+    return [name for name in OF_PEOPLE if name in loaded]
+
+
+def photo_for(title: str) -> str:
+    """The picture for a node that loads one."""
+    return next(name for words, name in PHOTOS if words in title.lower())
+
+
+def _is_wide(inputs: Mapping[str, Any]) -> bool:
+    width, height = (inputs.get(name) for name in ("width", "height"))
+    return isinstance(width, int) and isinstance(height, int) and width > height
+
+
+def _sides(inputs: Mapping[str, Any], size: tuple[int, int]) -> dict[str, int]:
+    wanted = dict(zip(SIDES, (*size, size[0]), strict=True))
+    return {name: side for name, side in wanted.items() if isinstance(inputs.get(name), int)}
+
+
+def _settings(entry: Mapping[str, Any], setup: Setup) -> dict[str, Any]:
+    """What a class of nodes needs otherwise than the workflow has it."""
+    kind = entry["class_type"]
+    if kind == "KSampler":
+        names = {"steps": setup.steps, "cfg": setup.cfg}
+        return {**names, "sampler_name": setup.sampler, "scheduler": setup.scheduler}
+    if kind == "LoadImage":
+        return {"image": photo_for(entry["_meta"]["title"])}
+    if kind == "InstantIDPose":
+        return vars(setup.placing)
+    # What was made for models with random weights has nothing to say to trained ones.
+    trained = setup.checkpoint[0] != SMALL_CHECKPOINT
+    return dict.fromkeys(FOR_RANDOM.get(kind, ()), 0.0) if trained else {}
+
+
+def _set_files(prompt: Prompt, setup: Setup) -> None:
+    identity = identity_nets(prompt)
+    for node, entry in prompt.items():
+        inputs = entry["inputs"]
+        if entry["class_type"] == "InstantIDLoadAdapter":
+            inputs["adapter_name"] = setup.adapter
+        elif node in identity:
+            inputs["control_net_name"] = setup.control_net
+
+
+def _set_texts(prompt: Prompt, setup: Setup, texts: Sequence[str]) -> None:
+    """Texts that the model knows; several prompts of one workflow take different ones."""
+    unwanted = upstream(prompt, "negative", "CLIPTextEncode")
+    for node in unwanted:
+        prompt[node]["inputs"]["text"] = setup.negative_text
+    wanted = [node for node in nodes_of(prompt, "CLIPTextEncode") if node not in unwanted]
+    for number, node in enumerate(wanted):
+        prompt[node]["inputs"]["text"] = texts[number % len(texts)]

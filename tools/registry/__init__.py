@@ -1,0 +1,1 @@
+"""`dev.py registry`: the archive that the Comfy Registry gets."""

@@ -1,0 +1,1 @@
+"""`dev.py serve`: ComfyUI with the pack and the small models, until Ctrl-C."""

@@ -1,0 +1,1 @@
+"""Small models and painted people in place of the published files and photographs."""

@@ -1,0 +1,1 @@
+"""The shipped workflows, written from code."""

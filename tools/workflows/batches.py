@@ -1,0 +1,195 @@
+"""Shipped workflows with several photos of a person, or several pictures at once."""
+
+from collections.abc import Callable
+
+from tools.comfyui.prompts import ObjectInfo
+
+from .graph import Graph, Output
+from .parts import (
+    PHOTO,
+    SIDE,
+    Conditioned,
+    Parts,
+    Person,
+    apply_both,
+    conditioned,
+    latent_batch,
+    models,
+    note,
+    one_person,
+    picture,
+    sampled,
+    saved,
+    score,
+    texts,
+    two_photos,
+)
+
+STEPS = 5
+PRESETS = ("quarter_left", "slight_left", "front", "slight_right", "quarter_right", "up")
+
+
+def several_references(object_info: ObjectInfo) -> Graph:
+    about = """
+        # Several photos of one person
+
+        Three photos give a steadier likeness than one.
+
+        1. Choose three photos of the person, each with a clear face. **Batch Images** brings them
+           to the shape of the first one by cutting the sides, so take similar shapes.
+        2. Look at **Compare Identities**: it calls 0.55 and more moderate, 0.80 and more strong;
+           different people come out near 0. Replace a photo that stands apart.
+        3. Run.
+
+        Two ways of putting photos together stand side by side: **average** makes one identity of
+        their mean and is what is used here; **sequence** shows the adapter all of them together.
+        Connect the other Embed Identity to both Apply nodes to try it.
+
+        Photos of different shapes, or some that should count more: analyse and embed each apart,
+        and join them with **Combine Identities**, which takes weights.
+        """
+    graph = Graph("instantid_several_references", object_info, note(about))
+    parts = models(graph)
+    graph.group("Photos")
+    titles = ("First photo", "Second photo", "Third photo")
+    photos = [graph.add("LoadImage", title, image=PHOTO)["IMAGE"] for title in titles]
+    graph.group("Photos to identity")
+    batch = graph.add("BatchImagesNode", images=photos)
+    found = graph.add(
+        "InstantIDAnalyzeFaces",
+        analyzer=parts.analyzer,
+        image=batch["IMAGE"],
+        on_no_face="skip",
+    )
+    mean = graph.add("InstantIDEmbedIdentity", "Embed Identity (average)", faces=found["faces"])
+    each = graph.add(
+        "InstantIDEmbedIdentity",
+        "Embed Identity (sequence)",
+        faces=found["faces"],
+        combine="sequence",
+    )
+    graph.add("InstantIDCompareIdentities", identities=[each["identity"]])
+    graph.group("Text and pose", below=True)
+    text = texts(graph, parts)
+    pose = graph.add("InstantIDPose", width=SIDE, height=SIDE)
+    graph.group("Identity")
+    given = apply_both(graph, parts, pose["faces"], mean["identity"], conditioned(parts, text))
+    picture(graph, parts, given, "several_references")
+    return graph
+
+
+def interpolation(object_info: ObjectInfo) -> Graph:
+    about = f"""
+        # From one person to another
+
+        **Interpolate Identities** makes {STEPS} identities on the way from the first person to
+        the second. Over a latent batch of {STEPS} every picture gets its own, in one run.
+
+        1. Choose the two photos.
+        2. Run.
+
+        The pose is the first person's in all pictures, and all begin with the same noise, so that
+        only the face changes. For more pictures raise `steps` and `batch_size` together. The last
+        node scores every picture against the first person.
+
+        A single face between two people: **Blend Identities**.
+        """
+    graph = Graph("instantid_interpolation", object_info, note(about))
+    parts = models(graph)
+    first, second = two_photos(graph, parts, "From this person", "To this second person")
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Between the two")
+    between = graph.add(
+        "InstantIDInterpolateIdentities",
+        identity_a=first.identity,
+        identity_b=second.identity,
+        steps=STEPS,
+    )
+    graph.group("Identities")
+    given = apply_both(graph, parts, first.faces, between["identity"], conditioned(parts, text))
+    graph.group("Strip")
+    image = sampled(graph, parts, given, latent_batch(graph, STEPS))
+    saved(graph, image, "interpolation")
+    score(graph, parts, first, image)
+    return graph
+
+
+def novel_view(object_info: ObjectInfo) -> Graph:
+    about = f"""
+        # One person from several sides
+
+        1. Choose the photo.
+        2. Run. The first picture node shows {len(PRESETS)} preset views, the second a turn of the
+           head in {STEPS} pictures.
+
+        **Views**: each **Pose** makes one view, and its `preview` is the keypoint picture.
+        **Batch Images** puts them together for the `image` input of Apply IdentityNet; over a
+        latent batch of the same size each picture gets its own. Add or remove poses, and set
+        `batch_size` to match.
+
+        **Turn**: **Interpolate Poses** goes from one pose to another in even steps, and its
+        `faces` go to Apply IdentityNet directly.
+
+        A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then
+        scale, rotate or mirror it. All pictures begin with the same noise, so that they differ by
+        the view alone. Short of memory: take fewer at a time.
+        """
+    graph = Graph("instantid_novel_view", object_info, note(about))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Text", below=True)
+    text = texts(graph, parts, "portrait photo of a person, plain grey background, soft light")
+    graph.group("Identity")
+    adapted = graph.add(
+        "InstantIDApplyAdapter",
+        model=parts.model,
+        adapter=parts.adapter,
+        identity=who.identity,
+    )
+    given = {**conditioned(parts, text), "model": adapted["model"]}
+    graph.group("Views", rows=2)
+    poses = {name: view(graph, name) for name in PRESETS}
+    graph.group("Pictures of the views")
+    batch = graph.add("BatchImagesNode", images=[preview for _, preview in poses.values()])
+    posed = with_pose(graph, parts, who, given, image=batch["IMAGE"])
+    saved(graph, sampled(graph, parts, posed, latent_batch(graph, len(PRESETS))), "views")
+    graph.group("Pictures of a turn", below=True)
+    turn = graph.add(
+        "InstantIDInterpolatePoses",
+        faces_a=poses["quarter_left"][0],
+        faces_b=poses["quarter_right"][0],
+        steps=STEPS,
+    )
+    posed = with_pose(graph, parts, who, given, faces=turn["faces"])
+    saved(graph, sampled(graph, parts, posed, latent_batch(graph, STEPS)), "turn")
+    return graph
+
+
+def view(graph: Graph, preset: str) -> tuple[Output, Output]:
+    """Faces and keypoint picture of a preset."""
+    pose = graph.add("InstantIDPose", preset=preset, width=SIDE, height=SIDE)
+    return pose["faces"], pose["preview"]
+
+
+def with_pose(
+    graph: Graph, parts: Parts, who: Person, given: Conditioned, **pose: Output
+) -> Conditioned:
+    """`given` with IdentityNet at one pose."""
+    controlled = graph.add(
+        "InstantIDApplyIdentityNet",
+        positive=given["positive"],
+        negative=given["negative"],
+        control_net=parts.identity_net,
+        adapter=parts.adapter,
+        identity=who.identity,
+        **pose,
+    )
+    return {**given, **{name: controlled[name] for name in ("positive", "negative")}}
+
+
+BATCHES: tuple[Callable[[ObjectInfo], Graph], ...] = (
+    several_references,
+    interpolation,
+    novel_view,
+)

@@ -1,0 +1,129 @@
+"""Shipped workflows that change a picture."""
+
+from collections.abc import Callable
+
+from tools.comfyui.prompts import ObjectInfo
+
+from .graph import Graph
+from .parts import (
+    PHOTO,
+    SIDE,
+    apply_both,
+    conditioned,
+    models,
+    note,
+    one_person,
+    sampled,
+    saved,
+    score,
+    texts,
+)
+
+
+def img2img(object_info: ObjectInfo) -> Graph:
+    about = """
+        # A person in a picture that exists
+
+        Sampling starts from your picture in place of pure noise. Its layout and colours stay, its
+        face becomes the person's, and the prompt changes the rest.
+
+        1. Choose the photo of the person.
+        2. Choose the **picture to start from**. It is brought to the output's size first, and its
+           face is looked for at that size, so place and pose of the face stay as they are.
+        3. Run. `denoise` says how much may change: 0.4 is a touch, 0.8 keeps only the layout.
+
+        If the picture has no face, connect `faces` of the photo to Apply IdentityNet instead. To
+        change the face alone, use the workflow `instantid_face_swap`.
+        """
+    graph = Graph("instantid_img2img", object_info, note(about))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Picture to start from", below=True)
+    start = graph.add("LoadImage", "Picture to start from", image=PHOTO)
+    scaled = graph.add(
+        "ImageScale",
+        image=start["IMAGE"],
+        upscale_method="lanczos",
+        width=SIDE,
+        height=SIDE,
+        crop="center",
+    )
+    found = graph.add(
+        "InstantIDAnalyzeFaces",
+        "Its face gives the pose",
+        analyzer=parts.analyzer,
+        image=scaled["IMAGE"],
+    )
+    latent = graph.add("VAEEncode", pixels=scaled["IMAGE"], vae=parts.vae)
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Identity")
+    given = apply_both(graph, parts, found["faces"], who.identity, conditioned(parts, text))
+    graph.group("Picture")
+    image = sampled(graph, parts, given, latent["LATENT"], denoise=0.6)
+    saved(graph, image, "img2img")
+    return graph
+
+
+def face_swap(object_info: ObjectInfo) -> Graph:
+    about = """
+        # A face in a picture, made anew
+
+        **Crop Face** cuts the face out with some room around it and enlarges it, so that even a
+        small face in a group photo is generated at full size. Only the masked part of the crop is
+        sampled. **Paste Face** puts it back in place; outside the mask the picture keeps every
+        bit.
+
+        1. Choose the photo of the person.
+        2. Choose the **picture to change**. Its largest face is taken: for another one set
+           `select` to `index`, and choose by the number in the preview.
+        3. Describe the picture around the face in the prompt.
+        4. Run. A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face.
+
+        The last node scores the result against the photo. Hair belongs to the mask only in part:
+        raise `padding`, an advanced input of Crop Face, for more of it.
+        """
+    graph = Graph("instantid_face_swap", object_info, note(about))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Picture to change", below=True)
+    scene = graph.add("LoadImage", "Picture to change", image=PHOTO)
+    found = graph.add(
+        "InstantIDAnalyzeFaces",
+        "Which face to change",
+        analyzer=parts.analyzer,
+        image=scene["IMAGE"],
+    )
+    crop = graph.add(
+        "InstantIDCropFace",
+        faces=found["faces"],
+        image=scene["IMAGE"],
+        size=SIDE,
+        padding=0.2,
+        feather=0.2,
+    )
+    encoded = graph.add("VAEEncode", pixels=crop["image"], vae=parts.vae)
+    latent = graph.add("SetLatentNoiseMask", samples=encoded["LATENT"], mask=crop["mask"])
+    graph.group("Text", below=True)
+    text = texts(graph, parts, "photo of a person, natural light, detailed skin")
+    graph.group("Identity")
+    given = apply_both(graph, parts, crop["faces"], who.identity, conditioned(parts, text))
+    graph.group("Picture")
+    image = sampled(graph, parts, given, latent["LATENT"], denoise=0.8)
+    pasted = graph.add(
+        "InstantIDPasteFace",
+        image=scene["IMAGE"],
+        crop_image=image,
+        crop=crop["crop"],
+        match_colour="mean_std",
+        mask=crop["mask"],
+    )
+    saved(graph, pasted["image"], "face_swap")
+    score(graph, parts, who, pasted["image"])
+    return graph
+
+
+EDITS: tuple[Callable[[ObjectInfo], Graph], ...] = (
+    img2img,
+    face_swap,
+)

@@ -1,0 +1,262 @@
+"""What the shipped workflows have in common: model files, settings, the usual nodes, the note."""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .graph import Graph, Model, Output
+
+HUB = "https://huggingface.co"
+CHECKPOINT = Model(
+    "sd_xl_base_1.0.safetensors",
+    f"{HUB}/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/sd_xl_base_1.0.safetensors",
+    "checkpoints",
+)
+IDENTITY_NET = Model(
+    "instantid/diffusion_pytorch_model.safetensors",
+    f"{HUB}/InstantX/InstantID/resolve/main/ControlNetModel/diffusion_pytorch_model.safetensors",
+    "controlnet",
+)
+ADAPTER_FILE = "ip-adapter.bin"  # the dialog does not fetch .bin files
+PHOTO = "example.png"  # comes with ComfyUI, so that nothing is reported missing
+SIDE = 1016
+POSITIVE = "portrait photo of a person in a yellow raincoat, city street at night, film grain"
+NEGATIVE = "text, watermark, blurry, deformed, low quality"
+SAMPLING: Mapping[str, Any] = {
+    "seed": 7,
+    "steps": 30,
+    "cfg": 4.5,
+    "sampler_name": "ddpm",
+    "scheduler": "karras",
+    "denoise": 1.0,
+}
+
+Conditioned = dict[str, Output]
+"""What a sampler takes: model, positive, negative."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Nodes that every workflow begins with."""
+
+    model: Output
+    clip: Output
+    vae: Output
+    adapter: Output
+    analyzer: Output
+    identity_net: Output
+
+
+@dataclass(frozen=True)
+class Person:
+    """A photo and what was read from it."""
+
+    photo: Output
+    faces: Output
+    identity: Output
+
+
+def models(graph: Graph) -> Parts:
+    graph.group("Models")
+    checkpoint = graph.add("CheckpointLoaderSimple", "", [CHECKPOINT], ckpt_name=CHECKPOINT.name)
+    net = graph.add(
+        "ControlNetLoader",
+        "Load IdentityNet",
+        [IDENTITY_NET],
+        control_net_name=IDENTITY_NET.name,
+    )
+    return Parts(
+        model=checkpoint["MODEL"],
+        clip=checkpoint["CLIP"],
+        vae=checkpoint["VAE"],
+        adapter=graph.add("InstantIDLoadAdapter", adapter_name=ADAPTER_FILE)["adapter"],
+        analyzer=graph.add("InstantIDLoadFaceAnalyzer")["analyzer"],
+        identity_net=net["CONTROL_NET"],
+    )
+
+
+def with_lora(graph: Graph, parts: Parts, file: Model, strength: float) -> Parts:
+    """`parts` with a LoRA on the model and on the text encoder."""
+    lora = graph.add(
+        "LoraLoader",
+        "",
+        [file] if file.url else [],
+        model=parts.model,
+        clip=parts.clip,
+        lora_name=file.name,
+        strength_model=strength,
+        strength_clip=strength,
+    )
+    return replace(parts, model=lora["MODEL"], clip=lora["CLIP"])
+
+
+def texts(
+    graph: Graph, parts: Parts, positive: str = POSITIVE, negative: str = NEGATIVE
+) -> tuple[Output, Output]:
+    wanted = graph.add("CLIPTextEncode", "Prompt", clip=parts.clip, text=positive)
+    unwanted = graph.add("CLIPTextEncode", "Negative prompt", clip=parts.clip, text=negative)
+    return wanted["CONDITIONING"], unwanted["CONDITIONING"]
+
+
+def person(graph: Graph, parts: Parts, title: str) -> Person:
+    """A photo of somebody, analysed and embedded."""
+    photo = graph.add("LoadImage", title, image=PHOTO)
+    found = graph.add("InstantIDAnalyzeFaces", analyzer=parts.analyzer, image=photo["IMAGE"])
+    embedded = graph.add("InstantIDEmbedIdentity", faces=found["faces"])
+    return Person(photo["IMAGE"], found["faces"], embedded["identity"])
+
+
+def one_person(graph: Graph, parts: Parts) -> Person:
+    graph.group("Photo to identity")
+    return person(graph, parts, "Photo of the person")
+
+
+def apply_both(
+    graph: Graph,
+    parts: Parts,
+    faces: Output,
+    who: Output,
+    given: Conditioned,
+    amount: float = 0.8,
+    mask: Output | None = None,
+) -> Conditioned:
+    """The two nodes that apply an identity; what the sampler, or the next identity, takes."""
+    limited = {} if mask is None else {"mask": mask}
+    adapted = graph.add(
+        "InstantIDApplyAdapter",
+        model=given["model"],
+        adapter=parts.adapter,
+        identity=who,
+        weight=amount,
+        **limited,
+    )
+    controlled = graph.add(
+        "InstantIDApplyIdentityNet",
+        positive=given["positive"],
+        negative=given["negative"],
+        control_net=parts.identity_net,
+        adapter=parts.adapter,
+        identity=who,
+        faces=faces,
+        strength=amount,
+        **limited,
+    )
+    both = {name: controlled[name] for name in ("positive", "negative")}
+    return {"model": adapted["model"], **both}
+
+
+def conditioned(parts: Parts, text: tuple[Output, Output]) -> Conditioned:
+    """A sampler's inputs before any identity."""
+    return {"model": parts.model, "positive": text[0], "negative": text[1]}
+
+
+def empty_latent(graph: Graph, width: int = SIDE, height: int = SIDE) -> Output:
+    return graph.add("EmptyLatentImage", width=width, height=height, batch_size=1)["LATENT"]
+
+
+def latent_batch(graph: Graph, count: int) -> Output:
+    """Latents for `count` pictures that begin with the same noise."""
+    empty = graph.add("EmptyLatentImage", width=SIDE, height=SIDE, batch_size=count)
+    fixed = graph.add("LatentBatchSeedBehavior", samples=empty["LATENT"], seed_behavior="fixed")
+    return fixed["LATENT"]
+
+
+def sampled(
+    graph: Graph, parts: Parts, given: Conditioned, latent: Output, **changes: Any
+) -> Output:
+    """A picture, from what is conditioned to pixels."""
+    settings = {**SAMPLING, **changes}
+    done = graph.add("KSampler", latent_image=latent, **given, **settings)
+    return graph.add("VAEDecode", samples=done["LATENT"], vae=parts.vae)["IMAGE"]
+
+
+def saved(graph: Graph, image: Output, prefix: str) -> None:
+    graph.add("SaveImage", images=image, filename_prefix=f"InstantID/{prefix}")
+
+
+def picture(graph: Graph, parts: Parts, given: Conditioned, prefix: str, **changes: Any) -> None:
+    """The usual last column."""
+    graph.group("Picture")
+    saved(graph, sampled(graph, parts, given, empty_latent(graph), **changes), prefix)
+
+
+def score(graph: Graph, parts: Parts, who: Person, image: Output) -> Output:
+    """How much pictures look like a person, as a picture."""
+    scored = graph.add(
+        "InstantIDScoreIdentity",
+        analyzer=parts.analyzer,
+        identity=who.identity,
+        image=image,
+        reference_image=who.photo,
+    )
+    return scored["picture"]
+
+
+def two_photos(graph: Graph, parts: Parts, first: str, second: str) -> tuple[Person, Person]:
+    graph.group("Two photos to two identities")
+    return person(graph, parts, first), person(graph, parts, second)
+
+
+# The note.
+
+USUAL_CFG = "**CFG 4.5.** InstantID burns colours at the CFG of 7 or 8 that plain SDXL likes."
+USUAL_SIZE = (
+    "**About 1016 pixels a side**, not exactly 1024: the published weights tend to draw watermarks "
+    "at 1024 x 1024."
+)
+USUAL_AMOUNTS = (
+    "**weight 0.8 and strength 0.8** are the usual start. Colours burnt or prompt ignored: lower "
+    "the weight first, then the strength. Not like the person: raise both."
+)
+USUAL_SAMPLER = "`ddpm` with `karras` is what is set here; `euler` with `normal` works too."
+FILES = (
+    "SDXL checkpoint: `models/checkpoints`",
+    "IdentityNet (`ControlNetModel/diffusion_pytorch_model.safetensors` of "
+    f"[InstantX/InstantID]({HUB}/InstantX/InstantID), 2.5 GB): `models/controlnet/instantid`",
+    "Image adapter (`ip-adapter.bin` of the same repository, 1.7 GB): `models/instantid`",
+    "Face models (`scrfd_10g_bnkps.onnx` and `glintr100.onnx` of antelopev2): "
+    "`models/insightface/models/antelopev2`",
+)
+LICENCE = (
+    "The antelopev2 models and the released InstantID weights are for non-commercial research use."
+)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The settings that a note explains."""
+
+    cfg: str = USUAL_CFG
+    size: str = USUAL_SIZE
+    amounts: str = USUAL_AMOUNTS
+    sampler: str = USUAL_SAMPLER
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return self.cfg, self.size, self.amounts, self.sampler
+
+
+USUAL = Advice()
+
+
+def note(about: str, files: Sequence[str] = (), advice: Advice = USUAL) -> str:
+    """What a person should know before pressing Run."""
+    return "\n\n".join(
+        (
+            unwrapped(textwrap.dedent(about).strip()),
+            _list("Settings that matter", advice.lines),
+            _list("Model files", (*FILES, *files)),
+            LICENCE,
+        )
+    )
+
+
+def unwrapped(text: str) -> str:
+    """Paragraphs and list entries on one line each: the editor keeps line breaks."""
+    return re.sub(r"(?<!\n)\n *(?![\n#]|- |\d+\. )", " ", text)
+
+
+def _list(title: str, entries: Sequence[str]) -> str:
+    return "\n".join([f"## {title}", *(f"- {entry}" for entry in entries)])

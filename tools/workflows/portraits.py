@@ -1,0 +1,274 @@
+"""Shipped workflows with one person, made from a prompt."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tools.comfyui.prompts import ObjectInfo
+
+from .graph import Graph, Model
+from .parts import (
+    HUB,
+    NEGATIVE,
+    PHOTO,
+    SIDE,
+    USUAL,
+    apply_both,
+    conditioned,
+    models,
+    note,
+    one_person,
+    picture,
+    texts,
+    with_lora,
+)
+
+DEPTH_NET = Model(
+    "controlnet-depth-sdxl-1.0/diffusion_pytorch_model.fp16.safetensors",
+    f"{HUB}/diffusers/controlnet-depth-sdxl-1.0/resolve/main/"
+    "diffusion_pytorch_model.fp16.safetensors",
+    "controlnet",
+)
+PAPERCUT = Model(
+    "papercut.safetensors",
+    f"{HUB}/TheLastBen/Papercut_SDXL/resolve/main/papercut.safetensors",
+    "loras",
+)
+LIGHTNING = Model(
+    "sdxl_lightning_4step_lora.safetensors",
+    f"{HUB}/ByteDance/SDXL-Lightning/resolve/main/sdxl_lightning_4step_lora.safetensors",
+    "loras",
+)
+
+
+def basic(object_info: ObjectInfo) -> Graph:
+    about = """
+        # InstantID in one node
+
+        1. Choose a photo with one clear face in **Photo of the person**.
+        2. Write the prompt.
+        3. Run.
+
+        **InstantID Apply** does everything: it finds the face, reads who it is, and gives that to
+        the model and to IdentityNet. Connect a second photo to `image_kps` to take place and pose
+        of the face from there.
+        """
+    graph = Graph("instantid_basic", object_info, note(about))
+    parts = models(graph)
+    graph.group("Photo and text")
+    photo = graph.add("LoadImage", "Photo of the person", image=PHOTO)
+    text = texts(graph, parts)
+    graph.group("Identity")
+    applied = graph.add(
+        "InstantIDApply",
+        **conditioned(parts, text),
+        adapter=parts.adapter,
+        analyzer=parts.analyzer,
+        control_net=parts.identity_net,
+        image=photo["IMAGE"],
+    )
+    given = {name: applied[name] for name in ("model", "positive", "negative")}
+    picture(graph, parts, given, "basic")
+    return graph
+
+
+def composed(object_info: ObjectInfo) -> Graph:
+    about = """
+        # InstantID, every node apart
+
+        - **Analyze Faces** finds the face, shows what it found, and picks the one you mean.
+        - **Embed Identity** makes one identity of it. A batch of photos of one person is averaged.
+        - **Apply Adapter** gives the identity to the model.
+        - **Apply IdentityNet** puts the face where `faces` says. For a pose from another photo,
+          analyse that photo with a second Analyze Faces and connect its `faces` here instead.
+        - **Draw Keypoints** shows the picture that IdentityNet works from. It is only for looking
+          at here: IdentityNet draws its own at the size of the output. To change it by hand,
+          disconnect `faces` from Apply IdentityNet and connect a keypoint picture to `image`.
+        """
+    graph = Graph("instantid_composed", object_info, note(about))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Identity")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
+    graph.group("Keypoints, to look at", below=True)
+    drawn = graph.add("InstantIDDrawKeypoints", faces=who.faces, width=SIDE, height=SIDE)
+    graph.add("PreviewImage", "Keypoints", images=drawn["image"])
+    picture(graph, parts, given, "composed")
+    return graph
+
+
+def depth_controlnet(object_info: ObjectInfo) -> Graph:
+    about = """
+        # InstantID beside another ControlNet
+
+        IdentityNet holds the face, a depth ControlNet the room around it. Each sees its own
+        context: IdentityNet the identity, the depth net your prompt.
+
+        1. Choose the photo of the person.
+        2. Choose a **depth map** (white is near). Any depth preprocessor makes one from a photo.
+        3. Run.
+
+        Depth acts at strength 0.65 and only for the first third of the steps, so that it lays out
+        the scene and does not fight the face later. Any SDXL ControlNet (canny, pose, ...) goes
+        in its place, before or after IdentityNet.
+        """
+    depth_file = (
+        "Depth ControlNet (`diffusion_pytorch_model.fp16.safetensors` of "
+        f"[diffusers/controlnet-depth-sdxl-1.0]({HUB}/diffusers/controlnet-depth-sdxl-1.0)): "
+        "`models/controlnet/controlnet-depth-sdxl-1.0`"
+    )
+    graph = Graph("instantid_depth_controlnet", object_info, note(about, [depth_file]))
+    parts = models(graph)
+    depth_net = graph.add(
+        "ControlNetLoader",
+        "Load depth ControlNet",
+        [DEPTH_NET],
+        control_net_name=DEPTH_NET.name,
+    )
+    who = one_person(graph, parts)
+    graph.group("Text and depth map", below=True)
+    text = texts(graph, parts)
+    depth_map = graph.add("LoadImage", "Depth map", image=PHOTO)
+    graph.group("Identity and depth")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
+    both = graph.add(
+        "ControlNetApplyAdvanced",
+        "Apply depth ControlNet",
+        positive=given["positive"],
+        negative=given["negative"],
+        control_net=depth_net["CONTROL_NET"],
+        image=depth_map["IMAGE"],
+        strength=0.65,
+        start_percent=0.0,
+        end_percent=0.35,
+    )
+    given |= {name: both[name] for name in ("positive", "negative")}
+    picture(graph, parts, given, "depth")
+    return graph
+
+
+def stylized(object_info: ObjectInfo) -> Graph:
+    about = """
+        # A person in a drawn or painted style
+
+        The prompt names the style, and the identity acts at half its usual amount, so that it
+        does not pull the picture back towards a photo.
+
+        1. Choose the photo.
+        2. Write the style into the prompt, and what you do not want ("photo, photorealistic")
+           into the negative prompt.
+        3. Run. Then change `weight` and `strength` in steps of 0.1.
+
+        More ways to leave room for the style, all in **Apply Adapter**: a `start_at` of 0.1 to
+        0.2; the advanced input `profile`, with which some layers of the model are spared; `curve`
+        set to `fade in`.
+        """
+    amounts = (
+        "**weight 0.5 and strength 0.5**, not 0.8. Too little likeness: raise the weight first. "
+        "Looks like a photo with a filter: lower both."
+    )
+    advice = replace(USUAL, amounts=amounts)
+    graph = Graph("instantid_stylized", object_info, note(about, advice=advice))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Text", below=True)
+    text = texts(
+        graph,
+        parts,
+        "watercolor painting of a person reading in a garden, loose brush strokes, paper texture",
+        f"photo, photorealistic, 3d render, {NEGATIVE}",
+    )
+    graph.group("Identity, at half its weight")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text), 0.5)
+    picture(graph, parts, given, "stylized")
+    return graph
+
+
+def style_lora(object_info: ObjectInfo) -> Graph:
+    about = """
+        # A person and a style LoRA
+
+        The LoRA stands before **Apply Adapter**: it changes the model's own weights, the identity
+        comes on top. Both keep working, in either order.
+
+        1. Choose the photo.
+        2. Choose the LoRA, and write its trigger word into the prompt (here `papercut`).
+        3. Run. More style: raise `strength_model` of the LoRA to 1. More likeness: raise `weight`.
+
+        Any SDXL LoRA fits, and several in a row do.
+        """
+    amounts = (
+        "**weight 0.6 and strength 0.6**, since a style LoRA and a full identity get in each "
+        "other's way."
+    )
+    file = (
+        "LoRA (`papercut.safetensors` of "
+        f"[TheLastBen/Papercut_SDXL]({HUB}/TheLastBen/Papercut_SDXL), as an example): "
+        "`models/loras`"
+    )
+    advice = replace(USUAL, amounts=amounts)
+    graph = Graph("instantid_style_lora", object_info, note(about, [file], advice))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Style", below=True)
+    parts = with_lora(graph, parts, PAPERCUT, 0.8)
+    text = texts(graph, parts, "papercut of a person in a forest, layered paper, soft shadows")
+    graph.group("Identity")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text), 0.6)
+    picture(graph, parts, given, "style_lora")
+    return graph
+
+
+def lightning(object_info: ObjectInfo) -> Graph:
+    about = """
+        # Four steps
+
+        A Lightning LoRA makes SDXL paint in four steps. At CFG 1 the negative prompt is not
+        computed at all, which halves each step once more; the identity then acts on the positive
+        side alone, as it should.
+
+        1. Choose the photo and write the prompt.
+        2. Run.
+
+        With an LCM LoRA take the sampler `lcm`, 6 to 8 steps and a CFG of 1 to 1.5. With the
+        8-step Lightning LoRA set 8 steps.
+        """
+    advice = replace(
+        USUAL,
+        cfg="**CFG 1**: what distilled models are made for. Higher values burn.",
+        sampler="`euler` with `sgm_uniform`, and as many steps as the LoRA's name says.",
+    )
+    file = (
+        "Lightning LoRA (`sdxl_lightning_4step_lora.safetensors` of "
+        f"[ByteDance/SDXL-Lightning]({HUB}/ByteDance/SDXL-Lightning)): `models/loras`"
+    )
+    graph = Graph("instantid_lightning", object_info, note(about, [file], advice))
+    parts = models(graph)
+    lora = graph.add(
+        "LoraLoaderModelOnly",
+        "Load Lightning LoRA",
+        [LIGHTNING],
+        model=parts.model,
+        lora_name=LIGHTNING.name,
+        strength_model=1.0,
+    )
+    parts = replace(parts, model=lora["MODEL"])
+    who = one_person(graph, parts)
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Identity")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
+    fast = {"steps": 4, "cfg": 1.0, "sampler_name": "euler", "scheduler": "sgm_uniform"}
+    picture(graph, parts, given, "lightning", **fast)
+    return graph
+
+
+PORTRAITS: tuple[Callable[[ObjectInfo], Graph], ...] = (
+    basic,
+    composed,
+    depth_controlnet,
+    stylized,
+    style_lora,
+    lightning,
+)
