@@ -76,7 +76,8 @@ class MovedModules(MetaPathFinder):
         package, _, name = fullname.rpartition(".")
         if package == self.package and name in ROOM_OF:
             raise ImportError(
-                f"{fullname} has moved. Import its names from {package}.{ROOM_OF[name]}.",
+                f"instantid_core.{name} has moved. Import its names from "
+                f"instantid_core.{ROOM_OF[name]}.",
                 name=fullname,
             )
         return None

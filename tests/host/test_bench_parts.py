@@ -29,7 +29,7 @@ def test_published_sizes_are_those_of_the_published_files(pack: Any) -> None:
     config = SmallConfig(*bench_files.SIZES["published"])
     unet, net = bench_files.unet_shapes(config), bench_files.net_shapes(config)
     assert sum(shape.numel() for shape in unet.values()) == 2_567_463_684
-    listed = pack.module("instantid_core.model_files").published()
+    listed = pack.module("instantid_core.models.manifest").published()
     (size,) = {file.size for file in listed if file.size > 2e9}
     assert 0 < size - 2 * sum(shape.numel() for shape in net.values()) < 200_000
 

@@ -79,7 +79,7 @@ def test_copies_keep_their_contexts(
     network = pair[0][0][1]["control"].control_model
     with Calls(network) as calls:
         sample(applied(model), *changed, steps=1)
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     tokens = adapter.tokens(identity_of(1), negative)
     assert len(calls.contexts) == 2
     seen = {context.shape[1]: list(context) for context in calls.contexts}

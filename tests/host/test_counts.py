@@ -123,7 +123,7 @@ def test_sigma_is_read_at_most_once_per_call(
     window: tuple[float, float],
     looks: int,
 ) -> None:
-    rows = pack.module("instantid_core.schedule").SamplingRows
+    rows = pack.module("instantid_core.adapter.window").SamplingRows
     seen = []
     level = rows.__dict__["noise_level"].func
 
@@ -140,7 +140,7 @@ def test_an_identity_of_sdxl_holds_under_11_megabytes(pack: Any) -> None:
     from tools.small_world.published_shapes import SITE_WIDTHS
 
     half = torch.empty((), dtype=torch.float16, device="meta")
-    kind = pack.module("instantid_core.keys_values").KeysValues
+    kind = pack.module("instantid_core.adapter.keys_values").KeysValues
     assert kind.empty(1, 16, SITE_WIDTHS, half).nbytes <= 11e6
 
 
@@ -260,7 +260,7 @@ def test_identity_net_prepares_nothing_outside_its_window(
 def test_a_group_divides_each_size_once(
     pack: Any, faces_of: Any, identity_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    group = pack.module("instantid_core.group")
+    group = pack.module("instantid_core.adapter.group")
     regions, masks = (pack.module(f"instantid_core.{name}") for name in ("regions", "masks"))
     sizes = []
     real = group.partition

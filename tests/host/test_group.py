@@ -101,7 +101,7 @@ def test_each_person_has_own_tokens_keypoints_and_region(
     _, positive, _ = group(1, 2)
     second = positive[0][1]["control"]
     first = second.previous_controlnet
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     for net, person, face in zip((first, second), (1, 2), pose.frames[0].faces, strict=True):
         expected = adapter.tokens(identity_of(person), negative)
         assert torch.equal(net.condition.tokens.positive, expected.positive)

@@ -63,7 +63,7 @@ def test_scores_say_who_is_in_the_picture(pack: Any, analyzer: Any, identity_of:
 def test_the_score_is_numpys_cosine(
     pack: Any, analyzer: Any, identity_of: Any, faces_of: Any
 ) -> None:
-    blend = pack.module("instantid_core.blending").blend
+    blend = pack.module("instantid_core.identity.blending").blend
     seen = faces_of(photo(1)).all[0].embedding.astype(np.float64)
     for ratio in (0.2, 0.5, 0.9):
         between = blend(identity_of(1), identity_of(2), ratio)

@@ -31,7 +31,7 @@ Tensors = dict[str, torch.Tensor]
 @pytest.fixture(scope="session")
 def published_adapter(pack: Any) -> Any:
     """The published adapter as far as checks need it: its sizes, without weights."""
-    read = pack.module("instantid_core.checkpoint").read_checkpoint
+    read = pack.module("instantid_core.adapter.checkpoint").read_checkpoint
     return SimpleNamespace(config=read(published(), "ip-adapter.bin").config)
 
 
@@ -95,9 +95,9 @@ def detected(weights: Tensors) -> Any:
 def test_layouts_fit(pack: Any, published_adapter: Any, sdxl_config: Any, layout: str) -> None:
     model = detected(LAYOUTS[layout](sdxl_config, names_of(sdxl_config)))
     assert type(model.model_config) is comfy.supported_models.SDXL
-    sites = pack.module("instantid_core.sites").cross_attention_sites(model.diffusion_model)
+    sites = pack.module("instantid_core.adapter.sites").cross_attention_sites(model.diffusion_model)
     assert len(sites) == 70
-    check = pack.module("instantid_core.adapter").require_matching_sites
+    check = pack.module("instantid_core.adapter.image_adapter").require_matching_sites
     check(published_adapter.config, sites, "SDXL")
 
 
@@ -271,7 +271,7 @@ def sd15_adapter(pack: Any) -> Any:
     """The adapter for SD 1.5 with its 16 sites at their published widths."""
     widths = [*[320] * 2, *[640] * 2, *[1280] * 5, *[640] * 3, *[320] * 3, 1280]
     weights = adapter_weights(AdapterSizes(tuple(widths), context_dim=768))
-    read = pack.module("instantid_core.checkpoint").read_checkpoint
+    read = pack.module("instantid_core.adapter.checkpoint").read_checkpoint
     return SimpleNamespace(config=read(weights, "ip-state.ckpt").config)
 
 
@@ -296,7 +296,9 @@ def test_families_that_fit(
 ) -> None:
     adapter = published_adapter if family in FIT_SDXL else sd15_adapter
     model = as_loaded(family, small_sdxl)
-    sites = pack.module("instantid_core.sites").cross_attention_sites(
+    sites = pack.module("instantid_core.adapter.sites").cross_attention_sites(
         model.get_model_object("diffusion_model")
     )
-    pack.module("instantid_core.adapter").require_matching_sites(adapter.config, sites, family)
+    pack.module("instantid_core.adapter.image_adapter").require_matching_sites(
+        adapter.config, sites, family
+    )

@@ -71,7 +71,7 @@ def test_warnings_of_the_core_come_by_too(
     pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Such as the provider that face analysis falls back from."""
-    sessions = pack.module("instantid_core.sessions")
+    sessions = pack.module("instantid_core.libraries.onnx_sessions")
     with CurrentNodeContext(str(uuid4()), "4"):
         assert sessions.candidates("cuda", ["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
     (sent,) = told

@@ -205,7 +205,7 @@ def test_identity_net_rows(
         run_guider(build(patched, chained))
     assert_right_sides(witness, expected)
     tokens = net_how["adapter"].tokens(
-        how["identity"], pack.module("instantid_core.embedding").NegativeIdentity()
+        how["identity"], pack.module("instantid_core.identity.embedding").NegativeIdentity()
     )
     by_side = {POSITIVE: tokens.positive[0], NEGATIVE: tokens.negative[0]}
     assert len(contexts.texts) == len(contexts.identities) > 0

@@ -89,7 +89,7 @@ def test_the_editor_is_shown_the_pose_of_the_photo_as_it_came(pack: Any, faces_o
     faces = faces_of(photo(1, 320, 240))
     output = pack.module("nodes.poses").Pose.execute(**USUAL | {"faces": faces, "scale": 2.0})
     (text,) = output.ui["instantid_pose"]
-    assert text == pack.module("instantid_core.pose_json").to_json(faces)
+    assert text == pack.module("instantid_core.keypoints.pose_json").to_json(faces)
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 192), (256, 0), (-8, -8)])

@@ -135,7 +135,7 @@ def test_adapter_formats(
         refused(caught.value)
         return
     (loaded,) = pack.run("InstantIDLoadAdapter", adapter_name=name)
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     tokens, exact = (each.tokens(identity_of(1), negative).positive for each in (loaded, adapter))
     assert tokens.dtype == torch.float32
     assert (tokens - exact).norm() / exact.norm() < near
@@ -168,7 +168,7 @@ def test_little_memory(
     model = small_sdxl.small_unet()
     usual = sample(*applied(model, prompt), size=SIZE, steps=1)
     identity = identity_of(5)
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     exact = adapter.tokens(identity, negative).positive
     twin = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")[0]
     loaded: list[float] = []
@@ -255,7 +255,7 @@ def test_no_doubles_reach_the_device(
 ) -> None:
     """These devices have no float64. Everything that the pack hands to the UNet is looked at."""
     kinds = set()
-    attention = pack.module("instantid_core.attention").SiteIdentity
+    attention = pack.module("instantid_core.adapter.attention").SiteIdentity
     add_to = attention.add_to
 
     def noted(self: Any, out: Any, q: Any, *rest: Any) -> torch.Tensor:

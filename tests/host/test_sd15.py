@@ -216,8 +216,8 @@ def test_the_hint_is_its_own(
     sample(*applied(sd15_model(config, small_sdxl)), size=(128, 128), steps=1)
     hook.remove()
     extent = pack.module("instantid_core.types").Extent(128, 128)
-    expected = pack.module("instantid_core.landmarks").draw(faces, extent, "letterbox")
-    plain = pack.module("instantid_core.keypoints").draw(faces, extent, "letterbox")
+    expected = pack.module("instantid_core.keypoints.landmarks").draw(faces, extent, "letterbox")
+    plain = pack.module("instantid_core.keypoints.drawing").draw(faces, extent, "letterbox")
     assert not torch.equal(expected, plain)
     assert len(hints) == 1
     assert all(torch.equal(row, expected.movedim(-1, 1)[0]) for row in hints[0])

@@ -60,5 +60,7 @@ def test_stages_have_sdxl_counts(patched: Any) -> None:
 def test_no_site_is_missing_from_the_network(pack: Any, unet: Any) -> None:
     """Held against the network's own module names, not against the walk that lists sites."""
     names = [n for n, _ in unet.model.diffusion_model.named_modules() if n.endswith(".attn2")]
-    sites = pack.module("instantid_core.sites").cross_attention_sites(unet.model.diffusion_model)
+    sites = pack.module("instantid_core.adapter.sites").cross_attention_sites(
+        unet.model.diffusion_model
+    )
     assert len(names) == len(sites) == SDXL_SITES

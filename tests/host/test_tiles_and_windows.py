@@ -84,7 +84,7 @@ class Regions:
     """Notes the part of the mask that every site is given."""
 
     def __init__(self, pack: Any) -> None:
-        self.kind = pack.module("instantid_core.masks").RegionMask
+        self.kind = pack.module("instantid_core.adapter.masks").RegionMask
         self.seen: dict[tuple[int, int], list[torch.Tensor]] = {}
 
     def __enter__(self) -> Regions:

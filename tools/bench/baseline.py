@@ -77,7 +77,7 @@ def install_usual_way(scene: Scene, weight: float) -> Any:
     """A clone of the scene's model with the baseline at every site."""
     core = scene.pack.module
     device, dtype = scene.model.load_device, scene.model.model.get_dtype_inference()
-    negative = core("instantid_core.embedding").NegativeIdentity()
+    negative = core("instantid_core.identity.embedding").NegativeIdentity()
     projected = scene.adapter.tokens(scene.identity, negative)
     tokens = projected.positive.to(device, dtype), projected.negative.to(device, dtype)
     weights = scene.adapter.patcher.model
@@ -85,7 +85,7 @@ def install_usual_way(scene: Scene, weight: float) -> Any:
         tuple(layer.weight.detach().to(device, dtype) for layer in pair)
         for pair in zip(weights.to_k, weights.to_v, strict=True)
     ]
-    sites = core("instantid_core.sites").cross_attention_sites(
+    sites = core("instantid_core.adapter.sites").cross_attention_sites(
         scene.model.get_model_object("diffusion_model")
     )
     return with_usual_way(scene.model, sites, projections, tokens, weight)

@@ -97,7 +97,7 @@ def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
 
 def usual_way(world: World, somebody: Person, looks: Looks | None = None) -> Variant:
     """The baseline with random projections, which take no memory on the meta device."""
-    sites = world.pack.module("instantid_core.sites").cross_attention_sites(
+    sites = world.pack.module("instantid_core.adapter.sites").cross_attention_sites(
         world.model.model.diffusion_model
     )
     like = {"device": world.device, "dtype": world.dtype}

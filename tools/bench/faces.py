@@ -85,8 +85,8 @@ def our_embedding(scene: Scene) -> Callable[[], np.ndarray]:
     """A run of the pack's analysis."""
     module = scene.pack.module
     frames = module("instantid_core.images").frames_of(photo())
-    analyse = module("instantid_core.analysis").analyse
-    selection = module("instantid_core.selection").Selection()
+    analyse = module("instantid_core.faces.analysis").analyse
+    selection = module("instantid_core.faces.selection").Selection()
 
     def run() -> np.ndarray:
         found = analyse(frames, scene.analyzer, selection, 0.5, lambda: None)

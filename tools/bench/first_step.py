@@ -59,9 +59,9 @@ class Ours:
         application = core("nodes.host.application")
         how = application.Influence(
             somebody.amount,
-            core("instantid_core.schedule").Span(0.0, 1.0),
+            core("instantid_core.adapter.window").Span(0.0, 1.0),
             None,
-            core("instantid_core.embedding").NegativeIdentity(),
+            core("instantid_core.identity.embedding").NegativeIdentity(),
         )
         who = self.adapter, somebody.identity, how
         model = application.apply_adapter(self.world.model, *who)
@@ -77,7 +77,7 @@ class UsualWay:
     def __init__(self, world: World, adapter: Any) -> None:
         self.world, self.adapter = world, adapter
         core = world.pack.module
-        self.sites = core("instantid_core.sites").cross_attention_sites(
+        self.sites = core("instantid_core.adapter.sites").cross_attention_sites(
             world.model.model.diffusion_model
         )
         weights, like = adapter.patcher.model, {"device": world.device, "dtype": world.dtype}
@@ -87,7 +87,7 @@ class UsualWay:
     def apply(self, somebody: Person, pixels: tuple[int, int]) -> Variant:
         """Tokens, patches and the drawn hint anew."""
         core = self.world.pack.module
-        negative = core("instantid_core.embedding").NegativeIdentity()
+        negative = core("instantid_core.identity.embedding").NegativeIdentity()
         found = self.adapter.tokens(replace(somebody.identity), negative)
         like = {"device": self.world.device, "dtype": self.world.dtype}
         tokens = found.positive.to(**like), found.negative.to(**like)
@@ -95,7 +95,7 @@ class UsualWay:
             self.world.model, self.sites, self.projections, tokens, somebody.amount
         )
         extent = core("instantid_core.types").Extent(*pixels)
-        draw = core("instantid_core.keypoints").draw
+        draw = core("instantid_core.keypoints.drawing").draw
         picture = draw(somebody.faces, extent, "letterbox").movedim(-1, 1)
         net = self.world.control_net
         return Variant(model, usual_net(self.world.prompt, net, tokens, picture, somebody.amount))

@@ -95,8 +95,8 @@ def loaded_adapter(world: World, device: torch.device) -> Any:
         part: {name: torch.empty(shape) for name, shape in shapes.items()}
         for part, shapes in sizes.shapes.items()
     }
-    checkpoint = core("instantid_core.checkpoint").read_checkpoint(nested, "benchmark")
-    network = core("instantid_core.adapter").IdentityAdapter.from_checkpoint(
+    checkpoint = core("instantid_core.adapter.checkpoint").read_checkpoint(nested, "benchmark")
+    network = core("instantid_core.adapter.image_adapter").IdentityAdapter.from_checkpoint(
         checkpoint, ops.manual_cast
     )
     offload = model_management.unet_offload_device()
@@ -120,8 +120,10 @@ def the_usual_photo(
 ) -> Callable[[], object]:
     """What the baseline does before sampling; it projects in every step."""
     core = world.pack.module
-    negative = core("instantid_core.embedding").NegativeIdentity()
-    sites = core("instantid_core.sites").cross_attention_sites(world.model.model.diffusion_model)
+    negative = core("instantid_core.identity.embedding").NegativeIdentity()
+    sites = core("instantid_core.adapter.sites").cross_attention_sites(
+        world.model.model.diffusion_model
+    )
     layers = zip(adapter.patcher.model.to_k, adapter.patcher.model.to_v, strict=True)
     projections = [tuple(layer.weight.to(device) for layer in pair) for pair in layers]
 
@@ -138,9 +140,9 @@ def _applied(world: World, adapter: Any, identity: Any) -> Any:
     application = core("nodes.host.application")
     how = application.Influence(
         AMOUNT,
-        core("instantid_core.schedule").Span(0.0, 1.0),
+        core("instantid_core.adapter.window").Span(0.0, 1.0),
         None,
-        core("instantid_core.embedding").NegativeIdentity(),
+        core("instantid_core.identity.embedding").NegativeIdentity(),
     )
     return application.apply_adapter(world.model, adapter, identity, how)
 
@@ -150,7 +152,10 @@ def another_pose(
 ) -> Callable[[], object]:
     """The picture of keypoints, and what IdentityNet's encoder makes of it. world: on meta."""
     core = world.pack.module
-    keypoints, extent = core("instantid_core.keypoints"), core("instantid_core.types").Extent
+    keypoints, extent = (
+        core("instantid_core.keypoints.drawing"),
+        core("instantid_core.types").Extent,
+    )
     encoder = world.control_net.control_model.input_hint_block
     encoder = fill(encoder.to_empty(device=device).to(torch.float32))
 

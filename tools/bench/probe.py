@@ -56,7 +56,7 @@ def _use(pack: Pack, adapter: Any) -> None:
     """Project a made-up identity's keys and values."""
     types = pack.module("instantid_core.types")
     somebody = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
-    negative = pack.module("instantid_core.embedding").NegativeIdentity()
+    negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     adapter.keys_values(adapter.tokens(somebody, negative), torch.float16)
 
 

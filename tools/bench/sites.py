@@ -71,7 +71,7 @@ class SiteBench:
         core = self.world.pack.module
         tags = core("nodes.host.row_tags")
         sigma = torch.tensor([5.0], device=self.device)
-        rows = core("instantid_core.schedule").SamplingRows(
+        rows = core("instantid_core.adapter.window").SamplingRows(
             tags.rows_of(None, self.rows, sides), sigma, lambda percent: 10 * (1 - percent)
         )
         return {
@@ -84,9 +84,9 @@ class SiteBench:
     def _ways(self, somebody: Person) -> dict[str, list[Attend]]:
         core = self.world.pack.module
         patch = core("nodes.host.attention_patch")
-        span = core("instantid_core.schedule").Span(0.0, 1.0)
+        span = core("instantid_core.adapter.window").Span(0.0, 1.0)
         projected = somebody.keys_values.to(self.device, self.world.dtype)
-        identities = core("instantid_core.attention").site_identities(
+        identities = core("instantid_core.adapter.attention").site_identities(
             projected, [AMOUNT] * len(self.sites), span, None
         )
         ours = [patch.IdentityAttention(None, identity) for identity in identities]

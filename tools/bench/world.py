@@ -115,7 +115,7 @@ def person(world: World, seed: int = 0, pictures: int = 1) -> Person:
     context = world.config.context_dim
     sides = torch.randn(2, pictures, TOKENS, context, generator=generator)
     widths = world.config.site_widths
-    room = core("instantid_core.keys_values").KeysValues.empty(
+    room = core("instantid_core.adapter.keys_values").KeysValues.empty(
         pictures, TOKENS, widths, torch.empty((), dtype=world.dtype)
     )
     room.buffer.normal_(generator=generator)
@@ -154,19 +154,21 @@ def _influence(world: World, how: How, number: int, people: int) -> Any:
     if how.masks:
         mask = torch.zeros(1, 128, 128)
         mask[..., number * 128 // people : (number + 1) * 128 // people] = 1
-        region = core("instantid_core.masks").RegionMask(mask)
+        region = core("instantid_core.adapter.masks").RegionMask(mask)
     return core("nodes.host.application").Influence(
         AMOUNT,
-        core("instantid_core.schedule").Span(*how.window),
+        core("instantid_core.adapter.window").Span(*how.window),
         region,
-        core("instantid_core.embedding").NegativeIdentity(),
+        core("instantid_core.identity.embedding").NegativeIdentity(),
     )
 
 
 def _with_adapter(world: World, model: Any, somebody: Person, influence: Any) -> Any:
     core = world.pack.module
-    sites = core("instantid_core.sites").cross_attention_sites(world.model.model.diffusion_model)
-    identities = core("instantid_core.attention").site_identities(
+    sites = core("instantid_core.adapter.sites").cross_attention_sites(
+        world.model.model.diffusion_model
+    )
+    identities = core("instantid_core.adapter.attention").site_identities(
         somebody.keys_values, [AMOUNT] * len(sites), influence.window, influence.region
     )
     return core("nodes.host.attention_patch").install(model, sites, identities)
