@@ -49,8 +49,8 @@ class ApplyAdapter(io.ComfyNode):
             node_id="InstantIDApplyAdapter",
             display_name="InstantID Apply Adapter",
             category=inputs.CATEGORY,
-            description="Lets the model attend to an identity beside the text. Chain several, each "
-            "with a mask, for several people.",
+            description="Adds an identity to the model's cross-attention, beside the text. For "
+            "several people, chain several of these nodes, each with a mask.",
             search_aliases=WORDS,
             inputs=[
                 inputs.model(),
@@ -63,7 +63,7 @@ class ApplyAdapter(io.ComfyNode):
                 *inputs.negative_identity(),
                 inputs.curve(),
             ],
-            outputs=[io.Model.Output(display_name="model")],
+            outputs=[io.Model.Output(display_name="model", tooltip="The model with the identity.")],
         )
 
     @classmethod
@@ -97,8 +97,9 @@ class ApplyIdentityNet(io.ComfyNode):
             node_id="InstantIDApplyIdentityNet",
             display_name="InstantID Apply IdentityNet",
             category=inputs.CATEGORY,
-            description="Adds IdentityNet: a ControlNet that takes five facial keypoints and sees "
-            "the identity in place of the text. Other ControlNets in the chain keep their text.",
+            description="Adds IdentityNet to the conditioning: a ControlNet that takes five "
+            "facial keypoints and sees the identity instead of the text. Other ControlNets in "
+            "the chain still see the text.",
             search_aliases=[*WORDS, "controlnet", "keypoints", "pose"],
             inputs=[
                 *inputs.prompts(),
@@ -152,8 +153,8 @@ class Apply(io.ComfyNode):
             node_id="InstantIDApply",
             display_name="InstantID Apply",
             category=inputs.CATEGORY,
-            description="From a photo to a model and conditioning that keep its identity: face "
-            "analysis, image adapter and IdentityNet with their usual settings.",
+            description="Applies the whole method in one node: face analysis, image adapter and "
+            "IdentityNet with their default settings.",
             search_aliases=WORDS,
             inputs=[
                 inputs.model(),
@@ -163,7 +164,8 @@ class Apply(io.ComfyNode):
                 inputs.control_net(),
                 io.Image.Input(
                     "image",
-                    tooltip="Photo of the person; several photos in a batch are averaged.",
+                    tooltip="Photo of the person; the largest face is used. Several photos in a "
+                    "batch are averaged.",
                 ),
                 inputs.weight(),
                 inputs.strength(),
@@ -171,14 +173,18 @@ class Apply(io.ComfyNode):
                 io.Image.Input(
                     "image_kps",
                     optional=True,
-                    tooltip="Where the face goes: a photo whose face gives the pose, or a drawn "
-                    "keypoint picture. Without it the photo's own pose is used.",
+                    tooltip="Position and pose of the face: a photo whose face gives the pose, "
+                    "or a finished keypoint image. If nothing is connected, the pose of the "
+                    "person's own photo is used.",
                 ),
                 inputs.mask("the identity"),
                 inputs.combine(optional=True),
                 *inputs.negative_identity(),
             ],
-            outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The model with the identity."),
+                *inputs.prompt_outputs(),
+            ],
         )
 
     @classmethod

@@ -34,24 +34,32 @@ class CropFace(io.ComfyNode):
             node_id="InstantIDCropFace",
             display_name="InstantID Crop Face",
             category=CATEGORY,
-            description="Cuts each chosen face out of its picture as a square, large enough to be "
-            "generated anew. InstantID Paste Face puts it back.",
+            description="Crops each selected face as a square, enlarged so that it can be "
+            "regenerated at full size. InstantID Paste Face puts it back.",
             search_aliases=[*WORDS, "crop face", "zoom"],
             inputs=[
                 sockets.Faces.Input(
                     "faces",
-                    tooltip="From InstantID Analyze Faces, for this image. Every chosen face gives "
-                    "a crop.",
+                    tooltip="Faces of this image, from InstantID Analyze Faces. Each selected "
+                    "face gives one crop.",
                 ),
-                io.Image.Input("image", tooltip="The pictures in which the faces were found."),
+                io.Image.Input("image", tooltip="The images in which the faces were found."),
                 *_square(),
                 *face_shape(optional=True, advanced=True),
             ],
             outputs=[
-                io.Image.Output(display_name="image"),
-                io.Mask.Output(display_name="mask"),
-                Crop.Output(display_name="crop"),
-                sockets.Faces.Output(display_name="faces"),
+                io.Image.Output(display_name="image", tooltip="One square image per face."),
+                io.Mask.Output(
+                    display_name="mask", tooltip="The face within the crop, for inpainting."
+                ),
+                Crop.Output(
+                    display_name="crop",
+                    tooltip="Where the crops were taken, for InstantID Paste Face.",
+                ),
+                sockets.Faces.Output(
+                    display_name="faces",
+                    tooltip="The same faces within their crops, for InstantID Apply IdentityNet.",
+                ),
             ],
         )
 
@@ -81,20 +89,26 @@ class PasteFace(io.ComfyNode):
             node_id="InstantIDPasteFace",
             display_name="InstantID Paste Face",
             category=CATEGORY,
-            description="Puts faces that InstantID Crop Face cut out back where they were. The "
-            "rest of the picture keeps every bit.",
+            description="Pastes faces cropped by InstantID Crop Face back to where they were. "
+            "The rest of the image is unchanged, bit for bit.",
             search_aliases=[*WORDS, "paste face", "composite", "uncrop"],
             inputs=[
-                io.Image.Input("image", tooltip="The image that went into InstantID Crop Face."),
+                io.Image.Input(
+                    "image", tooltip="The image that was connected to InstantID Crop Face."
+                ),
                 io.Image.Input(
                     "crop_image",
-                    tooltip="The crops as they have become, at any square size. Several variants "
-                    "of each crop give as many pictures.",
+                    tooltip="The processed crops, at any square size. Several variants of each "
+                    "crop give as many images.",
                 ),
                 Crop.Input("crop", tooltip="From InstantID Crop Face."),
                 *_pasting(),
             ],
-            outputs=[io.Image.Output(display_name="image")],
+            outputs=[
+                io.Image.Output(
+                    display_name="image", tooltip="The images with the faces pasted in."
+                )
+            ],
         )
 
     @classmethod
@@ -128,8 +142,8 @@ def _square() -> list[io.Input]:
             min=1.0,
             max=8.0,
             step=0.05,
-            tooltip="How much of the picture comes along: the side of the square, in sides "
-            "of the face's box.",
+            tooltip="Side of the cropped square as a multiple of the face box. Larger values "
+            "include more of the surroundings.",
         ),
     ]
 
@@ -149,13 +163,13 @@ def _pasting() -> list[io.Input]:
             "match_colour",
             options=list(MATCH_COLOUR),
             default=USUAL_PASTING.match_colour,
-            tooltip="mean_std gives what is pasted the colours of the picture there: the "
-            "same mean and spread per channel.",
+            tooltip="Colour correction. none: colours are pasted as they are. mean_std: mean and "
+            "standard deviation of each channel are matched to the image at that place.",
         ),
         io.Mask.Input(
             "mask",
             optional=True,
-            tooltip="Which part of the crop is pasted, such as the mask of InstantID Crop "
-            "Face. Without it, the whole square.",
+            tooltip="Part of the crop to paste, such as the mask of InstantID Crop Face. If "
+            "nothing is connected, the whole square is pasted.",
         ),
     ]

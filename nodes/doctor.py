@@ -18,22 +18,30 @@ class Doctor(io.ComfyNode):
             node_id="InstantIDDoctor",
             display_name="InstantID Doctor",
             category=CATEGORY,
-            description="Looks at Python, torch, ONNX Runtime, insightface, OpenCV, the model "
-            "files and folders, GPU memory and known conflicts, and says for each what to do. "
-            "Repairs nothing. Looks anew at every run, for some seconds.",
+            description="Checks the installation and says what to do about each problem. It "
+            "looks at Python, torch, ONNX Runtime, insightface, OpenCV, model files and folders, "
+            "GPU memory and known conflicts, takes some seconds, runs every time it is queued, "
+            "and repairs nothing.",
             search_aliases=["InstantID", "diagnose", "check", "install", "help", "onnxruntime"],
             is_output_node=True,
             inputs=[
                 io.Boolean.Input(
                     "hash_files",
                     default=False,
-                    tooltip="Also read the model files whole and compare their SHA-256 with the "
-                    "published ones: seconds per GB.",
+                    tooltip="Also reads the model files completely and compares their SHA-256 "
+                    "with the published ones. Takes seconds per GB.",
                 )
             ],
             outputs=[
-                io.String.Output(display_name="text"),
-                io.String.Output(display_name="json"),
+                io.String.Output(
+                    display_name="text",
+                    tooltip="One line per check, followed by what to do about each problem.",
+                ),
+                io.String.Output(
+                    display_name="json",
+                    tooltip="The same in machine-readable form: findings with check, state, "
+                    "found and advice.",
+                ),
             ],
         )
 

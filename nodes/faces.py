@@ -67,21 +67,30 @@ class AnalyzeFaces(io.ComfyNode):
             node_id="InstantIDAnalyzeFaces",
             display_name="InstantID Analyze Faces",
             category=inputs.CATEGORY,
-            description="Finds faces in pictures, picks the ones meant, and reads who they are. "
-            "The preview shows every face with its number and score; a click on it chooses.",
+            description="Finds the faces in photos, selects the ones you want, and computes "
+            "their embeddings. The preview numbers the faces and shows their scores; click a "
+            "face to select it.",
             search_aliases=["face", "detect face", "faceid", "portrait", "identity", "InstantID"],
             inputs=[
                 inputs.analyzer(),
                 io.Image.Input(
-                    "image", tooltip="One or more photos; a batch is analysed picture by picture."
+                    "image", tooltip="One photo or a batch; each image is analysed on its own."
                 ),
                 *_choice(),
             ],
             outputs=[
-                sockets.Faces.Output(display_name="faces"),
-                io.Image.Output(display_name="preview"),
-                io.Mask.Output(display_name="mask"),
-                io.Int.Output(display_name="count"),
+                sockets.Faces.Output(
+                    display_name="faces",
+                    tooltip="The selected faces with keypoints and embeddings, image by image.",
+                ),
+                io.Image.Output(
+                    display_name="preview", tooltip="The photos with every face marked."
+                ),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="White rectangles over the selected faces, at the size of the photo.",
+                ),
+                io.Int.Output(display_name="count", tooltip="Number of selected faces."),
             ],
         )
 
@@ -117,15 +126,21 @@ class DrawKeypoints(io.ComfyNode):
             node_id="InstantIDDrawKeypoints",
             display_name="InstantID Draw Keypoints",
             category=inputs.CATEGORY,
-            description="Draws five keypoints per face at the size of the output, one picture per "
-            "analysed photo.",
+            description="Draws five keypoints per face in the style IdentityNet was trained on, "
+            "at the size of the image to be generated. One keypoint image per analysed photo.",
             search_aliases=["face keypoints", "landmarks", "kps", "face pose", "InstantID"],
             inputs=[
-                sockets.Faces.Input("faces", tooltip="From InstantID Analyze Faces."),
+                sockets.Faces.Input(
+                    "faces", tooltip="From InstantID Analyze Faces or InstantID Pose."
+                ),
                 *inputs.picture_size(),
                 inputs.fit(),
             ],
-            outputs=[io.Image.Output(display_name="image")],
+            outputs=[
+                io.Image.Output(
+                    display_name="image", tooltip="One keypoint image per analysed photo."
+                )
+            ],
         )
 
     @classmethod
@@ -144,16 +159,23 @@ class EmbedIdentity(io.ComfyNode):
             node_id="InstantIDEmbedIdentity",
             display_name="InstantID Embed Identity",
             category=inputs.CATEGORY,
-            description="Makes one identity of all faces that come in: several photos of one "
-            "person give a steadier likeness.",
+            description="Combines all faces that come in into one identity. Several sharp photos "
+            "of one person give a steadier likeness than one.",
             search_aliases=["identity", "face embedding", "faceid", "likeness", "InstantID"],
             inputs=[
                 sockets.Faces.Input(
-                    "faces", tooltip="Faces of one person, from one or more photos."
+                    "faces",
+                    tooltip="Faces of one person. For several photos, batch them before "
+                    "InstantID Analyze Faces.",
                 ),
                 inputs.combine(),
             ],
-            outputs=[sockets.Identity.Output(display_name="identity")],
+            outputs=[
+                sockets.Identity.Output(
+                    display_name="identity",
+                    tooltip="The identity, for the Apply nodes and the other identity nodes.",
+                )
+            ],
         )
 
     @classmethod
@@ -162,43 +184,53 @@ class EmbedIdentity(io.ComfyNode):
 
 
 def _choice() -> list[io.Input]:
-    """Which faces count, and what happens without one."""
+    """Inputs that select faces."""
     return [
         io.Combo.Input(
             "select",
             options=list(SELECT),
             default=SELECT[0],
-            tooltip="Which faces of each picture are meant: the largest, all by size, all from "
-            "left to right, the one nearest the middle, or one by index.",
+            tooltip="Which faces of each image are used. largest: the largest one. all: all of "
+            "them, sorted by size. left_to_right: all of them, sorted by position. center: the "
+            "one nearest the centre. index: the one with the number in index.",
         ),
         io.Int.Input(
             "index",
             default=0,
             min=-64,
             max=64,
-            tooltip="For select = index: 0 is the leftmost face, -1 the rightmost.",
+            tooltip="Number of the face, for select = index: 0 is the leftmost, -1 the rightmost.",
         ),
+        *_detection(),
+        io.String.Input(
+            "numbers",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="Numbers of several faces, for select = index, such as 0, 2. Clicks on the "
+            "image fill it in. If empty, index is used.",
+        ),
+    ]
+
+
+def _detection() -> list[io.Input]:
+    """The lowest score of a face, and what happens without one."""
+    return [
         io.Float.Input(
             "min_score",
             default=MIN_SCORE,
             min=0.05,
             max=1.0,
             step=0.01,
-            tooltip="Detector confidence from which a find counts as a face; 0.5 as published.",
+            tooltip="Lowest detection score that counts as a face; 0.5 is the reference. Lower "
+            "it for blurred or partly hidden faces.",
         ),
         io.Combo.Input(
             "on_no_face",
             options=list(ON_NO_FACE),
             default=ON_NO_FACE[0],
-            tooltip="Without a face: stop with an error, or skip that picture and go on.",
-        ),
-        io.String.Input(
-            "numbers",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="For select = index: several faces by number, such as 0, 2, in place of index. "
-            "Clicks on the picture fill it in. Empty: index counts.",
+            tooltip="What happens if an image has no face. error: the run stops and names the "
+            "image. skip: the image is left out, for batches and video.",
         ),
     ]
 

@@ -33,8 +33,9 @@ class ApplyGroup(io.ComfyNode):
             node_id="InstantIDApplyGroup",
             display_name="InstantID Apply Group",
             category=inputs.CATEGORY,
-            description="Puts several people into one picture: every identity takes the place of a "
-            "face in the pose, within a mask of its own. The model still runs once per step.",
+            description="Puts several people into one image: each identity takes the position of "
+            "one face of the pose, limited by a mask made from that face. The UNet still runs "
+            "only once per step and row.",
             search_aliases=[*WORDS, "group", "two people", "couple", "multiple faces", "regional"],
             inputs=[
                 inputs.model(),
@@ -43,8 +44,9 @@ class ApplyGroup(io.ComfyNode):
                 inputs.control_net(),
                 sockets.Faces.Input(
                     "faces",
-                    tooltip="Where the people are: the faces of one photo, from InstantID Analyze "
-                    "Faces with select = left_to_right, or a pose.",
+                    tooltip="Position and pose of each person: the faces of one photo, from "
+                    "InstantID Analyze Faces with select = left_to_right, or from InstantID "
+                    "Pose. Only their keypoints are used, not their identities.",
                 ),
                 _people(),
                 inputs.weight(),
@@ -55,7 +57,10 @@ class ApplyGroup(io.ComfyNode):
                 inputs.fit(advanced=True, optional=True),
                 _face_numbers(),
             ],
-            outputs=[io.Model.Output(display_name="model"), *inputs.prompt_outputs()],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The model with all identities."),
+                *inputs.prompt_outputs("one IdentityNet per person"),
+            ],
         )
 
     @classmethod
@@ -102,8 +107,8 @@ def _matching() -> io.Combo.Input:
         "match",
         options=list(MATCH),
         default=MATCH[0],
-        tooltip="Which identity takes which face: by place from left to right, in the order in "
-        "which the faces come, or by the numbers in face_numbers.",
+        tooltip="Which identity takes which face. left_to_right: by position. as_given: in the "
+        "order of the faces. by_index: by the numbers in face_numbers.",
     )
 
 
@@ -112,13 +117,13 @@ def _people() -> io.Autogrow.Input:
         "identities",
         template=io.Autogrow.TemplatePrefix(
             sockets.Identity.Input(
-                "identity", tooltip="One person; a new socket appears for the next."
+                "identity", tooltip="One person. Connecting it adds a socket for the next."
             ),
             prefix="identity",
             min=1,
             max=MOST_PEOPLE,
         ),
-        tooltip="One identity per person.",
+        tooltip="One identity per person. Connecting one adds a socket for the next.",
     )
 
 
@@ -128,6 +133,6 @@ def _face_numbers() -> io.String.Input:
         default="",
         optional=True,
         advanced=True,
-        tooltip="For match = by_index: the number of a face for each identity, counted "
-        "from 0 at the left, such as 1, 0.",
+        tooltip="One face number per identity, for match = by_index. Faces are numbered from 0 "
+        "at the left. Example: 1, 0.",
     )

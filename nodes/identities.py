@@ -18,10 +18,10 @@ MOST = 16
 
 def pair() -> list[io.Input]:
     return [
-        sockets.Identity.Input("identity_a", tooltip="The identity to start from."),
+        sockets.Identity.Input("identity_a", tooltip="The first identity."),
         sockets.Identity.Input(
             "identity_b",
-            tooltip="The identity to go to; embedded with the same face analyzer.",
+            tooltip="The second identity, made with the same face analyzer.",
         ),
     ]
 
@@ -31,14 +31,14 @@ def way() -> io.Combo.Input:
         "how",
         options=list(blending.HOW),
         default=blending.HOW[0],
-        tooltip="slerp turns from one to the other and keeps the strength of the identity. lerp "
-        "is the plain mean, weaker midway.",
+        tooltip="Interpolation method. slerp: along the sphere, which preserves the strength of "
+        "the identity. lerp: the weighted mean, which is weaker midway.",
     )
 
 
 def growing_identities(tooltip: str) -> io.Autogrow.Input:
     one = sockets.Identity.Input(
-        "identity", tooltip="An identity; a further socket appears when this one is connected."
+        "identity", tooltip="An identity. Connecting it adds a socket for the next."
     )
     template = io.Autogrow.TemplatePrefix(one, prefix="identity", min=1, max=MOST)
     return io.Autogrow.Input("identities", template=template, tooltip=tooltip)
@@ -53,7 +53,8 @@ class BlendIdentities(io.ComfyNode):
             node_id="InstantIDBlendIdentities",
             display_name="InstantID Blend Identities",
             category=CATEGORY,
-            description="Makes a face between two: at ratio 0 the first, at 1 the second.",
+            description="Blends two identities into one face: ratio 0 is the first identity, 1 "
+            "the second.",
             search_aliases=[*WORDS, "blend", "mix faces", "morph", "interpolate"],
             inputs=[
                 *pair(),
@@ -63,12 +64,14 @@ class BlendIdentities(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Share of identity_b: 0 is identity_a unchanged, 1 identity_b "
-                    "unchanged.",
+                    tooltip="Share of identity_b: 0 returns identity_a unchanged, 1 returns "
+                    "identity_b unchanged.",
                 ),
                 way(),
             ],
-            outputs=[sockets.Identity.Output(display_name="identity")],
+            outputs=[
+                sockets.Identity.Output(display_name="identity", tooltip="The blended identity.")
+            ],
         )
 
     @classmethod
@@ -91,8 +94,8 @@ class InterpolateIdentities(io.ComfyNode):
             node_id="InstantIDInterpolateIdentities",
             display_name="InstantID Interpolate Identities",
             category=CATEGORY,
-            description="Makes a batch of identities from one to another, both included. Over a "
-            "latent batch of the same size every picture gets its own.",
+            description="Makes a batch of identities from one person to another, both ends "
+            "included. With a latent batch of the same size, every image gets its own identity.",
             search_aliases=[*WORDS, "morph", "animation", "transition", "batch"],
             inputs=[
                 *pair(),
@@ -101,12 +104,16 @@ class InterpolateIdentities(io.ComfyNode):
                     default=5,
                     min=2,
                     max=256,
-                    tooltip="How many identities, both ends counted. Give the empty latent the "
-                    "same batch size.",
+                    tooltip="Number of identities, both ends included. Set the batch size of the "
+                    "empty latent to the same number.",
                 ),
                 way(),
             ],
-            outputs=[sockets.Identity.Output(display_name="identity")],
+            outputs=[
+                sockets.Identity.Output(
+                    display_name="identity", tooltip="A batch of identities, one per step."
+                )
+            ],
         )
 
     @classmethod
@@ -129,19 +136,24 @@ class CombineIdentities(io.ComfyNode):
             node_id="InstantIDCombineIdentities",
             display_name="InstantID Combine Identities",
             category=CATEGORY,
-            description="Takes the weighted mean of identities: of several photos of one person, "
-            "or of several people for a new face.",
+            description="Takes the weighted mean of several identities: photos of one person, or "
+            "several people merged into a new face.",
             search_aliases=[*WORDS, "average", "merge faces", "weights", "mix"],
             inputs=[
-                growing_identities("Identities to combine, all from the same face analyzer."),
+                growing_identities(
+                    "Identities to combine, all made with the same face analyzer. Connecting one "
+                    "adds a socket for the next."
+                ),
                 io.String.Input(
                     "weights",
                     default="",
-                    tooltip="One number for each identity with commas between, such as 1, 0.5. "
-                    "They need not sum to one. Empty: all count alike.",
+                    tooltip="One number per identity, in the order of the sockets, separated by "
+                    "commas, such as 1, 0.5. They need not sum to 1. If empty, all count equally.",
                 ),
             ],
-            outputs=[sockets.Identity.Output(display_name="identity")],
+            outputs=[
+                sockets.Identity.Output(display_name="identity", tooltip="The combined identity.")
+            ],
         )
 
     @classmethod
@@ -159,23 +171,25 @@ class SaveIdentity(io.ComfyNode):
             node_id="InstantIDSaveIdentity",
             display_name="InstantID Save Identity",
             category=CATEGORY,
-            description="Saves an identity to output/identities, to be used without its photos "
-            "and on other machines. Never overwrites a file.",
+            description="Saves an identity to output/identities, for use without its photos and "
+            "on other machines. Existing files are never overwritten.",
             search_aliases=[*WORDS, "save embedding", "export", "safetensors"],
             is_output_node=True,
             inputs=[
-                sockets.Identity.Input("identity", tooltip="The identity to save."),
+                sockets.Identity.Input(
+                    "identity", tooltip="The identity, or batch of identities, to save."
+                ),
                 io.String.Input(
                     "filename_prefix",
                     default="identity",
-                    tooltip="Beginning of the file name; a number is added. Folders may stand "
-                    "before it: people/anna.",
+                    tooltip="Start of the file name; a number is appended. It may contain "
+                    "folders, such as people/anna, and ComfyUI's placeholders such as %year%.",
                 ),
                 sockets.Faces.Input(
                     "faces",
                     optional=True,
-                    tooltip="The faces it was made from: the sizes of their photos are noted in "
-                    "the file. Nothing else of them is saved.",
+                    tooltip="The faces the identity was made from. The sizes of their photos are "
+                    "noted in the file, nothing else.",
                 ),
             ],
             outputs=[],
@@ -201,7 +215,7 @@ class LoadIdentity(io.ComfyNode):
             node_id="InstantIDLoadIdentity",
             display_name="InstantID Load Identity",
             category=CATEGORY,
-            description="Loads an identity that InstantID Save Identity has written.",
+            description="Loads an identity saved by InstantID Save Identity.",
             search_aliases=[*WORDS, "load embedding", "import", "safetensors"],
             inputs=[
                 io.Combo.Input(
@@ -212,10 +226,15 @@ class LoadIdentity(io.ComfyNode):
                 sockets.Analyzer.Input(
                     "analyzer",
                     optional=True,
-                    tooltip="Connect it to refuse identities that another face recogniser made.",
+                    tooltip="Connect it to reject identities made with another face recogniser.",
                 ),
             ],
-            outputs=[sockets.Identity.Output(display_name="identity")],
+            outputs=[
+                sockets.Identity.Output(
+                    display_name="identity",
+                    tooltip="The identity, with the same numbers as when it was saved.",
+                )
+            ],
         )
 
     @classmethod

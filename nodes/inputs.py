@@ -15,18 +15,32 @@ OUTPUT_SIDE = 1016
 
 
 def model() -> io.Model.Input:
-    return io.Model.Input("model", tooltip="An SDXL model. It is not changed; a copy comes out.")
+    return io.Model.Input(
+        "model",
+        tooltip="The diffusion model. A patched copy is returned; the original is unchanged.",
+    )
 
 
 def prompts() -> list[io.Conditioning.Input]:
     return [
-        io.Conditioning.Input("positive", tooltip="The prompt. A copy comes out."),
-        io.Conditioning.Input("negative", tooltip="The negative prompt. A copy comes out."),
+        io.Conditioning.Input(
+            "positive",
+            tooltip="Positive conditioning. A copy is returned; the original is unchanged.",
+        ),
+        io.Conditioning.Input(
+            "negative",
+            tooltip="Negative conditioning. A copy is returned; the original is unchanged.",
+        ),
     ]
 
 
-def prompt_outputs() -> list[io.Output]:
-    return [io.Conditioning.Output(display_name=name) for name in ("positive", "negative")]
+def prompt_outputs(added: str = "IdentityNet") -> list[io.Output]:
+    return [
+        io.Conditioning.Output(
+            display_name=side, tooltip=f"{side.capitalize()} conditioning with {added}."
+        )
+        for side in ("positive", "negative")
+    ]
 
 
 def analyzer() -> io.Input:
@@ -41,7 +55,7 @@ def picture_size() -> list[io.Int.Input]:
             min=64,
             max=8192,
             step=8,
-            tooltip=f"{side.capitalize()} of the picture to be generated.",
+            tooltip=f"{side.capitalize()} of the image to be generated, in pixels.",
         )
         for side in ("width", "height")
     ]
@@ -52,7 +66,9 @@ def adapter() -> io.Input:
 
 
 def identity() -> io.Input:
-    return sockets.Identity.Input("identity", tooltip="From InstantID Embed Identity.")
+    return sockets.Identity.Input(
+        "identity", tooltip="From InstantID Embed Identity or another identity node."
+    )
 
 
 def control_net() -> io.ControlNet.Input:
@@ -69,8 +85,8 @@ def weight(default: float = 0.8) -> io.Float.Input:
         min=-1.0,
         max=5.0,
         step=0.01,
-        tooltip="Strength of the identity in cross-attention. 0.8 is the usual value; lower it "
-        "first when colours burn or the prompt is ignored. 0 switches it off.",
+        tooltip="Strength of the identity in cross-attention. 0.8 is a good start; lower it "
+        "first if colours burn or the prompt is ignored. 0 turns it off.",
     )
 
 
@@ -81,8 +97,8 @@ def strength(default: float = 0.8) -> io.Float.Input:
         min=0.0,
         max=10.0,
         step=0.01,
-        tooltip="Strength of IdentityNet: how firmly place and shape of the face follow the "
-        "keypoints. 0 switches it off.",
+        tooltip="Strength of IdentityNet: how closely the position and shape of the face follow "
+        "the keypoints. 0 turns it off.",
     )
 
 
@@ -94,8 +110,8 @@ def window() -> list[io.Float.Input]:
             min=0.0,
             max=1.0,
             step=0.001,
-            tooltip="When the identity begins to act: 0 is the first step, 1 the last. A later "
-            "start leaves the composition to the prompt.",
+            tooltip="When the identity starts to act, as a fraction of the sampling steps: 0 is "
+            "the first step, 1 the last. A later start leaves the composition to the prompt.",
         ),
         io.Float.Input(
             "end_at",
@@ -103,7 +119,8 @@ def window() -> list[io.Float.Input]:
             min=0.0,
             max=1.0,
             step=0.001,
-            tooltip="When the identity stops acting. Must not lie before start_at.",
+            tooltip="When the identity stops acting, as a fraction of the sampling steps. An "
+            "earlier end leaves fine detail to the prompt. Must be greater than start_at.",
         ),
     ]
 
@@ -112,8 +129,8 @@ def mask(what: str) -> io.Mask.Input:
     return io.Mask.Input(
         "mask",
         optional=True,
-        tooltip=f"Where {what} acts, white is full. Any size; one mask for all pictures or one per "
-        "picture. The prompt is not limited by it.",
+        tooltip=f"Limits where {what} acts: white is full strength, black is none. Any size; one "
+        "mask for all images or one per image. It does not limit the prompt.",
     )
 
 
@@ -124,8 +141,9 @@ def fit(*, advanced: bool = False, optional: bool = False) -> io.Combo.Input:
         default=FITS[0],
         optional=optional,
         advanced=advanced,
-        tooltip="How the photo is laid on a picture of another shape: letterbox shows all of it, "
-        "crop fills the picture and may cut faces off, stretch changes proportions.",
+        tooltip="How the photo is fitted to an image of another aspect ratio. letterbox: all of "
+        "it is kept. crop: it fills the image, and faces at the edge may be cut off. stretch: "
+        "proportions change.",
     )
 
 
@@ -136,8 +154,9 @@ def combine(*, optional: bool = False) -> io.Combo.Input:
         default=COMBINE[0],
         optional=optional,
         advanced=optional or None,  # pyright: ignore[reportArgumentType] - None is the default
-        tooltip="average: the mean, as InstantID's authors advise. normalized_average: "
-        "every photo counts alike. sequence: the adapter sees all of them together.",
+        tooltip="How several photos become one identity. average: the mean, as recommended by "
+        "InstantID's authors. normalized_average: every photo counts equally, even a weak one. "
+        "sequence: the adapter sees all photos side by side.",
     )
 
 
@@ -150,8 +169,9 @@ def negative_identity() -> list[io.Input]:
             default=defaults.kind,
             optional=True,
             advanced=True,
-            tooltip="What the negative side sees in the identity's place: the adapter's answer to "
-            "zeros (as published) or to noise, which can calm burnt colours.",
+            tooltip="Identity on the negative side. zeros: the adapter's output for an all-zero "
+            "embedding, as in the reference. noise: its output for random noise, which can calm "
+            "burnt colours.",
         ),
         io.Float.Input(
             "noise_strength",
@@ -161,7 +181,7 @@ def negative_identity() -> list[io.Input]:
             step=0.01,
             optional=True,
             advanced=True,
-            tooltip="Amount of noise; only for negative_identity = noise.",
+            tooltip="Amount of noise, for negative_identity = noise.",
         ),
         io.Int.Input(
             "noise_seed",
@@ -172,7 +192,8 @@ def negative_identity() -> list[io.Input]:
             advanced=True,
             # Without this the host would add a widget that changes the seed after every run.
             control_after_generate=False,
-            tooltip="Seed of that noise; only for negative_identity = noise.",
+            tooltip="Seed of the noise, for negative_identity = noise. Independent of the "
+            "sampler's seed.",
         ),
     ]
 
@@ -184,8 +205,8 @@ def profile() -> io.Combo.Input:
         default=UNIFORM,
         optional=True,
         advanced=True,
-        tooltip="How the weight is spread over the layers of the model; uniform as published. "
-        "Names as in IP-Adapter.",
+        tooltip="How the weight is distributed over the layers of the model; uniform is the "
+        "reference. The names follow IP-Adapter's weight types.",
     )
 
 
@@ -194,13 +215,14 @@ def pose() -> list[io.Input]:
         sockets.Faces.Input(
             "faces",
             optional=True,
-            tooltip="Where the face goes: drawn at the size of the picture being made. Connect "
-            "this or image, not both.",
+            tooltip="Faces that give the position and pose, from InstantID Analyze Faces or "
+            "InstantID Pose. Their keypoints are drawn at the size the sampler works at, so no "
+            "width or height is needed. Connect this or image, not both.",
         ),
         io.Image.Input(
             "image",
             optional=True,
-            tooltip="A drawn keypoint picture, used as it is. Connect this or faces, not both.",
+            tooltip="A finished keypoint image, used as it is. Connect this or faces, not both.",
         ),
     ]
 
@@ -212,6 +234,7 @@ def curve() -> io.Combo.Input:
         default=CONSTANT,
         optional=True,
         advanced=True,
-        tooltip="How the weight runs from start_at to end_at: constant as published, rising, "
-        "falling, or highest in the middle.",
+        tooltip="How the weight changes from start_at to end_at. constant: no change, as in the "
+        "reference. fade in: from 0 to the full weight. fade out: from the full weight to 0. "
+        "peak: full weight halfway.",
     )

@@ -37,38 +37,25 @@ class ScoreIdentity(io.ComfyNode):
             node_id="InstantIDScoreIdentity",
             display_name="InstantID Score Identity",
             category=CATEGORY,
-            description="Measures how much the face in each picture looks like an identity: the "
-            "cosine of their embeddings, 1 is the same. Strong from 0.80, moderate from 0.55. "
-            "Without a face, or with one seen badly (detection below 0.65), the score is NaN and "
-            "the text says n/a.",
+            description="Scores how closely the face in each image resembles an identity, as the "
+            "cosine similarity of their embeddings: 1 is identical, strong from 0.80, moderate "
+            "from 0.55. Without a clear face (detection score of at least 0.65) the score is NaN "
+            "and the text says n/a.",
             search_aliases=[*WORDS, "likeness", "similarity", "cosine", "face score", "compare"],
             is_output_node=True,
-            inputs=[
-                sockets.Analyzer.Input(
-                    "analyzer",
-                    tooltip="From InstantID Load Face Analyzer; the one that made the identity.",
-                ),
-                sockets.Identity.Input(
-                    "identity",
-                    tooltip="Who the pictures should show. A batch goes over them one by one; of "
-                    "several references the mean direction counts.",
-                ),
-                io.Image.Input(
-                    "image",
-                    tooltip="Pictures to score. Of several faces the one most like the identity "
-                    "counts; without a clear face the score is NaN.",
-                ),
-                io.Image.Input(
-                    "reference_image",
-                    optional=True,
-                    tooltip="A photo of the person, only shown: at the top of the picture, and "
-                    "beside each result on the node.",
-                ),
-            ],
+            inputs=_score_inputs(),
             outputs=[
-                io.Float.Output(display_name="scores", is_output_list=True),
-                io.String.Output(display_name="text"),
-                io.Image.Output(display_name="picture"),
+                io.Float.Output(
+                    display_name="scores",
+                    tooltip="One number per image, from -1 to 1; NaN where there is no score.",
+                    is_output_list=True,
+                ),
+                io.String.Output(
+                    display_name="text",
+                    tooltip="One line per image, and the mean of several; n/a where there is no "
+                    "score.",
+                ),
+                io.Image.Output(display_name="picture", tooltip="Face crops with bars."),
             ],
         )
 
@@ -101,19 +88,27 @@ class CompareIdentities(io.ComfyNode):
             node_id="InstantIDCompareIdentities",
             display_name="InstantID Compare Identities",
             category=CATEGORY,
-            description="Compares every reference with every other: are these photos of the same "
-            "person? Strong from 0.80, moderate from 0.55.",
+            description="Compares every reference with every other, to check whether photos show "
+            "the same person. Cosine similarity: strong from 0.80, moderate from 0.55.",
             search_aliases=[*WORDS, "similarity", "same person", "cosine", "matrix", "verify"],
             is_output_node=True,
             inputs=[
                 growing_identities(
-                    "Identities to compare, all from the same face analyzer. The references of a "
-                    "sequence or batch are compared one by one."
+                    "Identities to compare, all made with the same face analyzer. References of a "
+                    "sequence or batch are compared one by one. Connecting one adds a socket for "
+                    "the next."
                 ),
             ],
             outputs=[
-                io.String.Output(display_name="text"),
-                io.Image.Output(display_name="picture"),
+                io.String.Output(
+                    display_name="text",
+                    tooltip="Table of cosine similarities, and the two least similar references.",
+                ),
+                io.Image.Output(
+                    display_name="picture",
+                    tooltip="The table as coloured cells: green is strong, yellow moderate, red "
+                    "weak.",
+                ),
             ],
         )
 
@@ -123,6 +118,31 @@ class CompareIdentities(io.ComfyNode):
         text = likeness.comparison_text(comparison)
         picture = likeness_figures.matrix_sheet(comparison)
         return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
+
+
+def _score_inputs() -> list[io.Input]:
+    return [
+        sockets.Analyzer.Input(
+            "analyzer",
+            tooltip="From InstantID Load Face Analyzer; use the one that made the identity.",
+        ),
+        sockets.Identity.Input(
+            "identity",
+            tooltip="The person the images should show. A batch is matched to the images "
+            "one by one. Several references are averaged.",
+        ),
+        io.Image.Input(
+            "image",
+            tooltip="Images to score. If an image has several faces, the most similar "
+            "one counts; without a clear face the score is NaN.",
+        ),
+        io.Image.Input(
+            "reference_image",
+            optional=True,
+            tooltip="A photo of the person, for display only: at the top of the picture, "
+            "and beside each result on the node.",
+        ),
+    ]
 
 
 def _reference(analyzer: FaceAnalyzer, images: torch.Tensor) -> tuple[np.ndarray, Box | None]:

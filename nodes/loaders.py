@@ -21,33 +21,34 @@ class LoadFaceAnalyzer(io.ComfyNode):
             node_id="InstantIDLoadFaceAnalyzer",
             display_name="InstantID Load Face Analyzer",
             category=CATEGORY,
-            description="Loads the two antelopev2 models that find faces and tell who they are.",
+            description="Loads the two antelopev2 models: the face detector and the face "
+            "recogniser.",
             search_aliases=["insightface", "antelopev2", "face analysis", "InstantID", "faceid"],
             inputs=[
                 io.Combo.Input(
                     "model_pack",
                     options=[MODEL_PACK],
                     default=MODEL_PACK,
-                    tooltip="Face models in models/insightface/models. InstantID was trained on "
-                    "antelopev2; another recogniser would lose the likeness.",
+                    tooltip="Folder in models/insightface/models. InstantID was trained on "
+                    "embeddings of antelopev2; with another recogniser the likeness would be "
+                    "lost, so there is no other choice.",
                 ),
-                io.Combo.Input(
-                    "provider",
-                    options=list(CHOICES),
-                    default=AUTO,
-                    tooltip="What the face models run on. auto takes what works; the CPU needs "
-                    "about 0.2 seconds per picture and no GPU memory.",
-                ),
+                _provider(),
                 io.Combo.Input(
                     "base_model",
                     options=list(BASE_MODELS),
                     default=BASE_MODELS[0],
                     optional=True,
-                    tooltip="Whose InstantID reads the identities. The one for SD 1.5 was trained "
-                    "on faces with red and blue exchanged, and gets them so.",
+                    tooltip="Base model of the InstantID adapter. The SD 1.5 adapter was trained "
+                    "on embeddings of faces with red and blue swapped and needs the same here.",
                 ),
             ],
-            outputs=[sockets.Analyzer.Output(display_name="analyzer")],
+            outputs=[
+                sockets.Analyzer.Output(
+                    display_name="analyzer",
+                    tooltip="The face models, for InstantID Analyze Faces and InstantID Apply.",
+                )
+            ],
         )
 
     @classmethod
@@ -56,6 +57,18 @@ class LoadFaceAnalyzer(io.ComfyNode):
     ) -> io.NodeOutput:
         files = find_models(paths.face_model_roots(), model_pack)
         return io.NodeOutput(FaceAnalyzer(files, provider, base_model))
+
+
+def _provider() -> io.Combo.Input:
+    return io.Combo.Input(
+        "provider",
+        options=list(CHOICES),
+        default=AUTO,
+        tooltip="Device on which the face models run. auto: CUDA, MIGraphX or "
+        "DirectML where it works, otherwise the CPU, which takes about 0.2 seconds "
+        "per photo and no GPU memory. If the chosen device does not work, the CPU is "
+        "used and a warning is shown.",
+    )
 
 
 class LoadAdapter(io.ComfyNode):
@@ -73,11 +86,15 @@ class LoadAdapter(io.ComfyNode):
                 io.Combo.Input(
                     "adapter_name",
                     options=paths.adapter_choices(),
-                    tooltip="File in models/instantid: ip-adapter.bin as published, or the same as "
-                    "safetensors.",
+                    tooltip="File in models/instantid: the published ip-adapter.bin, or the same "
+                    "weights as safetensors.",
                 )
             ],
-            outputs=[sockets.Adapter.Output(display_name="adapter")],
+            outputs=[
+                sockets.Adapter.Output(
+                    display_name="adapter", tooltip="The adapter, for the Apply nodes."
+                )
+            ],
         )
 
     @classmethod

@@ -36,15 +36,21 @@ class PhotoKeypoints(io.ComfyNode):
             node_id="InstantIDPhotoKeypoints",
             display_name="InstantID Photo Keypoints",
             category=inputs.CATEGORY,
-            description="Draws the keypoints of the largest face of each photo, in the photo's "
-            "shape with a longer side of 1016 pixels. A photo without a face gives a black "
-            "picture.",
+            description="Draws the keypoints of the largest face of each photo, in the aspect "
+            "ratio of the photo with a longer side of 1016 pixels. A photo without a face gives "
+            "a black image.",
             search_aliases=["face keypoints preprocessor", "kps", "landmarks", "InstantID"],
             inputs=[
                 inputs.analyzer(),
-                io.Image.Input("image", tooltip="Photo whose face gives the pose."),
+                io.Image.Input(
+                    "image",
+                    tooltip="Photo whose face gives the pose. A batch gives one keypoint image per "
+                    "photo.",
+                ),
             ],
-            outputs=[io.Image.Output(display_name="image")],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="One keypoint image per photo.")
+            ],
         )
 
     @classmethod
@@ -64,8 +70,9 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
             node_id="InstantIDApplyAdapterFromPhoto",
             display_name="InstantID Apply Adapter from Photo",
             category=inputs.CATEGORY,
-            description="Lets the model attend to the person in a photo. The tokens that come out "
-            "are for Apply IdentityNet from Tokens.",
+            description="Adds the person in a photo to the model's cross-attention: face "
+            "analysis, embedding and adapter in one node. Its tokens are for InstantID Apply "
+            "IdentityNet from Tokens.",
             search_aliases=[*WORDS, "patch attention"],
             inputs=[
                 inputs.model(),
@@ -73,7 +80,8 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
                 inputs.analyzer(),
                 io.Image.Input(
                     "image",
-                    tooltip="Photo of the person; several photos in a batch are averaged.",
+                    tooltip="Photo of the person; the largest face is used. Several photos in a "
+                    "batch are averaged.",
                 ),
                 inputs.weight(default=1.0),
                 *inputs.window(),
@@ -81,8 +89,11 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
                 *inputs.negative_identity(),
             ],
             outputs=[
-                io.Model.Output(display_name="model"),
-                sockets.Tokens.Output(display_name="tokens"),
+                io.Model.Output(display_name="model", tooltip="The model with the identity."),
+                sockets.Tokens.Output(
+                    display_name="tokens",
+                    tooltip="The identity's tokens, for InstantID Apply IdentityNet from Tokens.",
+                ),
             ],
         )
 
@@ -119,8 +130,9 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
             node_id="InstantIDApplyIdentityNetFromTokens",
             display_name="InstantID Apply IdentityNet from Tokens",
             category=inputs.CATEGORY,
-            description="Adds IdentityNet with a drawn keypoint picture and the tokens of Apply "
-            "Adapter from Photo. Other ControlNets in the chain keep their text.",
+            description="Adds IdentityNet to the conditioning, with a finished keypoint image "
+            "and the tokens of InstantID Apply Adapter from Photo. Other ControlNets in the "
+            "chain still see the text.",
             search_aliases=[*WORDS, "controlnet", "keypoints"],
             inputs=[
                 *inputs.prompts(),
@@ -128,7 +140,7 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
                 sockets.Tokens.Input("tokens", tooltip="From InstantID Apply Adapter from Photo."),
                 io.Image.Input(
                     "image",
-                    tooltip="A drawn keypoint picture, used as it is; from InstantID Photo "
+                    tooltip="A finished keypoint image, used as it is, from InstantID Photo "
                     "Keypoints or InstantID Draw Keypoints.",
                 ),
                 inputs.strength(default=1.0),

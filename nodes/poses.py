@@ -37,8 +37,8 @@ def placement_inputs() -> list[io.Float.Input]:
             min=0.02,
             max=2.0,
             step=0.01,
-            tooltip="Height of the face, upper forehead to chin, as a fraction of the picture's "
-            "height. About 0.53 makes a head-and-shoulders portrait.",
+            tooltip="Height of the frontal face, upper forehead to chin, as a fraction of the "
+            "image height. 0.53 makes a head-and-shoulders portrait.",
         ),
         io.Float.Input(
             "eye_line",
@@ -46,7 +46,8 @@ def placement_inputs() -> list[io.Float.Input]:
             min=-1.0,
             max=2.0,
             step=0.01,
-            tooltip="How far down the eyes are, as a fraction of the picture's height.",
+            tooltip="Distance from the top of the image to the midpoint between the eyes, as a "
+            "fraction of the image height.",
         ),
         io.Float.Input(
             "center_x",
@@ -54,8 +55,8 @@ def placement_inputs() -> list[io.Float.Input]:
             min=-1.0,
             max=2.0,
             step=0.01,
-            tooltip="Where the middle of the head is, as a fraction of the picture's width. A "
-            "turned face lies beside it.",
+            tooltip="Horizontal position of the centre of the head, as a fraction of the image "
+            "width. A turned face lies to one side of it, as in a photo.",
         ),
     ]
 
@@ -68,7 +69,7 @@ def edit_inputs() -> list[io.Input]:
             min=0.05,
             max=20.0,
             step=0.01,
-            tooltip="Enlarges or shrinks each face around its middle.",
+            tooltip="Scales each face about its centre.",
         ),
         io.Float.Input(
             "rotate",
@@ -76,11 +77,9 @@ def edit_inputs() -> list[io.Input]:
             min=-180.0,
             max=180.0,
             step=0.5,
-            tooltip="Turns each face around its middle: degrees, clockwise on screen.",
+            tooltip="Rotates each face about its centre, in degrees clockwise.",
         ),
-        io.Boolean.Input(
-            "mirror", default=False, tooltip="Flips the pose, left to right, like a flipped photo."
-        ),
+        io.Boolean.Input("mirror", default=False, tooltip="Mirrors the whole pose horizontally."),
     ]
 
 
@@ -92,8 +91,8 @@ def opacity(what: str) -> io.Float.Input:
         max=1.0,
         step=0.01,
         advanced=True,
-        tooltip=f"Brightness of the drawn {what}s: 1 as published, 0 leaves them out. Less gives "
-        "the prompt more say over the face's shape.",
+        tooltip=f"Brightness of the drawn {what}s: 1 as in the reference, 0 omits them. Lower "
+        "values give the prompt more influence on the shape of the face.",
     )
 
 
@@ -103,8 +102,8 @@ def starting_points() -> list[io.Input]:
         sockets.Faces.Input(
             "faces",
             optional=True,
-            tooltip="Start from a photo's faces: preset, face_height, eye_line and "
-            "center_x are not used then, and width and height only size the preview.",
+            tooltip="Starts from the faces of a photo. preset, face_height, eye_line and "
+            "center_x are then ignored, and width and height only set the size of the preview.",
         ),
         io.String.Input(
             "pose_json",
@@ -112,9 +111,9 @@ def starting_points() -> list[io.Input]:
             multiline=True,
             optional=True,
             advanced=True,
-            tooltip="A pose as text, such as the editor makes (button Edit pose) or this node's "
-            "own output: kept in the workflow, it stands in for preset and photo. Empty leaves "
-            "those in charge.",
+            tooltip="A pose as text, from the editor (button Edit pose) or from this node's "
+            "output of the same name. It replaces preset and photo and is saved with the "
+            "workflow. If empty, preset or photo is used.",
         ),
     ]
 
@@ -128,15 +127,17 @@ class Pose(io.ComfyNode):
             node_id="InstantIDPose",
             display_name="InstantID Pose",
             category=CATEGORY,
-            description="Places a face by a preset view, or changes the pose that a photo's faces "
-            "have. The preview shows the keypoints.",
+            description="Places a face in one of eleven preset views, or edits the pose of a "
+            "photo's faces. The preview shows the keypoints.",
             search_aliases=WORDS,
             inputs=[
                 io.Combo.Input(
                     "preset",
                     options=list(VIEWS),
                     default=next(iter(VIEWS)),
-                    tooltip="How the head is turned. Left and right are those of the picture.",
+                    tooltip="Direction of the head: front; slight, quarter or profile to either "
+                    "side; up; down; tilted to either side. Left and right are those of the "
+                    "image.",
                 ),
                 *picture_size(),
                 *placement_inputs(),
@@ -146,9 +147,17 @@ class Pose(io.ComfyNode):
                 *starting_points(),
             ],
             outputs=[
-                sockets.Faces.Output(display_name="faces"),
-                io.Image.Output(display_name="preview"),
-                io.String.Output(display_name="pose_json"),
+                sockets.Faces.Output(
+                    display_name="faces",
+                    tooltip="The pose. It carries no identity, so InstantID Embed Identity does "
+                    "not accept it.",
+                ),
+                io.Image.Output(
+                    display_name="preview", tooltip="The keypoints, drawn at width x height."
+                ),
+                io.String.Output(
+                    display_name="pose_json", tooltip="The pose of the first image as text."
+                ),
             ],
         )
 
@@ -197,23 +206,29 @@ class InterpolatePoses(io.ComfyNode):
             node_id="InstantIDInterpolatePoses",
             display_name="InstantID Interpolate Poses",
             category=CATEGORY,
-            description="Makes a batch of poses on the way from one to another, for a strip or an "
-            "animation. Make the latent batch as long as the steps.",
+            description="Makes a batch of poses from one pose to another, for an image sequence "
+            "or an animation. Set the batch size of the latent to the number of steps.",
             search_aliases=[*WORDS, "interpolation", "animation", "turntable", "batch"],
             inputs=[
-                sockets.Faces.Input("faces_a", tooltip="The first pose, of one picture."),
                 sockets.Faces.Input(
-                    "faces_b", tooltip="The last pose, of one picture with as many faces."
+                    "faces_a",
+                    tooltip="The first pose, from one image. Its size and drawing style apply to "
+                    "all poses.",
+                ),
+                sockets.Faces.Input(
+                    "faces_b",
+                    tooltip="The last pose, from one image with the same number of faces. An "
+                    "image of another size is letterboxed onto the first.",
                 ),
                 io.Int.Input(
                     "steps",
                     default=5,
                     min=2,
                     max=1024,
-                    tooltip="How many poses come out, the first and the last among them.",
+                    tooltip="Number of poses, both ends included.",
                 ),
             ],
-            outputs=[sockets.Faces.Output(display_name="faces")],
+            outputs=[sockets.Faces.Output(display_name="faces", tooltip="One pose per step.")],
         )
 
     @classmethod

@@ -23,7 +23,8 @@ def face_shape(
             default=usual.kind,
             optional=optional,
             advanced=advanced,
-            tooltip="An ellipse that follows the tilt of the face, or the detector's box.",
+            tooltip="Outline of the mask. ellipse: follows the tilt of the face. box: the "
+            "detector's bounding box.",
         ),
         io.Float.Input(
             "padding",
@@ -33,8 +34,8 @@ def face_shape(
             step=0.01,
             optional=optional,
             advanced=advanced,
-            tooltip="How far the mask reaches beyond the face, as a fraction of the face's height. "
-            "About 0.3 takes in the hair.",
+            tooltip="Distance by which the mask extends beyond the face, as a fraction of the "
+            "face height. About 0.3 includes the hair; negative values stay inside the face.",
         ),
         io.Float.Input(
             "feather",
@@ -44,8 +45,8 @@ def face_shape(
             step=0.01,
             optional=optional,
             advanced=advanced,
-            tooltip="Width of the soft edge, as a fraction of the face's height. 0 gives a hard "
-            "edge.",
+            tooltip="Width of the soft edge, centred on the outline, as a fraction of the face "
+            "height. 0 gives a hard edge.",
         ),
     ]
 
@@ -59,8 +60,8 @@ class FaceMask(io.ComfyNode):
             node_id="InstantIDFaceMask",
             display_name="InstantID Face Mask",
             category=CATEGORY,
-            description="Makes masks where the faces are: to limit an identity to its face, or to "
-            "inpaint it.",
+            description="Makes masks of the faces, to limit an identity to its face, to keep "
+            "several people apart, or to inpaint.",
             search_aliases=["InstantID", "face mask", "face region", "mask", "inpaint", "segment"],
             inputs=[
                 sockets.Faces.Input(
@@ -73,11 +74,17 @@ class FaceMask(io.ComfyNode):
                     "each_face",
                     default=False,
                     optional=True,
-                    tooltip="One mask per face instead of one per picture. They do not overlap: "
-                    "where faces meet, each keeps its own side.",
+                    tooltip="One mask per face instead of one per image. The masks do not "
+                    "overlap: where faces touch, each keeps its own side.",
                 ),
             ],
-            outputs=[io.Mask.Output(display_name="mask")],
+            outputs=[
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="One mask per image, or per face, at width x height. An image "
+                    "without faces gives a black mask.",
+                )
+            ],
         )
 
     @classmethod

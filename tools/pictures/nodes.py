@@ -29,12 +29,13 @@ from tools.comfyui.server import HostServer
 from tools.comfyui.workspace import REPOSITORY
 from tools.small_world import painter
 from tools.small_world.scenes import png
-from tools.workflows.command import OWN_NODES
 
 from .browser import Editor, chromium
 from .node_scenes import EMBED, Node, Scene
 
 PICTURES = REPOSITORY / "web" / "docs" / "images"
+OWN_NODES = "InstantID"
+"""Prefix of every node id of the pack."""
 SUFFIX = ".webp"
 WIDEST, QUALITY = 880, 76
 MOST_BELOW = 4

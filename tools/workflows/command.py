@@ -1,11 +1,11 @@
-"""Writes the workflows that the pack ships, and the English texts of its nodes.
+"""Writes the workflows that the pack ships.
 
-Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`:
+Run in the environment of the tests, with COMFYUI_PATH set:
 
     python tools/run.py tools.workflows.command
 
-The workflows are described in the modules called `workflow_...`. ComfyUI is started once, because
-a saved workflow depends on the node schemas, and only a running server tells those.
+The other modules of this folder describe the workflows. ComfyUI is started once, because a saved
+workflow depends on the schemas of its own nodes too.
 """
 
 import json
@@ -18,7 +18,6 @@ from tools.comfyui import workspace
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.prompts import ObjectInfo
 from tools.comfyui.server import HostServer
-from tools.comfyui.widgets import inputs_of
 from tools.comfyui.workspace import REPOSITORY
 
 from .batches import BATCHES
@@ -28,8 +27,6 @@ from .people import PEOPLE
 from .portraits import PORTRAITS
 
 WORKFLOWS = REPOSITORY / "workflows"
-ENGLISH = REPOSITORY / "locales" / "en" / "nodeDefs.json"
-OWN_NODES = "InstantID"  # every id of the pack begins so
 SHIPPED = (*PORTRAITS, *EDITS, *PEOPLE, *BATCHES, *COMPARISON)
 
 
@@ -45,35 +42,17 @@ def write(object_info: ObjectInfo, folder: Path) -> list[Path]:
     return paths
 
 
-def english(object_info: ObjectInfo) -> dict[str, Any]:
-    """The nodes' own texts in the form of a translation, from which others are made."""
-    return {
-        name: {
-            "display_name": schema["display_name"],
-            "description": schema["description"],
-            "inputs": {
-                spec.name: {"name": spec.name, "tooltip": spec.options["tooltip"]}
-                for spec in inputs_of(schema)
-            },
-            "outputs": {str(n): {"name": name} for n, name in enumerate(schema["output_name"])},
-        }
-        for name, schema in object_info.items()
-        if name.startswith(OWN_NODES)
-    }
-
-
 def as_json(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Asks a server for its schemas and writes the files."""
+    """Reads a server's schemas and writes the files."""
     with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
         launch = workspace.small_launch(workspace.current(), Path(scratch))
         with HostServer(launch) as server:
             object_info = ComfyClient(server.url).object_info()
-    ENGLISH.write_text(as_json(english(object_info)), encoding="utf-8")
-    for path in (ENGLISH, *write(object_info, WORKFLOWS)):
+    for path in write(object_info, WORKFLOWS):
         print(path)
     return 0
 

@@ -1,0 +1,1 @@
+"""Generated parts of the documents: English node texts, tables of nodes, inputs and outputs."""
