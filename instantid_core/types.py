@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,22 @@ class Polarity(IntEnum):
 
     NEGATIVE = 0
     POSITIVE = 1
+
+
+class ColourOrder(Enum):
+    """Order of the colours that a recogniser is shown."""
+
+    BGR = "BGR"
+    RGB = "RGB"
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """The model that reads embeddings. Embeddings of different ones must not be mixed."""
+
+    sha256: str
+    """Of the model's file."""
+    colours: ColourOrder = ColourOrder.BGR
 
 
 class Extent(NamedTuple):
@@ -104,10 +120,8 @@ class Faces:
     """The selected faces of a batch: one entry per picture, so frames keep their places."""
 
     frames: tuple[FrameFaces, ...]
-    recogniser: str
-    """As `recognisers.identifier` writes it: SHA-256 of the recogniser's file and which colours it
-    saw. Embeddings of different recognisers must not be mixed. Empty for a pose that nobody
-    holds."""
+    recogniser: Recogniser | None
+    """None for a pose that nobody holds."""
     style: KeypointStyle = REFERENCE_STYLE
     combined: dict[str, IdentityEmbedding] = field(
         init=False, repr=False, compare=False, default_factory=dict
@@ -135,7 +149,7 @@ class IdentityEmbedding:
 
     references: torch.Tensor
     """[N, S, 512] float32, CPU, raw ArcFace. N = 0 means nobody: applying it changes nothing."""
-    recogniser: str
+    recogniser: Recogniser
 
     @property
     def is_nobody(self) -> bool:

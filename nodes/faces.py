@@ -16,7 +16,6 @@ from ..instantid_core.faces import (
     FaceAnalyzer,
     Selection,
     advice,
-    analyse,
     face_report,
     preview,
     read_numbers,
@@ -46,12 +45,8 @@ def analyse_images(
 def analyse_frames(
     analyzer: FaceAnalyzer, frames: tuple[np.ndarray, ...], selection: Selection, min_score: float
 ) -> Analysis:
-    """The same for frames that the caller needs as well. Pictures seen just before are known."""
-
-    def make() -> Analysis:
-        return analyse(frames, analyzer, selection, min_score, progress(len(frames)))
-
-    return analyzer.memory.recall(frames, selection, min_score, make)
+    """The same for frames that the caller needs as well."""
+    return analyzer.analyse(frames, selection, min_score, progress(len(frames)))
 
 
 class AnalyzeFaces(io.ComfyNode):

@@ -245,5 +245,5 @@ class LoadIdentity(io.ComfyNode):
     def execute(cls, identity_name: str, analyzer: FaceAnalyzer | None = None) -> io.NodeOutput:
         identity = identity_files.load(identity_name).identity
         if analyzer is not None:
-            require_recogniser(identity, analyzer.recogniser_id)
+            require_recogniser(identity, analyzer.recogniser)
         return io.NodeOutput(identity)

@@ -7,7 +7,14 @@ from . import advice, preview
 from .advice import about_faces, about_landmarks, about_recogniser, about_size
 from .analysis import Analysis, analyse
 from .analyzer import FaceAnalyzer
-from .recognisers import BASE_MODELS, CONTEXT_WIDTHS, SD15, are_apart, require_recogniser
+from .recognisers import (
+    BASE_MODELS,
+    CONTEXT_WIDTHS,
+    SD15,
+    mismatch_message,
+    published_name,
+    require_recogniser,
+)
 from .report import face_report, thumbnails
 from .selection import ON_NO_FACE, SELECT, Selection, read_numbers
 
@@ -26,9 +33,10 @@ __all__ = [
     "about_size",
     "advice",
     "analyse",
-    "are_apart",
     "face_report",
+    "mismatch_message",
     "preview",
+    "published_name",
     "read_numbers",
     "require_recogniser",
     "thumbnails",

@@ -70,9 +70,9 @@ def about_recogniser(identity: IdentityEmbedding, context_width: int) -> str | N
         return None
     return (
         f"This identity was read for InstantID on {made_for}, and the adapter is the one for "
-        f"{needed}, which knows people by embeddings of other colours: red and blue are exchanged "
-        f"for {SD15}. Choose {needed} as base_model of InstantID Load Face Analyzer and embed the "
-        "photos again, or the likeness may suffer."
+        f"{needed}. InstantID for {SD15} was trained on faces whose red and blue were swapped, so "
+        f"the likeness may suffer. Choose {needed} as base_model of InstantID Load Face Analyzer "
+        "and embed the photos again."
     )
 
 

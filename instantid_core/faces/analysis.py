@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..errors import NoFaceError
 from ..images import extent_of
-from ..types import Box, Detection, Face, Faces, FrameFaces
+from ..types import Box, Detection, Face, Faces, FrameFaces, Recogniser
+from .memory import Latest, digest_of
 from .selection import Selection
 
 DETECTION_SIZES = (640, 512, 448, 384, 320, 256, 192, 128)
@@ -20,10 +21,16 @@ PADDING = 0.5
 """Border added on each side, as a fraction of the picture, when no size finds a face without it."""
 
 
-class FaceEngine(Protocol):
-    """What analysis needs of the face models; `face_models.FaceAnalyzer` is the real one."""
+PICTURES = 512
+"""Pictures that are remembered: a few kilobytes each, and two more for every embedded face."""
+ANALYSES = 4
+"""Analyses that are remembered as a whole; an identity made of one is 10 MB."""
 
-    recogniser_id: str
+
+class FaceEngine(Protocol):
+    """The face models as analysis needs them; `FaceAnalyzer` is the real one."""
+
+    recogniser: Recogniser
 
     def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]: ...
 
@@ -41,69 +48,66 @@ class Analysis(NamedTuple):
     """Per picture, every face found, from left to right."""
 
 
+@dataclass
+class PictureFaces:
+    """Every face found in one picture, and those of them that have been read."""
+
+    detections: tuple[Detection, ...]
+    """From left to right."""
+    known: dict[int, Face] = field(default_factory=dict)
+    """Faces with embeddings, by their place among the detections."""
+
+
+class AnalysisMemory:
+    """Latest pictures and analyses of one analyzer.
+
+    A click on another face, or a change of another widget, runs a node again: the detector has seen
+    the pictures by then, and the recogniser the faces that were chosen before.
+    """
+
+    def __init__(self) -> None:
+        self.pictures: Latest[tuple[str, float], PictureFaces] = Latest(PICTURES)
+        """By the picture's digest and min_score."""
+        self.analyses: Latest[tuple[tuple[str, ...], Selection, float], Analysis] = Latest(ANALYSES)
+
+
 def analyse(
     frames: Sequence[np.ndarray],
     engine: FaceEngine,
     selection: Selection,
     min_score: float,
-    each_frame: Callable[[], None],
+    each_frame: Callable[[], None] = lambda: None,
+    memory: AnalysisMemory | None = None,
 ) -> Analysis:
     """Detect, choose and embed.
 
     frames: [H, W, 3] uint8 RGB. min_score: 0..1, detections below are not faces. each_frame is
     called after every frame, to report progress; what it raises (a cancel) ends the analysis.
-    Raises NoFaceError for a frame without a face unless the selection skips such frames.
+    memory: of what this engine has seen before. Raises NoFaceError for a frame without a face
+    unless the selection skips such frames.
     """
+    memory = memory or AnalysisMemory()
+    digests = tuple(map(digest_of, frames))
+    analysis = memory.analyses.get((digests, selection, min_score))
+    if analysis is not None:
+        return analysis
     found, chosen = [], []
-    for number, frame in enumerate(frames, start=1):
+    for number, (frame, digest) in enumerate(zip(frames, digests, strict=True), start=1):
         bgr = np.ascontiguousarray(frame[..., ::-1])
-        detections = detect(bgr, engine, min_score)
+        seen = memory.pictures.get((digest, min_score))
+        if seen is None:
+            seen = PictureFaces(detect(bgr, engine, min_score))
+            memory.pictures.keep((digest, min_score), seen)
         where = f"image {number} of {len(frames)} ({extent_of(frame)} pixels)"
-        if not detections and not selection.skip_empty:
+        if not seen.detections and not selection.skip_empty:
             raise NoFaceError(_no_face(where, min_score))
-        picked = selection.choose(detections, extent_of(frame), where)
-        chosen.append(FrameFaces(extent_of(frame), tuple(_embed(bgr, d, engine) for d in picked)))
-        found.append(detections)
+        picked = selection.choose(seen.detections, extent_of(frame), where)
+        faces = tuple(_embedded(face, seen, bgr, engine) for face in picked)
+        chosen.append(FrameFaces(extent_of(frame), faces))
+        found.append(seen.detections)
         each_frame()
-    return Analysis(Faces(tuple(chosen), engine.recogniser_id), tuple(found))
-
-
-REMEMBERED = 4
-"""Analyses that are remembered; each is a few kilobytes, but an identity made of it is 10 MB."""
-
-
-class AnalysisMemory:
-    """The latest analyses of one engine, by what went into them.
-
-    A node that does more than analyse is run anew for a change of its other widgets; the pictures
-    are then known.
-    """
-
-    def __init__(self) -> None:
-        self._latest: dict[tuple[str, Selection, float], Analysis] = {}
-
-    def recall(
-        self,
-        frames: Sequence[np.ndarray],
-        selection: Selection,
-        min_score: float,
-        make: Callable[[], Analysis],
-    ) -> Analysis:
-        """What `make` returned for equal pictures and the same choice, or else what it returns."""
-        key = (_digest(frames), selection, min_score)
-        known = self._latest.pop(key, None) or make()
-        self._latest[key] = known
-        while len(self._latest) > REMEMBERED:
-            del self._latest[next(iter(self._latest))]
-        return known
-
-
-def _digest(frames: Sequence[np.ndarray]) -> str:
-    digest = hashlib.blake2b()
-    for frame in frames:
-        digest.update(repr(frame.shape).encode())
-        digest.update(np.ascontiguousarray(frame).data)
-    return digest.hexdigest()
+    analysis = Analysis(Faces(tuple(chosen), engine.recogniser), tuple(found))
+    return memory.analyses.keep((digests, selection, min_score), analysis)
 
 
 def detect(bgr: np.ndarray, engine: FaceEngine, min_score: float) -> tuple[Detection, ...]:
@@ -142,10 +146,15 @@ def _detections(
             yield Detection(box, float(score), points - shift)
 
 
-def _embed(bgr: np.ndarray, found: Detection, engine: FaceEngine) -> Face:
-    embedding = engine.embed(bgr, found.keypoints)
-    landmarks = engine.landmarks(bgr, found.box)
-    return Face(found.box, found.score, found.keypoints, embedding, landmarks=landmarks)
+def _embedded(found: Detection, seen: PictureFaces, bgr: np.ndarray, engine: FaceEngine) -> Face:
+    place = seen.detections.index(found)
+    if place not in seen.known:
+        embedding = engine.embed(bgr, found.keypoints)
+        landmarks = engine.landmarks(bgr, found.box)
+        seen.known[place] = Face(
+            found.box, found.score, found.keypoints, embedding, landmarks=landmarks
+        )
+    return seen.known[place]
 
 
 def _no_face(where: str, min_score: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from ..libraries import AUTO, IMPORT_FAILURES, first_line, import_insightface, o
 from ..models import (
     DETECTOR,
     MODEL_PACK,
-    PUBLISHED_RECOGNISER,
     RECOGNISER,
     FaceModelFiles,
     sha256_of,
 )
-from ..types import EMBEDDING_WIDTH, Box
-from .analysis import AnalysisMemory
-from .recognisers import SDXL, identifier, is_exchanged
+from ..types import EMBEDDING_WIDTH, Box, ColourOrder, Recogniser
+from .analysis import Analysis, AnalysisMemory, analyse
+from .recognisers import SDXL, colours_for, published_name
+from .selection import Selection
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ NMS_OVERLAP = 0.4
 
 
 class FaceAnalyzer:
-    """Detector and recogniser, ready to run. What a run changes is `memory` alone."""
+    """Detector and recogniser, ready to run, with a memory of the latest pictures."""
 
     def __init__(self, files: FaceModelFiles, provider: str = AUTO, base_model: str = SDXL) -> None:
         """Open both models.
@@ -46,21 +47,20 @@ class FaceAnalyzer:
         base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`. Raises
         FaceModelError for broken or foreign files.
         """
-        self._exchanged = is_exchanged(base_model)
+        colours = colours_for(base_model)
         zoo = import_insightface()
         detector_session, recogniser_session = open_sessions(files[:2], provider)
         _require_outputs(files, detector_session, recogniser_session)
         # Without a file name SCRFD keeps one session for all sizes instead of one per size.
         self._detector = zoo.SCRFD(session=detector_session)
         self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
-        self._recogniser = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
+        self._embedder = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
         self._align = zoo.norm_crop
         self._landmarks = LandmarkModel(files.landmarks, provider)
-        self.memory = AnalysisMemory()
+        self._memory = AnalysisMemory()
         self.files = files
-        sha256 = sha256_of(files.recogniser)
-        self.recogniser_id = identifier(sha256, self._exchanged)
-        if sha256 != PUBLISHED_RECOGNISER:
+        self.recogniser = Recogniser(sha256_of(files.recogniser), colours)
+        if published_name(self.recogniser) != files.recogniser.name:
             log.warning(
                 "%s is not the published file of that name. If faces come out unlike their photo, "
                 "replace it by the one from the antelopev2 pack.",
@@ -70,6 +70,17 @@ class FaceAnalyzer:
             detector_session.get_providers()[0],
             recogniser_session.get_providers()[0],
         )
+
+    def analyse(
+        self,
+        frames: Sequence[np.ndarray],
+        selection: Selection,
+        min_score: float,
+        each_frame: Callable[[], None] = lambda: None,
+    ) -> Analysis:
+        """Detect, choose and embed, as `analysis.analyse`. Pictures and faces seen lately are
+        remembered."""
+        return analyse(frames, self, selection, min_score, each_frame, self._memory)
 
     def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Find faces in [H, W, 3] uint8 BGR, looking at it scaled into size x size.
@@ -82,15 +93,15 @@ class FaceAnalyzer:
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
         """Raw embedding [512] float32 of the face with these keypoints [5, 2] in [H, W, 3] BGR.
 
-        The recogniser sees red and blue exchanged where InstantID was trained so.
+        The recogniser is shown the colours in its own order.
         """
         with warnings.catch_warnings():
             # insightface calls a scikit-image function that announces its own removal.
             warnings.simplefilter("ignore", FutureWarning)
-            crop = self._align(bgr, landmark=keypoints, image_size=self._recogniser.input_size[0])
-        if self._exchanged:
+            crop = self._align(bgr, landmark=keypoints, image_size=self._embedder.input_size[0])
+        if self.recogniser.colours is ColourOrder.RGB:
             crop = crop[..., ::-1]
-        return self._recogniser.get_feat(np.ascontiguousarray(crop)).flatten()
+        return self._embedder.get_feat(np.ascontiguousarray(crop)).flatten()
 
     def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
         """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the

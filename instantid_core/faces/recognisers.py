@@ -1,4 +1,4 @@
-"""Which recogniser made an embedding, and which colours it was shown.
+"""Recognisers: whose embeddings go together, and the order of colours that each is shown.
 
 InstantID for SD 1.5 (TheDenk/InstantID-SD1.5) gives insightface RGB where it expects BGR, in
 training (`process_laion_dataset.py`) as in use (`instantid/utils/load_components.py`). Its adapter
@@ -10,43 +10,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import IdentityError, SettingError
-from ..types import IdentityEmbedding
+from ..models import PUBLISHED_RECOGNISER, RECOGNISER
+from ..types import ColourOrder, IdentityEmbedding, Recogniser
 
 SDXL, SD15 = "SDXL", "SD 1.5"
 BASE_MODELS = (SDXL, SD15)
 """Base models for which there is an InstantID."""
 CONTEXT_WIDTHS = {768: SD15, 2048: SDXL}
 """Width of the text context of each, by which its adapter and its IdentityNet are known."""
-EXCHANGED = "exchanged:"
+PUBLISHED = {PUBLISHED_RECOGNISER: RECOGNISER}
+"""Names of the published files, by their SHA-256."""
 SHOWN = 12
 """Digits of a hash that messages quote."""
 
 
-def is_exchanged(base_model: str) -> bool:
-    """Whether its InstantID was trained on crops with red and blue exchanged."""
+def colours_for(base_model: str) -> ColourOrder:
+    """The order of colours in which InstantID for a base model read faces in its training."""
     if base_model not in BASE_MODELS:
         raise SettingError(
             f"base_model must be one of {', '.join(BASE_MODELS)}; found '{base_model}'."
         )
-    return base_model == SD15
+    return ColourOrder.RGB if base_model == SD15 else ColourOrder.BGR
 
 
-def identifier(sha256: str, exchanged: bool) -> str:
-    """What travels with an embedding; two that differ must not be mixed."""
-    return f"{EXCHANGED}{sha256}" if exchanged else sha256
-
-
-def base_model_of(identifier: str) -> str:
+def base_model_of(recogniser: Recogniser) -> str:
     """The base model whose InstantID an embedding was made for."""
-    return SD15 if identifier.startswith(EXCHANGED) else SDXL
+    return SD15 if recogniser.colours is ColourOrder.RGB else SDXL
 
 
-def are_apart(named: Mapping[str, str]) -> str:
-    """Why embeddings of two identifiers cannot be taken together, and what to do.
+def published_name(recogniser: Recogniser) -> str | None:
+    """Name of the published file that this recogniser is; None for another file."""
+    return PUBLISHED.get(recogniser.sha256)
 
-    named: the two, each by what a message calls it.
+
+def mismatch_message(named: Mapping[str, Recogniser | None]) -> str:
+    """Reason why embeddings of two recognisers cannot be taken together, and what to do.
+
+    named: the two, each by what a message calls it. None stands for a pose.
     """
     (one, first), (other, second) = named.items()
+    if first is None or second is None:
+        pose, read = (one, other) if first is None else (other, one)
+        return (
+            f"{pose} is a pose that nobody holds, {read} was read from a photo. Analyse a photo "
+            "for both."
+        )
     models = base_model_of(first), base_model_of(second)
     if models[0] != models[1]:
         return (
@@ -54,7 +62,7 @@ def are_apart(named: Mapping[str, str]) -> str:
             "mean different things. Choose one base_model in InstantID Load Face Analyzer, and "
             "embed the photos of the other one again."
         )
-    digits = [each.removeprefix(EXCHANGED)[:SHOWN] for each in (first, second)]
+    digits = [each.sha256[:SHOWN] for each in (first, second)]
     return (
         f"{one} and {other} come from different face recognisers (sha256 {digits[0]} and "
         f"{digits[1]}); their numbers mean different things. Embed the photos of both with "
@@ -62,11 +70,9 @@ def are_apart(named: Mapping[str, str]) -> str:
     )
 
 
-def require_recogniser(identity: IdentityEmbedding, recogniser_id: str) -> None:
-    """Check that an identity was read by this recogniser.
-
-    recogniser_id: as `FaceAnalyzer` has it. Raises IdentityError.
-    """
-    if identity.recogniser != recogniser_id:
-        pair = {"The identity": identity.recogniser, "what the face analyzer reads": recogniser_id}
-        raise IdentityError(are_apart(pair))
+def require_recogniser(identity: IdentityEmbedding, recogniser: Recogniser | None) -> None:
+    """Check that an identity was read by this recogniser, the face analyzer's. Raises
+    IdentityError."""
+    if identity.recogniser != recogniser:
+        pair = {"The identity": identity.recogniser, "what the face analyzer reads": recogniser}
+        raise IdentityError(mismatch_message(pair))

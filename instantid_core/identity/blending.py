@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ..errors import IdentityError, SettingError, finite
-from ..faces import are_apart
+from ..faces import mismatch_message
 from ..types import IdentityEmbedding
 
 HOW = ("slerp", "lerp")
@@ -122,7 +122,7 @@ def require_one_recogniser(identities: Mapping[str, IdentityEmbedding]) -> None:
             )
         if identity.recogniser != identities[first].recogniser:
             pair = {first: identities[first].recogniser, name: identity.recogniser}
-            raise IdentityError(are_apart(pair))
+            raise IdentityError(mismatch_message(pair))
 
 
 def _require_way(how: str) -> None:

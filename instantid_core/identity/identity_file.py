@@ -16,12 +16,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import IdentityError, IdentityFileError, TensorFileError
-from ..types import EMBEDDING_WIDTH, Extent, IdentityEmbedding
+from ..types import EMBEDDING_WIDTH, ColourOrder, Extent, IdentityEmbedding, Recogniser
 from ..weights import require_sound_safetensors
 
 FORMAT = "instantid-compose identity"
-VERSION = 1
+VERSION = 2
 """Of the format. Raised only when older packs could no longer read a file right."""
+RGB_MARK = "exchanged:"
+"""Begins the recogniser's hash in files of version 1, where it was shown RGB."""
 TENSOR = "references"
 UNKNOWN = "unknown"
 ABANDONED = 3600
@@ -107,7 +109,8 @@ def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:
         "format_version": str(VERSION),
         "identities": str(count),
         "references_each": str(sequence),
-        "recogniser_sha256": identity.recogniser,
+        "recogniser_sha256": identity.recogniser.sha256,
+        "recogniser_colours": identity.recogniser.colours.value,
         "source_sizes": json.dumps(notes.source_sizes) if notes.source_sizes else UNKNOWN,
         "pack_version": notes.pack_version,
     }
@@ -196,16 +199,33 @@ def _contents(
 ) -> tuple[IdentityEmbedding, Notes]:
     noted = (metadata.get("identities"), metadata.get("references_each"))
     found = tuple(str(size) for size in references.shape[:2])
-    recogniser = metadata.get("recogniser_sha256", "")
+    recogniser = _recogniser(metadata)
     sizes = _sizes(metadata.get("source_sizes", UNKNOWN))
-    if noted != found or not recogniser or sizes is None:
+    if noted != found or recogniser is None or sizes is None:
+        noted_recogniser = metadata.get("recogniser_sha256", "")[:12]
         raise IdentityFileError(
             f"'{name}' is damaged: what it notes about itself (identities {noted[0]}, references "
-            f"each {noted[1]}, recogniser '{recogniser[:12]}', source sizes "
-            f"{metadata.get('source_sizes')}) does not fit its numbers. {MAKE_ANEW}"
+            f"each {noted[1]}, recogniser '{noted_recogniser}' with colours "
+            f"{metadata.get('recogniser_colours')}, source sizes {metadata.get('source_sizes')}) "
+            f"does not fit its numbers. {MAKE_ANEW}"
         )
     notes = Notes(sizes, metadata.get("pack_version", UNKNOWN))
     return IdentityEmbedding(references, recogniser), notes
+
+
+def _recogniser(metadata: dict[str, str]) -> Recogniser | None:
+    """The recogniser as noted; None where the notes make no sense."""
+    noted = metadata.get("recogniser_sha256", "")
+    if metadata["format_version"] == "1":
+        colours = ColourOrder.RGB if noted.startswith(RGB_MARK) else ColourOrder.BGR
+        sha256 = noted.removeprefix(RGB_MARK)
+        return Recogniser(sha256, colours) if sha256 else None
+    colours = metadata.get("recogniser_colours")
+    if not re.fullmatch("[0-9a-f]{64}", noted) or colours not in [
+        each.value for each in ColourOrder
+    ]:
+        return None
+    return Recogniser(noted, ColourOrder(colours))
 
 
 def _sizes(text: str) -> tuple[Extent, ...] | None:

@@ -128,7 +128,7 @@ def as_pose(frames: tuple[FrameFaces, ...], style: KeypointStyle = REFERENCE_STY
             replace(frame, faces=tuple(Detection(f.box, f.score, f.keypoints) for f in frame.faces))
             for frame in frames
         ),
-        recogniser="",
+        recogniser=None,
         style=style,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 from torch import nn
 
 from instantid_core.adapter.checkpoint import AdapterConfig, read_checkpoint
@@ -44,7 +45,7 @@ def sdxl() -> AdapterConfig:
 
 def identity(count: int = 1, sequence: int = 1) -> IdentityEmbedding:
     generator = torch.Generator().manual_seed(count)
-    return IdentityEmbedding(torch.randn(count, sequence, 512, generator=generator), "recogniser")
+    return IdentityEmbedding(torch.randn(count, sequence, 512, generator=generator), RECOGNISER)
 
 
 def tokens(count: int = 1) -> IdentityTokens:

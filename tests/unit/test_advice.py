@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.faces.advice import (
     about_faces,
@@ -15,7 +16,17 @@ from instantid_core.faces.advice import (
 )
 from instantid_core.faces.analysis import Analysis
 from instantid_core.keypoints.poses import FacePlacement, PoseEdit, edited, pose
-from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, IdentityEmbedding
+from instantid_core.types import (
+    Box,
+    ColourOrder,
+    Detection,
+    Extent,
+    Face,
+    Faces,
+    FrameFaces,
+    IdentityEmbedding,
+    Recogniser,
+)
 
 PICTURE = Extent(640, 480)
 FRONT = np.float32([[-20, 0], [20, 0], [0, 20], [-15, 40], [15, 40]])
@@ -33,7 +44,7 @@ def analysis(*frames: tuple[tuple[Detection, ...], tuple[Detection, ...]]) -> An
         FrameFaces(PICTURE, tuple(Face(f.box, f.score, f.keypoints, np.zeros(512)) for f in chosen))
         for _, chosen in frames
     )
-    return Analysis(Faces(tuple(picked), "recogniser"), tuple(found for found, _ in frames))
+    return Analysis(Faces(tuple(picked), RECOGNISER), tuple(found for found, _ in frames))
 
 
 def test_good_faces_need_no_advice() -> None:
@@ -101,18 +112,19 @@ def test_only_one_size_is_prone_to_watermarks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recogniser", "width", "told"),
+    ("colours", "width", "told"),
     [
-        ("ab", 2048, ""),
-        ("exchanged:ab", 768, ""),
-        ("ab", 64, ""),
-        ("exchanged:ab", 64, ""),
-        ("ab", 768, "on SDXL, and the adapter is the one for SD 1.5"),
-        ("exchanged:ab", 2048, "on SD 1.5, and the adapter is the one for SDXL"),
+        ("BGR", 2048, ""),
+        ("RGB", 768, ""),
+        ("BGR", 64, ""),
+        ("RGB", 64, ""),
+        ("BGR", 768, "on SDXL, and the adapter is the one for SD 1.5"),
+        ("RGB", 2048, "on SD 1.5, and the adapter is the one for SDXL"),
     ],
 )
-def test_identities_read_for_the_other_base_model(recogniser: str, width: int, told: str) -> None:
+def test_identities_read_for_the_other_base_model(colours: str, width: int, told: str) -> None:
     """Adapters of other widths are nobody's: neither kind of embedding is known to be right."""
+    recogniser = Recogniser("ab" * 32, ColourOrder(colours))
     somebody = IdentityEmbedding(torch.ones(1, 1, 512), recogniser)
     said = about_recogniser(somebody, width) or ""
     assert (told in said) if told else not said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,16 @@ import pytest
 from instantid_core.errors import NoFaceError, SettingError
 from instantid_core.faces.analysis import (
     DETECTION_SIZES,
-    REMEMBERED,
     Analysis,
     AnalysisMemory,
     analyse,
     detect,
 )
 from instantid_core.faces.analyzer import FaceAnalyzer
+from instantid_core.faces.memory import Latest
 from instantid_core.faces.selection import Selection
 from instantid_core.models.face_model_files import DETECTOR, RECOGNISER, FaceModelFiles
-from instantid_core.types import Extent, Faces
+from instantid_core.types import Box, ColourOrder, Extent
 from tools.small_world import antelope, painter
 
 FAINT = 0.4  # share of colour taken out of a face that leaves it a score of 0.07
@@ -127,7 +128,7 @@ def test_for_sd15_the_recogniser_sees_red_and_blue_exchanged(
         assert np.array_equal(face.keypoints, before.keypoints)
         assert np.array_equal(face.embedding, reference.models["recognition"].get(rgb, theirs))
         assert not np.array_equal(face.embedding, before.embedding)
-    assert exchanged.recogniser == f"exchanged:{usual.recogniser}"
+    assert exchanged.recogniser == replace(usual.recogniser, colours=ColourOrder.RGB)
 
 
 def test_a_base_model_without_instantid_is_refused(analyzer: FaceAnalyzer) -> None:
@@ -276,32 +277,62 @@ def test_skipping_keeps_frames_in_place(analyzer: FaceAnalyzer) -> None:
     assert [len(frame.faces) for frame in found.faces.frames] == [1, 0, 1, 0]
     assert [frame.extent for frame in found.faces.frames][1] == Extent(640, 480)
     assert [len(detections) for detections in found.detections] == [1, 0, 1, 0]
-    assert found.faces.recogniser == analyzer.recogniser_id
+    assert found.faces.recogniser == analyzer.recogniser
 
 
 # --- what was just seen ---------------------------------------------------------------------------
 
 
-class Asked:
-    """Counts what a memory has to make anew."""
+class Counted:
+    """The real face models, counting how often each one runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: FaceAnalyzer) -> None:
+        self.models, self.recogniser = models, models.recogniser
         self.memory = AnalysisMemory()
-        self.times = 0
+        self.detected = self.embedded = 0
 
-    def recall(self, frame: np.ndarray, selection: Selection = EVERYONE, score: float = 0.5) -> Any:
-        def make() -> Analysis:
-            self.times += 1
-            return Analysis(Faces((), "somebody"), ())
+    def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        self.detected += 1
+        return self.models.detect(bgr, size)
 
-        return self.memory.recall((frame,), selection, score, make)
+    def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+        self.embedded += 1
+        return self.models.embed(bgr, keypoints)
+
+    def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
+        return self.models.landmarks(bgr, box)
+
+    def look(self, *frames: np.ndarray, selection: Selection = EVERYONE, score: float = 0.5) -> Any:
+        return analyse(frames, self, selection, score, memory=self.memory)
+
+    @property
+    def runs(self) -> tuple[int, int]:
+        return self.detected, self.embedded
 
 
-def test_an_equal_picture_is_remembered() -> None:
-    asked = Asked()
-    first = asked.recall(one_face())
-    assert asked.recall(one_face().copy()) is first
-    assert asked.times == 1
+@pytest.fixture
+def counted(analyzer: FaceAnalyzer) -> Counted:
+    return Counted(analyzer)
+
+
+def test_an_equal_picture_is_remembered_with_its_faces(counted: Counted) -> None:
+    """The same object: an identity made of it is then known, too."""
+    first = counted.look(one_face())
+    assert counted.look(one_face().copy()).faces is first.faces
+    assert counted.runs == (1, 1)
+
+
+def test_a_click_on_another_face_reads_that_face_alone(counted: Counted) -> None:
+    rgb = paint(*SCENES["three"])
+    clicks = [counted.look(rgb, selection=Selection("index", n)) for n in (0, 1, 0, 1, 1)]
+    assert counted.runs == (1, 2)
+    assert counted.look(rgb).faces.count == 3
+    assert counted.runs == (1, 3)
+    for click, place in zip(clicks, (0, 1, 0, 1, 1), strict=True):
+        (face,) = click.faces.all
+        assert face.keypoints is click.detections[0][place].keypoints
+        (fresh,) = run(counted.models, rgb, selection=Selection("index", place)).faces.all
+        assert np.array_equal(face.embedding, fresh.embedding)
 
 
 @pytest.mark.parametrize(
@@ -309,24 +340,40 @@ def test_an_equal_picture_is_remembered() -> None:
     [
         {"frame": one_face(identity=1)},
         {"frame": one_face().reshape(320, 1280, 3)},
-        {"selection": Selection("largest")},
         {"score": 0.6},
     ],
-    ids=["another picture", "another shape", "another choice", "another threshold"],
+    ids=["another picture", "another shape", "another threshold"],
 )
-def test_any_change_is_analysed(change: dict[str, Any]) -> None:
-    asked = Asked()
-    asked.recall(one_face())
-    asked.recall(**{"frame": one_face(), **change})
-    assert asked.times == 2
+def test_any_change_is_detected(counted: Counted, change: dict[str, Any]) -> None:
+    counted.look(one_face())
+    before = counted.detected
+    changed = {"frame": one_face(), **change}
+    counted.look(changed.pop("frame"), **changed)
+    assert counted.detected > before
 
 
-def test_the_oldest_is_forgotten() -> None:
-    asked = Asked()
-    for number in (*range(REMEMBERED), 0, REMEMBERED):
-        asked.recall(np.full((2, 2, 3), number, np.uint8))
-    assert asked.times == REMEMBERED + 1
-    asked.recall(np.full((2, 2, 3), 0, np.uint8))
-    assert asked.times == REMEMBERED + 1, "it was asked for again before the newest came"
-    asked.recall(np.full((2, 2, 3), 1, np.uint8))
-    assert asked.times == REMEMBERED + 2
+def test_a_batch_knows_its_pictures_one_by_one(counted: Counted) -> None:
+    one, other = one_face(), one_face(identity=1)
+    counted.look(one, other)
+    counted.look(other)
+    counted.look(other, one)
+    assert counted.runs == (2, 2)
+
+
+def test_the_analyzer_remembers(analyzer: FaceAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = paint(*SCENES["two"])
+    first = analyzer.analyse([rgb], Selection("index", 0), 0.5)
+    monkeypatch.setattr(analyzer, "_detector", None)
+    second = analyzer.analyse([rgb], Selection("index", 1), 0.5)
+    assert second.detections == first.detections
+    assert second.faces.count == 1
+
+
+def test_the_value_used_longest_ago_is_dropped() -> None:
+    latest: Latest[str, int] = Latest(2)
+    latest.keep("a", 1)
+    latest.keep("b", 2)
+    assert latest.get("a") == 1, "which makes it newer than b"
+    latest.keep("c", 3)
+    assert [latest.get(key) for key in "abc"] == [1, None, 3]
+    assert len(latest) == 2

@@ -54,7 +54,7 @@ class Watched:
 
     def __init__(self, analyzer: Any) -> None:
         self.analyzer = analyzer
-        self.recogniser_id = analyzer.recogniser_id
+        self.recogniser = analyzer.recogniser
         self.sizes: list[int] = []
 
     def landmarks(self, bgr: np.ndarray, box: Box) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial import geometric_slerp
+from support.recognisers import ANOTHER, RECOGNISER
 
 from instantid_core.errors import IdentityError, SettingError
 from instantid_core.identity.blending import (
@@ -18,7 +19,7 @@ from instantid_core.identity.blending import (
     interpolate,
     parse_weights,
 )
-from instantid_core.types import IdentityEmbedding
+from instantid_core.types import IdentityEmbedding, Recogniser
 
 # One rounding to float32 after sums in float64, relative to the largest numbers of about 3.
 ROUNDING = {"rtol": 1.2e-7, "atol": 4e-7}
@@ -26,7 +27,7 @@ RATIOS = (0.1, 0.25, 0.5, 0.73, 0.999)
 
 
 def identity(
-    seed: int, batch: int = 1, sequence: int = 1, recogniser: str = "recogniser"
+    seed: int, batch: int = 1, sequence: int = 1, recogniser: Recogniser = RECOGNISER
 ) -> IdentityEmbedding:
     """Raw embeddings, each of another length around 20."""
     random = np.random.default_rng(seed)
@@ -36,11 +37,11 @@ def identity(
 
 def of_length(seed: int, length: float) -> IdentityEmbedding:
     references = identity(seed).references
-    return IdentityEmbedding(references / references.norm() * length, "recogniser")
+    return IdentityEmbedding(references / references.norm() * length, RECOGNISER)
 
 
 def nobody() -> IdentityEmbedding:
-    return IdentityEmbedding(torch.empty(0, 1, 512), "recogniser")
+    return IdentityEmbedding(torch.empty(0, 1, 512), RECOGNISER)
 
 
 def exact(given: IdentityEmbedding) -> np.ndarray:
@@ -63,13 +64,13 @@ def test_endpoints_keep_their_bits(how: str, batches: tuple[int, int]) -> None:
         blended = blend(a, b, ratio, how)
         expected = end.references.expand(max(batches), 2, 512)
         assert torch.equal(blended.references, expected)
-        assert blended.recogniser == "recogniser"
+        assert blended.recogniser == RECOGNISER
 
 
 def test_ends_need_no_way_between_them() -> None:
     a = identity(1)
     for factor in (-1, 0):
-        b = IdentityEmbedding(a.references * factor, "recogniser")
+        b = IdentityEmbedding(a.references * factor, RECOGNISER)
         for ratio, end in ((0, a), (1, b)):
             found = blend(a, b, ratio).references
             assert found.numpy().tobytes() == end.references.numpy().tobytes()
@@ -123,8 +124,8 @@ def test_each_reference_is_blended_with_its_own(how: str) -> None:
     for i in range(2):
         for j in range(3):
             alone = blend(
-                IdentityEmbedding(a.references[i : i + 1, j : j + 1], "recogniser"),
-                IdentityEmbedding(b.references[:, j : j + 1], "recogniser"),
+                IdentityEmbedding(a.references[i : i + 1, j : j + 1], RECOGNISER),
+                IdentityEmbedding(b.references[:, j : j + 1], RECOGNISER),
                 0.3,
                 how,
             ).references
@@ -135,7 +136,7 @@ def test_each_reference_is_blended_with_its_own(how: str) -> None:
 @pytest.mark.parametrize("factor", [1.0, 1 + 1e-7, 3.0])
 def test_one_direction_stays_that_direction(how: str, factor: float) -> None:
     a = identity(1)
-    b = IdentityEmbedding(a.references * factor, "recogniser")
+    b = IdentityEmbedding(a.references * factor, RECOGNISER)
     assert close(blend(a, b, 0.5, how), exact(a) * (1 + factor) / 2)
 
 
@@ -146,7 +147,7 @@ def test_nearly_parallel_and_nearly_opposite_stay_finite() -> None:
         base = exact(a)[0, 0] / np.linalg.norm(exact(a))
         side -= (side @ base) * base
         turned = math.cos(angle) * base + math.sin(angle) * side / np.linalg.norm(side)
-        b = IdentityEmbedding(torch.from_numpy(turned).float().view(1, 1, 512), "recogniser")
+        b = IdentityEmbedding(torch.from_numpy(turned).float().view(1, 1, 512), RECOGNISER)
         halfway = blend(of_length(1, 1), b, 0.5)
         assert np.linalg.norm(exact(halfway)) == pytest.approx(1, rel=1e-6)
 
@@ -154,7 +155,7 @@ def test_nearly_parallel_and_nearly_opposite_stay_finite() -> None:
 def test_slerp_refuses_opposites_and_zeros_with_advice() -> None:
     a = identity(1)
     for factor, words in ((-1, "opposite directions"), (0, "zeros has none")):
-        b = IdentityEmbedding(a.references * factor, "recogniser")
+        b = IdentityEmbedding(a.references * factor, RECOGNISER)
         with pytest.raises(IdentityError, match=f"{words}.*Use lerp"):
             blend(a, b, 0.5)
         assert torch.isfinite(blend(a, b, 0.5, "lerp").references).all()
@@ -191,8 +192,8 @@ def test_what_comes_in_is_left_alone(how: str) -> None:
     ("other", "words"),
     [
         (
-            identity(2, recogniser="another"),
-            "different face recognisers .*recogniser and another",
+            identity(2, recogniser=ANOTHER),
+            "different face recognisers .*5e5e.* and a0a0",
         ),
         (identity(2, sequence=3), "identity_a holds 1 per person, identity_b holds 3"),
         (nobody(), "identity_b is nobody: no face was found"),
@@ -247,7 +248,7 @@ def test_combining_is_the_weighted_mean(weights: tuple[float, ...]) -> None:
     expected = np.average([exact(one) for one in given.values()], axis=0, weights=weights)
     combined = combine_identities(given, weights)
     assert close(combined, expected)
-    assert combined.recogniser == "recogniser"
+    assert combined.recogniser == RECOGNISER
 
 
 def test_no_weights_weigh_all_alike() -> None:
@@ -301,7 +302,7 @@ def test_combining_nothing_or_odd_ones_is_refused_by_name() -> None:
         combine_identities({})
     for odd, words in (
         (nobody(), "identity7 is nobody"),
-        (identity(2, recogniser="x"), "identity0 and identity7 come from different"),
+        (identity(2, recogniser=ANOTHER), "identity0 and identity7 come from different"),
         (identity(2, sequence=2), "identity0 holds 1 per person, identity7 holds 2"),
     ):
         with pytest.raises(IdentityError, match=words):

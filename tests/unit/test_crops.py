@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.errors import ImageError, NoFaceError, SettingError
 from instantid_core.images import batch_of
@@ -107,9 +108,9 @@ def test_embeddings_stay_with_their_faces() -> None:
     picture = noise()
     found = faces_at(PLACES[0], of=picture)
     who = Face(**vars(found.all[0]), embedding=np.arange(512, dtype=np.float32))
-    known = Faces((replace(found.frames[0], faces=(who,)),), "recogniser")
+    known = Faces((replace(found.frames[0], faces=(who,)),), RECOGNISER)
     cut = crops.cut(picture, known, 256, 1.6)
-    assert cut.faces.recogniser == "recogniser"
+    assert cut.faces.recogniser == RECOGNISER
     assert np.array_equal(cut.faces.known[0].embedding, who.embedding)
 
 

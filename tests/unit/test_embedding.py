@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.errors import SettingError
 from instantid_core.identity.embedding import (
@@ -37,7 +38,7 @@ def faces(vectors: np.ndarray, per_frame: int = 1) -> Faces:
         FrameFaces(Extent(9, 9), tuple(everyone[start : start + per_frame]))
         for start in range(0, len(everyone), per_frame)
     ]
-    return Faces(tuple(frames), "recogniser")
+    return Faces(tuple(frames), RECOGNISER)
 
 
 def reference(vectors: np.ndarray, how: str, per_frame: int = 1) -> torch.Tensor:
@@ -108,7 +109,7 @@ def test_sequence_keeps_every_embedding_in_order(per_frame: int) -> None:
 
 @pytest.mark.parametrize("how", COMBINE)
 def test_no_face_is_nobody(how: str) -> None:
-    empty = Faces((FrameFaces(Extent(9, 9), ()),), "recogniser")
+    empty = Faces((FrameFaces(Extent(9, 9), ()),), RECOGNISER)
     identity = combine(empty, how)
     assert identity.is_nobody
     assert tuple(identity.references.shape) == (0, 1, 512)
@@ -116,7 +117,7 @@ def test_no_face_is_nobody(how: str) -> None:
 
 
 def test_the_recogniser_stays_known() -> None:
-    assert combine(faces(embeddings(2)), "average").recogniser == "recogniser"
+    assert combine(faces(embeddings(2)), "average").recogniser == RECOGNISER
 
 
 @pytest.mark.parametrize("how", COMBINE)
@@ -132,7 +133,7 @@ def test_a_pose_without_a_person_is_refused() -> None:
     pose = FrameFaces(Extent(9, 9), (Detection(Box(0, 0, 9, 9), 0.9, np.zeros((5, 2))),))
     for frames in ((pose,), (*known.frames, pose)):
         with pytest.raises(SettingError, match="A pose says where a face is, not whose it is"):
-            combine(Faces(frames, "recogniser"), "average")
+            combine(Faces(frames, RECOGNISER), "average")
 
 
 def test_unknown_ways_are_refused_with_the_choices() -> None:

@@ -195,6 +195,6 @@ def test_a_missing_file_is_named(pack: Path) -> None:
 
 def test_recognisers_are_told_apart_by_their_bytes(pack: Path, analyzer: FaceAnalyzer) -> None:
     files = FaceModelFiles(pack / DETECTOR, pack / RECOGNISER)
-    assert FaceAnalyzer(files, "cpu").recogniser_id == analyzer.recogniser_id
+    assert FaceAnalyzer(files, "cpu").recogniser == analyzer.recogniser
     antelope.build_recogniser(pack / RECOGNISER, seed=8)
-    assert FaceAnalyzer(files, "cpu").recogniser_id != analyzer.recogniser_id
+    assert FaceAnalyzer(files, "cpu").recogniser != analyzer.recogniser

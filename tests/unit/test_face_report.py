@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from support.recognisers import RECOGNISER
 
 from instantid_core.faces.analysis import Analysis
 from instantid_core.faces.report import LONGEST_SIDE, face_report, thumbnails
@@ -20,7 +21,7 @@ def detection(box: Box, score: float = 0.98) -> Detection:
 
 def report(found: tuple[Detection, ...], chosen: tuple[Detection, ...] = ()) -> dict:
     faces = tuple(Face(f.box, f.score, f.keypoints, np.zeros(512)) for f in chosen)
-    seen = Analysis(Faces((FrameFaces(PICTURE, faces),), "recogniser"), (found,))
+    seen = Analysis(Faces((FrameFaces(PICTURE, faces),), RECOGNISER), (found,))
     (frame,) = face_report(seen)
     return frame
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -16,13 +17,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from instantid_core.errors import IdentityError, IdentityFileError
-from instantid_core.faces.recognisers import identifier, require_recogniser
+from instantid_core.faces.recognisers import require_recogniser
 from instantid_core.identity import identity_file
 from instantid_core.identity.identity_file import FORMAT, VERSION, Notes, read, write
-from instantid_core.types import Extent, IdentityEmbedding
+from instantid_core.types import ColourOrder, Extent, IdentityEmbedding, Recogniser
 
 TESTS = Path(__file__).parents[1]
-RECOGNISER = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
+SHA256 = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
+RECOGNISER = Recogniser(SHA256)
 
 
 def identity(batch: int = 1, sequence: int = 1) -> IdentityEmbedding:
@@ -74,13 +76,13 @@ def test_another_process_reads_the_same_bits(tmp_path: Path) -> None:
         "import sys, pathlib, numpy; sys.path.insert(0, sys.argv[1]); import conftest;"
         "from instantid_core.identity.identity_file import read;"
         "found = read(pathlib.Path(sys.argv[2])).identity;"
-        "numpy.save(sys.argv[3], found.references.numpy()); print(found.recogniser)"
+        "numpy.save(sys.argv[3], found.references.numpy()); print(found.recogniser.sha256)"
     )
     arguments = [str(TESTS), str(path), str(tmp_path / "there.npy")]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == RECOGNISER
+    assert done.stdout.strip() == SHA256
     assert np.load(tmp_path / "there.npy").tobytes() == bits(identity(2, 3).references)
 
 
@@ -92,7 +94,8 @@ def test_the_file_says_what_it_holds(tmp_path: Path) -> None:
         "format_version": str(VERSION),
         "identities": "3",
         "references_each": "2",
-        "recogniser_sha256": RECOGNISER,
+        "recogniser_sha256": SHA256,
+        "recogniser_colours": "BGR",
         "source_sizes": "[[512, 768]]",
         "pack_version": "1.2.3",
     }
@@ -153,9 +156,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
 from instantid_core.identity import identity_file
-from instantid_core.types import IdentityEmbedding
+from instantid_core.types import IdentityEmbedding, Recogniser
 setattr(os, sys.argv[3], lambda *given: os._exit(7))
-identity = IdentityEmbedding(torch.ones(1, 1, 512), "any")
+identity = IdentityEmbedding(torch.ones(1, 1, 512), Recogniser("5e" * 32))
 identity_file.write(Path(sys.argv[2]), identity, identity_file.Notes())
 """
 
@@ -288,8 +291,8 @@ def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
 
 
 def test_newer_files_name_the_pack_that_wrote_them(tmp_path: Path) -> None:
-    path = forged(tmp_path / "new", format_version="2", pack_version="9.0")
-    with pytest.raises(IdentityFileError, match=r"version 2, written by .*9\.0; .*Update the pack"):
+    path = forged(tmp_path / "new", format_version="3", pack_version="9.0")
+    with pytest.raises(IdentityFileError, match=r"version 3, written by .*9\.0; .*Update the pack"):
         read(path)
 
 
@@ -327,6 +330,9 @@ def test_nan_is_refused(tmp_path: Path, value: float) -> None:
         {"identities": ""},
         {"references_each": "7"},
         {"recogniser_sha256": ""},
+        {"recogniser_sha256": "exchanged:" + SHA256},
+        {"recogniser_colours": "GBR"},
+        {"recogniser_colours": ""},
         {"source_sizes": "[[1]]"},
         {"source_sizes": "[[1.5, 2]]"},
         {"source_sizes": "[512, 512]"},
@@ -356,13 +362,40 @@ def test_other_tensors_are_refused(tmp_path: Path) -> None:
 def test_another_recogniser_is_refused() -> None:
     require_recogniser(identity(), RECOGNISER)
     with pytest.raises(IdentityError, match=r"sha256 4ab1d6435d63 and 5f00ba5e0000\)"):
-        require_recogniser(identity(), "5f00ba5e0000feed")
+        require_recogniser(identity(), Recogniser("5f00ba5e0000feed" * 4))
 
 
 def test_identities_of_one_recogniser_for_two_base_models_do_not_mix(tmp_path: Path) -> None:
-    other = identifier(RECOGNISER, exchanged=True)
+    other = Recogniser(SHA256, ColourOrder.RGB)
     with pytest.raises(IdentityError, match=r"on SDXL, .* for SD 1\.5; .*Choose one base_model"):
         require_recogniser(identity(), other)
     kept = IdentityEmbedding(identity().references, other)
     write(tmp_path / "sd15.safetensors", kept, Notes())
     assert read(tmp_path / "sd15.safetensors").identity.recogniser == other
+
+
+@pytest.mark.parametrize(
+    ("noted", "colours"), [(SHA256, ColourOrder.BGR), (f"exchanged:{SHA256}", ColourOrder.RGB)]
+)
+def test_files_of_version_1_are_read(tmp_path: Path, noted: str, colours: ColourOrder) -> None:
+    path = tmp_path / "older.safetensors"
+    path.write_bytes(of_version_1(noted))
+    found = read(path)
+    assert found.identity.recogniser == Recogniser(SHA256, colours)
+    assert bits(found.identity.references) == struct.pack("<512f", *range(512))
+    assert found.notes == Notes((Extent(1137, 910),), "0.1.0")
+    write(tmp_path / "newer.safetensors", found.identity, found.notes)
+    assert metadata(tmp_path / "newer.safetensors")["format_version"] == "2"
+    assert read(tmp_path / "newer.safetensors").identity.recogniser == found.identity.recogniser
+
+
+def of_version_1(noted: str) -> bytes:
+    """Bytes as the pack wrote them before the order of colours had an entry of its own."""
+    header = (
+        '{"__metadata__":{"format":"instantid-compose identity","format_version":"1",'
+        f'"identities":"1","recogniser_sha256":"{noted}","references_each":"1",'
+        '"source_sizes":"[[1137, 910]]","pack_version":"0.1.0"},'
+        '"references":{"dtype":"F32","shape":[1,1,512],"data_offsets":[0,2048]}}'
+    ).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + struct.pack("<512f", *range(512))

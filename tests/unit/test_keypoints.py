@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.errors import SettingError
 from instantid_core.keypoints import drawing
@@ -153,7 +154,7 @@ def test_frames_keep_their_places_and_an_empty_one_is_black() -> None:
     small = Extent(256, 320)
     first, last = centred(small), centred(small, 0.9)
     frames = (frame(small, first), FrameFaces(small, ()), frame(small, last, first))
-    pictures = drawing.draw(Faces(frames, "recogniser"), small)
+    pictures = drawing.draw(Faces(frames, RECOGNISER), small)
     assert (tuple(pictures.shape), pictures.dtype) == ((3, 320, 256, 3), torch.float32)
     assert not pictures[1].any()
     assert pictures.amin() == 0
@@ -181,7 +182,7 @@ def test_drawing_leaves_the_faces_alone() -> None:
 
 
 def test_brightness_of_sticks_and_points() -> None:
-    faces = Faces((frame(HINT, centred(HINT)),), "recogniser", KeypointStyle(limbs=0.5, points=0.8))
+    faces = Faces((frame(HINT, centred(HINT)),), RECOGNISER, KeypointStyle(limbs=0.5, points=0.8))
     picture = drawing.draw(faces, HINT)[0]
     plain = drawing.draw_frame(faces.frames[0], HINT, "letterbox")
     on_points = plain.max(axis=-1) == 255
@@ -206,7 +207,7 @@ def test_a_part_can_be_left_out(style: KeypointStyle, levels: set[int]) -> None:
 
 def test_the_reference_style_is_the_default() -> None:
     one = frame(HINT, centred(HINT))
-    picture = drawing.draw(Faces((one,), "recogniser"), HINT)[0]
+    picture = drawing.draw(Faces((one,), RECOGNISER), HINT)[0]
     assert np.array_equal(
         (picture * 255).round().byte().numpy(),
         drawing.draw_frame(one, HINT, "letterbox", KeypointStyle(1, 1)),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from support.recognisers import ANOTHER, RECOGNISER
 
 from instantid_core.errors import IdentityError
 from instantid_core.identity.likeness import (
@@ -27,7 +28,16 @@ from instantid_core.identity.likeness_figures import (
     matrix_sheet,
     score_sheet,
 )
-from instantid_core.types import Box, Detection, Extent, Face, Faces, FrameFaces, IdentityEmbedding
+from instantid_core.types import (
+    Box,
+    Detection,
+    Extent,
+    Face,
+    Faces,
+    FrameFaces,
+    IdentityEmbedding,
+    Recogniser,
+)
 
 PICTURE = Extent(200, 100)
 POINTS = np.zeros((5, 2), np.float32)
@@ -52,19 +62,19 @@ def numpy_cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.dot(a, b) / np.sqrt(np.dot(a, a)) / np.sqrt(np.dot(b, b)))
 
 
-def identity(*references: np.ndarray, recogniser: str = "recogniser") -> IdentityEmbedding:
+def identity(*references: np.ndarray, recogniser: Recogniser = RECOGNISER) -> IdentityEmbedding:
     return IdentityEmbedding(torch.from_numpy(np.stack(references)).unsqueeze(0), recogniser)
 
 
 def batch(*people: np.ndarray) -> IdentityEmbedding:
-    return IdentityEmbedding(torch.from_numpy(np.stack(people)).unsqueeze(1), "recogniser")
+    return IdentityEmbedding(torch.from_numpy(np.stack(people)).unsqueeze(1), RECOGNISER)
 
 
 def face(embedding: np.ndarray, detection: float = 0.9, left: float = 20) -> Face:
     return Face(Box(left, 20, left + 40, 70), detection, POINTS, embedding)
 
 
-def faces(*frames: tuple[Detection, ...], recogniser: str = "recogniser") -> Faces:
+def faces(*frames: tuple[Detection, ...], recogniser: Recogniser = RECOGNISER) -> Faces:
     return Faces(tuple(FrameFaces(PICTURE, frame) for frame in frames), recogniser)
 
 
@@ -152,9 +162,9 @@ def test_bands(cosine: float, name: str) -> None:
 def test_other_recognisers_nobody_and_zeros_are_refused() -> None:
     who = vector(1)
     with pytest.raises(IdentityError, match="different face recognisers"):
-        score(identity(who), faces((face(who),), recogniser="other"))
+        score(identity(who), faces((face(who),), recogniser=ANOTHER))
     with pytest.raises(IdentityError, match="identity is nobody"):
-        score(IdentityEmbedding(torch.empty(0, 1, 512), "recogniser"), faces(()))
+        score(IdentityEmbedding(torch.empty(0, 1, 512), RECOGNISER), faces(()))
     with pytest.raises(IdentityError, match="identity of zeros"):
         score(identity(np.zeros(512, np.float32)), faces((face(who),)))
 
@@ -212,8 +222,8 @@ def test_what_cannot_be_compared_is_refused() -> None:
     for identities, words in (
         ({}, "at least one identity"),
         ({"a": who}, "two references or more, found 1"),
-        ({"a": who, "b": identity(vector(2), recogniser="x")}, "a and b come from different"),
-        ({"a": who, "b": IdentityEmbedding(torch.empty(0, 1, 512), "recogniser")}, "b is nobody"),
+        ({"a": who, "b": identity(vector(2), recogniser=ANOTHER)}, "a and b come from different"),
+        ({"a": who, "b": IdentityEmbedding(torch.empty(0, 1, 512), RECOGNISER)}, "b is nobody"),
     ):
         with pytest.raises(IdentityError, match=words):
             compare(identities)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.errors import NoFaceError, SettingError
 from instantid_core.keypoints import drawing, poses
@@ -139,7 +140,7 @@ def test_left_is_right_in_the_mirror(view: str) -> None:
 
 def test_a_pose_is_nobody() -> None:
     faces = poses.pose("up", USUAL, SQUARE)
-    assert (faces.recogniser, faces.known, faces.count) == ("", (), 1)
+    assert (faces.recogniser, faces.known, faces.count) == (None, (), 1)
     assert faces.frames[0].extent == SQUARE
 
 
@@ -166,7 +167,7 @@ def photo_faces(*points: np.ndarray, extent: Extent = SQUARE) -> Faces:
         Face(poses.box_of_points(p), 0.8, p.astype(np.float32), np.ones(512, np.float32))
         for p in points
     )
-    return Faces((FrameFaces(extent, tuple(made)),), "recogniser")
+    return Faces((FrameFaces(extent, tuple(made)),), RECOGNISER)
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_an_edit_of_nothing_changes_no_bit(group: Faces) -> None:
     for before, after in zip(group.all, same.all, strict=True):
         assert np.array_equal(before.keypoints, after.keypoints)
         assert before.box == after.box
-    assert (same.recogniser, same.known) == ("", ()), "a pose is nobody's"
+    assert (same.recogniser, same.known) == (None, ()), "a pose is nobody's"
     assert len(group.known) == 2
 
 

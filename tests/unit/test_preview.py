@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from support.recognisers import RECOGNISER
 
 from instantid_core.faces.analysis import Analysis
 from instantid_core.faces.preview import CHOSEN, PASSED_OVER, annotated, box_masks
@@ -27,7 +28,7 @@ LEFT, RIGHT = detection(80, 120), detection(240, 120)
 def analysis(*frames: tuple[tuple[Detection, ...], tuple[Detection, ...]]) -> Analysis:
     """Per frame: what was found, and which of it was chosen."""
     picked = (FrameFaces(PICTURE, tuple(map(chosen, chose))) for _, chose in frames)
-    return Analysis(Faces(tuple(picked), "recogniser"), tuple(found for found, _ in frames))
+    return Analysis(Faces(tuple(picked), RECOGNISER), tuple(found for found, _ in frames))
 
 
 def blank(count: int = 1) -> tuple[np.ndarray, ...]:

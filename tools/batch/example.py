@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from instantid_core.identity import Notes, identity_file
-from instantid_core.types import EMBEDDING_WIDTH, IdentityEmbedding
+from instantid_core.types import EMBEDDING_WIDTH, IdentityEmbedding, Recogniser
 from tools.comfyui.prompts import Prompt
 from tools.small_world.random_models import ADAPTER_FILE
 
@@ -25,7 +25,7 @@ def write_identities(folder: Path) -> None:
     for number, name in enumerate(IDENTITIES):
         generator = torch.Generator().manual_seed(number)
         numbers = torch.randn(1, 1, EMBEDDING_WIDTH, generator=generator)
-        identity = IdentityEmbedding(numbers, "a recogniser of tests")
+        identity = IdentityEmbedding(numbers, Recogniser("0" * 64))
         identity_file.write(target / f"{name}.safetensors", identity, Notes())
 
 

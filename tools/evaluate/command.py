@@ -128,7 +128,7 @@ def facts(lab: Lab, seconds: float) -> dict[str, str]:
         "pictures": f"{clock.pictures} in {clock.generating:.0f} s ({clock.a_picture:.2f} s each), "
         f"analysed in {clock.analysing:.0f} s",
         "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
-        "recogniser": f"sha256 {lab.studio.analyzer.recogniser_id[:16]}",
+        "recogniser": f"sha256 {lab.studio.analyzer.recogniser.sha256[:16]}",
         "software": f"ComfyUI {system['system'].get('comfyui_version', '?')}, torch "
         f"{system['system'].get('pytorch_version', '?')}, Python {platform.python_version()}",
         "machine": f"{platform.machine()} {platform.system()}, {devices}",

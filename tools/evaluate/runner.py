@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from instantid_core.faces import FaceAnalyzer, Selection, analyse
+from instantid_core.faces import FaceAnalyzer, Selection
 from instantid_core.identity import combine, likeness
 from instantid_core.images import extent_of
 from instantid_core.types import Detection, Faces, FrameFaces, IdentityEmbedding
@@ -105,13 +105,13 @@ class Studio:
     def analysed(self, images: Sequence[np.ndarray], selection: Selection) -> Faces:
         """The chosen faces of pictures."""
         started = time.monotonic()
-        faces = analyse(images, self.analyzer, selection, MIN_SCORE, lambda: None).faces
+        faces = self.analyzer.analyse(images, selection, MIN_SCORE).faces
         self.clock.analysing += time.monotonic() - started
         return faces
 
     def cosine(self, target: IdentityEmbedding, frame: FrameFaces) -> float | None:
         """How much the best face of a picture looks like somebody; None without a clear face."""
-        (found,) = likeness.score(target, Faces((frame,), self.analyzer.recogniser_id))
+        (found,) = likeness.score(target, Faces((frame,), self.analyzer.recogniser))
         return found.cosine
 
     def admit(self, subjects: Sequence[Subject], say: Say) -> list[Person]:
