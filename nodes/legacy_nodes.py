@@ -1,7 +1,8 @@
 """The nodes of the older InstantID pack (ComfyUI_InstantID), and what takes their place here.
 
 Each has one counterpart with outputs in the same order. Names, widget orders and hidden values are
-those of the pack's `InstantID.py` at its last release; `README.md` tells which numbers change.
+those of the pack's `InstantID.py` at its last release; the numbers that change are
+listed in `docs/older-pack.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Nodes that take a photo where others take what was found in it.
 
 They have the shape of the older InstantID pack's nodes, so that its graphs can become ours node by
-node (`older_pack.py`). In new graphs the separate nodes are easier to combine.
+node (`legacy_nodes.py`). In new graphs the separate nodes are easier to combine.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tools.documents import pages, schemas, tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "README.md"
-TROUBLESHOOTING = README
+TROUBLESHOOTING = REPOSITORY / "docs" / "troubleshooting.md"
 DOCUMENTS = [
     README,
     REPOSITORY / "CONTRIBUTING.md",
@@ -25,6 +25,7 @@ DOCUMENTS = [
     *sorted((REPOSITORY / "docs").glob("*.md")),
     *sorted((REPOSITORY / "tools").glob("*/*.md")),
 ]
+LONGEST = {"README.md": 250, "CONTRIBUTING.md": 90}
 MESSAGE_SYNTAX = set("{}@|")
 """Characters with a meaning in the editor's translations."""
 
@@ -83,6 +84,11 @@ def test_the_first_sentence_may_hold_a_file_name() -> None:
 # README, docs
 
 
+@pytest.mark.parametrize("name", LONGEST)
+def test_documents_stay_short(name: str) -> None:
+    assert len((REPOSITORY / name).read_text(encoding="utf-8").splitlines()) <= LONGEST[name]
+
+
 def test_named_files_exist() -> None:
     missing = [
         f"{path.relative_to(REPOSITORY)}: {name}"
@@ -123,6 +129,12 @@ def anchors(target: Path, page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_every_page_of_docs_is_linked_from_the_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    pages_of_docs = {path.name for path in (REPOSITORY / "docs").glob("*.md")}
+    assert pages_of_docs == set(re.findall(r"\]\(docs/([\w-]+\.md)", text))
+
+
 def messages() -> Iterator[str]:
     """Every text in the pack's code, with dots for what is filled in."""
     for folder in ("instantid_core", "nodes"):
@@ -141,7 +153,7 @@ def dotted(text: ast.JoinedStr) -> Iterator[ast.Constant]:
 
 def test_troubleshooting_quotes_real_messages() -> None:
     text = TROUBLESHOOTING.read_text(encoding="utf-8")
-    quoted = re.findall(r'^### "(.+)"$', text, re.MULTILINE)
+    quoted = re.findall(r'^## "(.+)"$', text, re.MULTILINE)
     known = list(messages())
     wanted = {quote: quote.removesuffix("...").removeprefix("...").strip() for quote in quoted}
     unknown = [quote for quote, part in wanted.items() if not any(part in text for text in known)]

@@ -77,7 +77,7 @@ def each_workflow(check: Callable[[Path], None]) -> Callable[[], None]:
 
 def test_the_page_lists_what_ships() -> None:
     shipped = {path.stem.removeprefix("instantid_") for path in WORKFLOWS}
-    page = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "workflows.md").read_text(encoding="utf-8")
     assert shipped == NAMES == set(re.findall(r"`instantid_(\w+)\.json`", page))
 
 

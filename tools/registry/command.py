@@ -24,7 +24,7 @@ ARCHIVE = "node.zip"
 """Its name as comfy-cli has it."""
 PLACEHOLDER = "PUBLISHER-NOT-SET"
 IN_THE_README = "REPOSITORY-URL"
-MAY_NAME_THEM = ("tests/", "CONTRIBUTING.md")
+MAY_NAME_THEM = ("tests/", "tools/", "docs/RELEASING.md")
 """Files that speak about the placeholders."""
 TOKEN_VARIABLE = "REGISTRY_ACCESS_TOKEN"
 VALID = "All validation checks passed successfully"
