@@ -16,6 +16,7 @@ DOCUMENTS = (
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
     *(REPOSITORY / "docs").glob("*.md"),
+    *(REPOSITORY / "tools").glob("*/*.md"),
     *(REPOSITORY / "training").glob("*.md"),
 )
 
