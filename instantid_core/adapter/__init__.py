@@ -11,11 +11,13 @@ from .image_adapter import (
 )
 from .keys_values import KeysValues
 from .masks import Region, RegionMask, Resampling
+from .noise_levels import NoiseLevels
 from .profiles import PROFILES, UNIFORM, site_weights
 from .resampler import Resampler, ResamplerConfig
+from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
 from .sd15_checkpoint import joined, part_of, partner
 from .sites import AttentionSite, cross_attention_sites
-from .window import CONSTANT, CURVES, Area, BatchRows, Latent, Row, SamplingRows, Span, span
+from .window import CONSTANT, CURVES, Span, span
 
 __all__ = [
     "CONSTANT",
@@ -32,6 +34,7 @@ __all__ = [
     "KeysValues",
     "Latent",
     "Matching",
+    "NoiseLevels",
     "Placing",
     "Region",
     "RegionMask",
@@ -50,7 +53,9 @@ __all__ = [
     "project_keys_values",
     "project_tokens",
     "read_checkpoint",
+    "read_rows",
     "require_matching_sites",
+    "select_frames",
     "site_identities",
     "site_weights",
     "span",

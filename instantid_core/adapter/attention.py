@@ -9,7 +9,8 @@ import torch
 
 from .keys_values import SiteKeysValues
 from .masks import Region
-from .window import CONSTANT, SamplingRows, Span
+from .rows import SamplingRows
+from .window import CONSTANT, Span
 
 Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(q [B, L, C], k [B, T, C], v [B, T, C]) -> [B, L, C]; heads and precision are bound in."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..errors import ImageError
-from .window import BatchRows, Row
+from .rows import BatchRows, Row
 
 
 class Resampling(Enum):

@@ -13,21 +13,18 @@ from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 from comfy.samplers import KSAMPLER
 
-from ...instantid_core.adapter import AttentionSite, Latent, SamplingRows, SiteIdentity
+from ...instantid_core.adapter import (
+    AttentionSite,
+    Latent,
+    NoiseLevels,
+    SamplingRows,
+    SiteIdentity,
+    read_rows,
+    select_frames,
+)
 from ...instantid_core.errors import IncompatibleModelError
 from .compiled import leave_uncompiled
-from .row_tags import (
-    LEVELS,
-    PLACE,
-    ROWS,
-    TAG,
-    NoiseLevels,
-    PlaceMap,
-    RowTag,
-    in_window,
-    polarity_of,
-    rows_of,
-)
+from .row_conds import LEVELS, PLACE, ROWS, TAG, CoordinateCond, RowCond, polarity_of
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -191,11 +188,11 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     options[LEVELS] = NoiseLevels()
     # The guider copied the options before the host moved the model's patches to its device.
     _exchange(options, lambda patch: patch.to(guider.model_patcher.load_device))
-    place = PlaceMap.of(latent)
+    place = CoordinateCond.of(latent)
     for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})
-            tag = RowTag.placed(polarity_of(known, name), latent)
+            tag = RowCond.placed(polarity_of(known, name), latent)
             entry["model_conds"] = {**known, TAG: tag, PLACE: place}
     return executor(noise, *args, **kwargs)
 
@@ -251,8 +248,8 @@ def _announce_rows(
     options = dict(transformer_options or {})
     branches = options.get("cond_or_uncond", ())
     to_sigma = options.get(SIGMAS) or executor.class_obj.model_sampling.percent_to_sigma
-    rows = rows_of(conds.pop(TAG, None), x.shape[0], branches, conds.pop(PLACE, None))
-    rows = in_window(rows, (options.get("ad_params") or {}).get("sub_idxs"))
+    rows = read_rows(conds.pop(TAG, None), x.shape[0], branches, conds.pop(PLACE, None))
+    rows = select_frames(rows, (options.get("ad_params") or {}).get("sub_idxs"))
     levels = options.get(LEVELS) or NoiseLevels()
     options[ROWS] = SamplingRows(rows, options.get("sigmas", t), to_sigma, read=levels.of)
     return executor(x, t, c_concat, c_crossattn, control, options, **conds)

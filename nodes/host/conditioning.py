@@ -6,7 +6,7 @@ from typing import Any
 
 from ...instantid_core.types import Polarity
 from .identity_net import IdentityNet, chain
-from .row_tags import TAG, RowTag
+from .row_conds import TAG, RowCond
 
 Conditioning = list[list[Any]]
 
@@ -25,7 +25,7 @@ def attach(
         previous = options.get("control")
         if id(previous) not in by_previous:
             by_previous[id(previous)] = chain(net, previous)
-        tag = {**options.get("model_conds", {}), TAG: RowTag.unplaced(polarity)}
+        tag = {**options.get("model_conds", {}), TAG: RowCond.unplaced(polarity)}
         control = {
             "control": by_previous[id(previous)],
             "control_apply_to_uncond": False,

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from ...instantid_core.adapter import BatchRows
+from ...instantid_core.adapter import BatchRows, read_rows
 from ...instantid_core.types import IdentityTokens
-from .row_tags import PLACE, TAG, rows_of
+from .row_conds import PLACE, TAG
 
 
 class IdentityNetwork(torch.nn.Module):
@@ -30,7 +30,7 @@ class IdentityNetwork(torch.nn.Module):
         return self.network.dtype
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
-        rows = BatchRows(rows_of(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None)))
+        rows = BatchRows(read_rows(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None)))
         tokens = self.tokens.stacked().flatten(0, 1)
         entries = rows.entries(self.tokens.positive.shape[0])
         return self.network(x=x, context=tokens[list(entries)].to(context), **given)

@@ -11,7 +11,16 @@ import comfy.controlnet
 import comfy.utils
 import torch
 
-from ...instantid_core.adapter import BatchRows, Region, Resampling, Row, Span
+from ...instantid_core.adapter import (
+    BatchRows,
+    NoiseLevels,
+    Region,
+    Resampling,
+    Row,
+    Span,
+    read_rows,
+    select_frames,
+)
 from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.faces import CONTEXT_WIDTHS, SD15, about_size
 from ...instantid_core.keypoints import drawing, landmarks
@@ -19,7 +28,7 @@ from ...instantid_core.types import Extent, Faces, IdentityTokens
 from .cached_hint_encoder import with_kept_hint
 from .converted_identity_net import IdentityNetwork
 from .notices import warn
-from .row_tags import LEVELS, PLACE, TAG, NoiseLevels, in_window, rows_of
+from .row_conds import LEVELS, PLACE, TAG
 
 if TYPE_CHECKING:
     from comfy.controlnet import ControlBase
@@ -113,8 +122,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
         if not self._acts(t, transformer_options):
             return previous
         branches = transformer_options.get("cond_or_uncond", ())
-        tagged = rows_of(cond.get(TAG), x_noisy.shape[0], branches, cond.get(PLACE))
-        rows = BatchRows(in_window(tagged, self.sub_idxs))
+        tagged = read_rows(cond.get(TAG), x_noisy.shape[0], branches, cond.get(PLACE))
+        rows = BatchRows(select_frames(tagged, self.sub_idxs))
         self._prepare_hint(x_noisy, rows)
         context = self._context(rows, x_noisy)
         own_cond = {**cond, "c_crossattn": context, "crossattn_controlnet": context}

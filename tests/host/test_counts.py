@@ -123,7 +123,7 @@ def test_sigma_is_read_at_most_once_per_call(
     window: tuple[float, float],
     looks: int,
 ) -> None:
-    rows = pack.module("instantid_core.adapter.window").SamplingRows
+    rows = pack.module("instantid_core.adapter.rows").SamplingRows
     seen = []
     level = rows.__dict__["noise_level"].func
 

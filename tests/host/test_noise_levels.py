@@ -29,8 +29,8 @@ def test_all_look_at_sigma_together(
     from tools.small_world.scenes import Prompt
 
     taken, lists = [], []
-    tags = pack.module("nodes.host.row_tags")
-    monkeypatch.setattr(tags, "float", lambda x: taken.append(x) or float(x), raising=False)
+    levels = pack.module("instantid_core.adapter.noise_levels")
+    monkeypatch.setattr(levels, "float", lambda x: taken.append(x) or float(x), raising=False)
     real = torch.Tensor.tolist
     note = lambda x: x.ndim == 1 and x.is_floating_point() and lists.append(x)  # noqa: E731
     monkeypatch.setattr(torch.Tensor, "tolist", lambda x: note(x) or real(x))

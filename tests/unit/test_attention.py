@@ -10,7 +10,8 @@ import torch
 from instantid_core.adapter.attention import SiteIdentity, site_identities
 from instantid_core.adapter.keys_values import SiteKeysValues
 from instantid_core.adapter.masks import RegionMask
-from instantid_core.adapter.window import Row, SamplingRows, Span
+from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.window import Span
 from instantid_core.types import Polarity
 
 HEADS, WIDTH, TOKENS = 2, 32, 16

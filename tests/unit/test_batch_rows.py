@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from instantid_core.adapter.window import BatchRows, Row
+from instantid_core.adapter.rows import BatchRows, Row
 from instantid_core.types import Polarity
 
 POSITIVE, NEGATIVE = Polarity.POSITIVE, Polarity.NEGATIVE

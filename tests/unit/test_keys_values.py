@@ -7,7 +7,8 @@ import torch
 
 from instantid_core.adapter.attention import site_identities
 from instantid_core.adapter.keys_values import KeysValues
-from instantid_core.adapter.window import Row, SamplingRows, Span
+from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.window import Span
 from instantid_core.types import Polarity
 
 WIDTHS, TOKENS = (32, 64, 32), 16

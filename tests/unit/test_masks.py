@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from instantid_core.adapter.masks import MOST_KEPT, Region, RegionMask, Resampling, resize_mask
-from instantid_core.adapter.window import Area, BatchRows, Latent, Row
+from instantid_core.adapter.rows import Area, BatchRows, Latent, Row
 from instantid_core.errors import ImageError
 from instantid_core.images import region_mask
 from instantid_core.types import Polarity

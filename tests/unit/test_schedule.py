@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from instantid_core.adapter.window import CURVES, Row, SamplingRows, Span, span
+from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.window import CURVES, Span, span
 from instantid_core.errors import SettingError, finite
 from instantid_core.types import Polarity
 

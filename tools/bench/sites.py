@@ -69,16 +69,16 @@ class SiteBench:
 
     def _options(self, sides: list[int], setting: Setting) -> dict[str, Any]:
         core = self.world.pack.module
-        tags = core("nodes.host.row_tags")
+        rows_module = core("instantid_core.adapter.rows")
         sigma = torch.tensor([5.0], device=self.device)
-        rows = core("instantid_core.adapter.window").SamplingRows(
-            tags.rows_of(None, self.rows, sides), sigma, lambda percent: 10 * (1 - percent)
+        rows = rows_module.SamplingRows(
+            rows_module.read_rows(None, self.rows, sides), sigma, lambda percent: 10 * (1 - percent)
         )
         return {
             "attn_precision": None,
             "cond_or_uncond": sides,
             "sigmas": sigma,
-            tags.ROWS: rows,
+            core("nodes.host.row_conds").ROWS: rows,
         }
 
     def _ways(self, somebody: Person) -> dict[str, list[Attend]]:
@@ -110,7 +110,7 @@ class SiteBench:
         return like.new_full((site.width, context), context**-0.5)
 
     def _called(self, patch: Any, rows: bool = True) -> Attend:
-        hidden = {self.world.pack.module("nodes.host.row_tags").ROWS: None} if not rows else {}
+        hidden = {self.world.pack.module("nodes.host.row_conds").ROWS: None} if not rows else {}
 
         def attend(q: torch.Tensor, options: dict[str, Any]) -> torch.Tensor:
             text = self.texts[q.shape[-1]]

@@ -1,0 +1,51 @@
+"""Noise levels of a run, read from the device as seldom as the sampler allows."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+NEAR = 1e-5
+"""Relative difference up to which two sigmas are one, in two number formats."""
+
+
+class NoiseLevels:
+    """Each step's sigma as a number, whoever asks for it: UNet sites and IdentityNets alike.
+
+    On a GPU every look at a tensor waits for all work that is under way. So each step's is read
+    once; where a sampler takes a known list one by one, the list is read in place of them, at the
+    first question, and compared with what that step is really given. Threads may share one object.
+    """
+
+    def __init__(self) -> None:
+        self._latest: tuple[torch.Tensor, float] | None = None
+        self._list: torch.Tensor | None = None
+        self._known: list[float] = []
+        self.step = 0
+        """Where in that list the sampler is."""
+
+    def follow(self, sigmas: torch.Tensor | None) -> None:
+        """From now on step i is at `sigmas[i]`, if the first that is asked for is; with None each
+        step's own sigma is read again."""
+        self._list, self._known, self.step = sigmas, [], 0
+
+    def of(self, sigma: torch.Tensor) -> float:
+        """sigma: at least one element, all the same; one object per step."""
+        if self._list is not None and not self._known:
+            self._known = self._listed(self._list, float(sigma[0]))
+        if self.step < len(self._known):
+            return self._known[self.step]
+        latest = self._latest
+        if latest is None or latest[0] is not sigma:
+            latest = self._latest = (sigma, float(sigma[0]))
+        return latest[1]
+
+    def _listed(self, sigmas: torch.Tensor, found: float) -> list[float]:
+        """The list's numbers; none, and nothing is followed, where it is not what runs: another
+        pack may have put other sigmas in its place."""
+        known = sigmas.tolist()
+        if self.step < len(known) and math.isclose(known[self.step], found, rel_tol=NEAR):
+            return known
+        self._list = None
+        return []

@@ -1,0 +1,194 @@
+"""The rows of one UNet call: polarity, picture, and the part of the latent that each covers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+
+from ..types import Polarity
+from .window import CONSTANT, CURVES, Span
+
+SEARCH_STEPS = 12
+"""Halvings in the search for a noise level's place: finer than any sampler's steps."""
+
+
+class Area(NamedTuple):
+    """Part of the latent that a row covers, in latent cells."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Latent(NamedTuple):
+    """Size of a latent batch, in pictures and cells."""
+
+    batch: int
+    height: int
+    width: int
+
+
+class Row(NamedTuple):
+    """One row of a UNet batch."""
+
+    polarity: Polarity
+    batch_index: int
+    """Position of the row's picture in the latent batch."""
+    area: Area | None
+    """None when the row covers the whole latent."""
+    latent: Latent | None
+    """The whole latent batch; None when not known."""
+
+
+class Groups(NamedTuple):
+    """Rows of a call, taken together where neighbours use the same entry."""
+
+    entries: tuple[int, ...]
+    """Of each group, its entry in a flattened [2 * identities, ...]."""
+    size: int
+    """Rows per group."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRows:
+    """The rows of one UNet or ControlNet call."""
+
+    rows: tuple[Row, ...]
+    _groups: dict[int, Groups] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def batch(self) -> int:
+        """Pictures in the latent batch."""
+        first = self.rows[0].latent
+        return first.batch if first else 1 + max(row.batch_index for row in self.rows)
+
+    def entries(self, identities: int) -> tuple[int, ...]:
+        """Which entry of a flattened [2 * identities, ...] tensor each row uses.
+
+        A batch of N identities goes over the latent batch picture by picture, and round again.
+        """
+        return tuple(row.polarity * identities + row.batch_index % identities for row in self.rows)
+
+    def groups(self, identities: int) -> Groups:
+        """The same in groups of equal size, as large as they come."""
+        if identities not in self._groups:
+            entries = self.entries(identities)
+            size = math.gcd(*(len(list(same)) for _, same in groupby(entries)))
+            self._groups[identities] = Groups(entries[::size], size)
+        return self._groups[identities]
+
+
+@dataclass(frozen=True, eq=False)
+class SamplingRows(BatchRows):
+    """What the attention sites must know of one UNet call; made once per call.
+
+    Answers are kept for the length of that call, so that 70 sites cost one look at sigma.
+    """
+
+    sigma: torch.Tensor
+    """Noise level of this call, one element, any device."""
+    percent_to_sigma: Callable[[float], float]
+    read: Callable[[torch.Tensor], float] = field(default=float, kw_only=True)
+    """Sigma as a number; on a GPU this waits for all work that is under way."""
+    gathered: dict[int, torch.Tensor] = field(default_factory=dict, kw_only=True)
+    """Keys and values that all sites of this call share (`keys_values.Buffers`)."""
+    _spans: dict[Span, bool] = field(default_factory=dict, kw_only=True)
+    _factors: dict[tuple[str, Span], float] = field(default_factory=dict, kw_only=True)
+
+    def active(self, window: Span) -> bool:
+        """Whether this call lies inside the window. Reads sigma only for a partial window."""
+        if window.is_everything:
+            return True
+        if window not in self._spans:
+            start, end = self.percent_to_sigma(window.start), self.percent_to_sigma(window.end)
+            self._spans[window] = start >= self.noise_level >= end
+        return self._spans[window]
+
+    def factor(self, curve: str, window: Span) -> float:
+        """What a curve over the window's steps makes of the weight in this call."""
+        if curve == CONSTANT:
+            return 1.0
+        if (curve, window) not in self._factors:
+            length = max(window.end - window.start, 1e-6)
+            progress = min(max((self._progress() - window.start) / length, 0.0), 1.0)
+            self._factors[curve, window] = CURVES[curve](progress)
+        return self._factors[curve, window]
+
+    def _progress(self) -> float:
+        """How far the denoising is, 0..1: the inverse of percent_to_sigma, by bisection."""
+        low, high = 0.0, 1.0
+        for _ in range(SEARCH_STEPS):
+            middle = (low + high) / 2
+            is_later = self.percent_to_sigma(middle) > self.noise_level
+            low, high = (middle, high) if is_later else (low, middle)
+        return (low + high) / 2
+
+    @cached_property
+    def noise_level(self) -> float:
+        """Sigma as a number, read once at most."""
+        return self.read(self.sigma)
+
+
+def read_rows(
+    tag: torch.Tensor | None,
+    batch: int,
+    branches: Sequence[int],
+    place: torch.Tensor | None = None,
+) -> tuple[Row, ...]:
+    """Rows of a UNet call.
+
+    tag: [R, 9], each row (polarity, batch index, top, left, height, width, latent batch, latent
+    height, latent width), where height 0 stands for the whole latent and latent batch 0 for not
+    known; None when the call did not come through a tagged cond, and then the branch index decides
+    (0 positive). batch: rows of the call; a pack that splits a call into tiles repeats rows, so
+    tags go round. branches: the host's `cond_or_uncond`. place: [P, 2, h, w], row and column of
+    every cell, cut by whoever cut the latent; it corrects the tags' areas.
+    """
+    if tag is None:
+        per_branch = max(1, batch // max(1, len(branches)))
+        known = [
+            Row(Polarity.NEGATIVE if branch else Polarity.POSITIVE, i, None, None)
+            for branch in branches or [0]
+            for i in range(per_branch)
+        ]
+    else:
+        known = [_row(values) for values in tag.tolist()]
+    rows = tuple(known[i % len(known)] for i in range(batch))
+    return rows if place is None else tuple(_placed(rows, place))
+
+
+def _placed(rows: tuple[Row, ...], place: torch.Tensor) -> Iterator[Row]:
+    """The same rows where the coordinates say they are; where those are no rectangle, the tag's
+    own areas."""
+    height, width = place.shape[-2:]
+    ends = torch.stack((place[:, :, 0, 0], place[:, :, -1, -1]), 1).tolist()
+    for number, row in enumerate(rows):
+        (top, left), last = ends[number % len(ends)]
+        together = last == [top + height - 1, left + width - 1]
+        if row.latent is None or not together:
+            yield row
+            continue
+        whole = (height, width) == (row.latent.height, row.latent.width)
+        yield row._replace(area=None if whole else Area(top, left, height, width))
+
+
+def select_frames(rows: tuple[Row, ...], frames: Sequence[int] | None) -> tuple[Row, ...]:
+    """Rows with the batch indices of a window's frames, as AnimateDiff announces them. Rows of a
+    tagged run know their place and stay."""
+    if not frames or any(row.latent is not None for row in rows):
+        return rows
+    return tuple(row._replace(batch_index=frames[row.batch_index % len(frames)]) for row in rows)
+
+
+def _row(values: list[int]) -> Row:
+    polarity, index, *rest = values
+    place, latent = rest[:4], Latent(*rest[4:])
+    area = Area(*place) if place[2] else None
+    return Row(Polarity(polarity), index, area, latent if latent.batch else None)
