@@ -9,7 +9,6 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -67,6 +66,12 @@ def test_a_page_without_the_marks_is_refused(tmp_path: Path) -> None:
     page.write_text("# Title\n\n<!-- generated: inputs -->\n", encoding="utf-8")
     with pytest.raises(pages.PageError, match="between '<!-- generated: inputs -->'"):
         pages.filled(page, "inputs", "table")
+
+
+def test_a_missing_translation_is_named() -> None:
+    english = {"Node": {"description": "A text.", "inputs": {"size": {"tooltip": "Another."}}}}
+    with pytest.raises(pages.PageError, match="lacks /Node/inputs/size/tooltip. Add"):
+        pages.complete({"Node": {"description": "文字"}}, english)
 
 
 def test_names_and_explained_choices_are_code() -> None:
@@ -169,14 +174,8 @@ def test_help_has_no_other_page(nodes: dict[str, schemas.Node]) -> None:
     assert found == {pages.help_file(name, lang) for name in nodes for lang in pages.LANGUAGES}
 
 
-def leaves(value: Any, path: str = "") -> dict[str, str]:
-    if isinstance(value, str):
-        return {path: value}
-    return {k: v for name in value for k, v in leaves(value[name], f"{path}/{name}").items()}
-
-
 def test_languages_have_the_same_entries() -> None:
-    english, chinese = (leaves(pages.translations(language)) for language in pages.LANGUAGES)
+    english, chinese = (pages.leaves(pages.translations(language)) for language in pages.LANGUAGES)
     assert english.keys() == chinese.keys()
 
 
@@ -184,14 +183,14 @@ def test_translations_are_plain_text() -> None:
     broken = [
         f"{language}{path}"
         for language in pages.LANGUAGES
-        for path, text in leaves(pages.translations(language)).items()
+        for path, text in pages.leaves(pages.translations(language)).items()
         if not text.strip() or MESSAGE_SYNTAX & set(text)
     ]
     assert not broken
 
 
 def test_chinese_is_chinese() -> None:
-    texts = leaves(pages.translations("zh"))
+    texts = pages.leaves(pages.translations("zh"))
     english = [
         path
         for path, text in texts.items()
@@ -201,7 +200,7 @@ def test_chinese_is_chinese() -> None:
 
 
 def test_one_english_text_has_one_translation() -> None:
-    english, chinese = (leaves(pages.translations(language)) for language in pages.LANGUAGES)
+    english, chinese = (pages.leaves(pages.translations(language)) for language in pages.LANGUAGES)
     translated: dict[str, set[str]] = {}
     for path, text in english.items():
         if path.endswith("tooltip"):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "web" / "docs"
 PAGES = sorted(DOCS.glob("**/*.md"))
+PICTURES = sorted((DOCS / "images").iterdir())
 PICTURE = re.compile(r"^!\[(?P<alt>[^\]]+)\]\((?P<path>[^)\s]+)\)$", re.MULTILINE)
 LARGEST = 40_000
 """Bytes."""
@@ -20,28 +21,43 @@ def node_of(page: Path) -> str:
     return page.stem if page.parent == DOCS else page.parent.name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_a_page_has_its_nodes_picture(page: Path) -> None:
-    """The editor takes `images/` from web/docs for pages of every language."""
+def picture_faults(page: Path) -> Iterator[str]:
+    """What is wrong with the picture of a page. Pages of every language share `images/`."""
     text = page.read_text(encoding="utf-8")
-    (found,) = PICTURE.finditer(text)
-    assert found["path"] == f"images/{node_of(page)}.webp"
-    assert (DOCS / found["path"]).is_file()
+    found = list(PICTURE.finditer(text))
+    if len(found) != 1:
+        yield f"{len(found)} pictures"
+        return
+    (picture,) = found
     title = text.splitlines()[0].removeprefix("# ")
-    assert title in found["alt"]
-    assert len(found["alt"]) > len(title) + 5
-    assert bool(re.search("[\u4e00-\u9fff]", found["alt"])) == (page.parent != DOCS)
-    assert found.start() < text.index("\n## ")
+    if picture["path"] != f"images/{node_of(page)}.webp" or not (DOCS / picture["path"]).is_file():
+        yield f"not its node's picture: {picture['path']}"
+    if title not in picture["alt"] or len(picture["alt"]) <= len(title) + 5:
+        yield "the alternative text does not describe the picture"
+    if bool(re.search("[\u4e00-\u9fff]", picture["alt"])) != (page.parent != DOCS):
+        yield "the alternative text is in another language"
+    if picture.start() > text.index("\n## "):
+        yield "the picture comes after the first heading"
+
+
+def test_every_page_has_its_nodes_picture() -> None:
+    faults = [
+        f"{page.relative_to(DOCS)}: {fault}" for page in PAGES for fault in picture_faults(page)
+    ]
+    assert PAGES
+    assert not faults
 
 
 def test_no_picture_is_left_over() -> None:
-    pictures = {path.name for path in (DOCS / "images").iterdir()}
-    assert pictures == {f"{node_of(page)}.webp" for page in PAGES}
+    assert {path.name for path in PICTURES} == {f"{node_of(page)}.webp" for page in PAGES}
 
 
-@pytest.mark.parametrize("path", sorted((DOCS / "images").glob("*")), ids=lambda path: path.stem)
-def test_a_picture_is_small_and_shows_something(path: Path) -> None:
-    assert path.stat().st_size < LARGEST
+def test_pictures_are_small_and_show_something() -> None:
+    assert not [path.name for path in PICTURES if path.stat().st_size >= LARGEST]
+    assert not [path.name for path in PICTURES if is_empty(path)]
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a picture is too small to read or of one colour."""
     with Image.open(path) as picture:
-        assert picture.width >= 300
-        assert np.asarray(picture.convert("RGB")).std() > 10
+        return picture.width < 300 or np.asarray(picture.convert("RGB")).std() <= 10

@@ -27,7 +27,7 @@ Texts = Mapping[str, Any]
 
 
 class PageError(Exception):
-    """A page without the marks of a part that is generated into it."""
+    """A page without the marks of a generated part, or a translation without a text for it."""
 
 
 def stale(nodes: Mapping[str, Node]) -> dict[Path, str]:
@@ -41,7 +41,7 @@ def fresh(nodes: Mapping[str, Node]) -> Iterator[tuple[Path, str]]:
     yield locale_file("en"), json.dumps(english, indent=2, ensure_ascii=False) + "\n"
     yield README, filled(README, "nodes", node_table(nodes.values()))
     for language in LANGUAGES:
-        texts = english if language == "en" else translations(language)
+        texts = english if language == "en" else complete(translations(language), english)
         for node in nodes.values():
             yield _help_page(node, texts[node.id], language)
 
@@ -71,6 +71,21 @@ def locale_file(language: str) -> Path:
 def translations(language: str) -> dict[str, Any]:
     """The node texts of one language, by node id."""
     return json.loads(_read(locale_file(language)))
+
+
+def complete(texts: dict[str, Any], english: Texts) -> dict[str, Any]:
+    """A translation that has every text of the English one; PageError names those it lacks."""
+    missing = sorted(leaves(english).keys() - leaves(texts).keys())
+    if missing:
+        raise PageError(f"The translation lacks {', '.join(missing)}. Add them by hand.")
+    return texts
+
+
+def leaves(value: Any, path: str = "") -> dict[str, str]:
+    """Every text of a translation by its path, such as `/InstantIDApply/description`."""
+    if isinstance(value, str):
+        return {path: value}
+    return {k: v for name in value for k, v in leaves(value[name], f"{path}/{name}").items()}
 
 
 def help_file(node_id: str, language: str) -> Path:
