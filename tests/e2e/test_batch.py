@@ -66,7 +66,7 @@ def painted(file: Path) -> bytes:
 
 
 class Running:
-    """A batch under way, and what it has said so far."""
+    """A running batch, and its output so far."""
 
     def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
         self.process = process
@@ -230,7 +230,7 @@ def test_pictures_are_those_of_a_single_worker(several: Done, single: Interrupte
 def test_ctrl_c_stops_workers_and_keeps_what_is_done(single: Interrupted) -> None:
     first, workers, times, _ = single
     assert first.code == 130, first.said
-    assert "what is done is kept" in first.said
+    assert "finished results are kept" in first.said
     assert set(times) == set(first.finished())
     assert not any(map(is_alive, workers.values()))
     assert "Traceback" not in first.said
@@ -290,8 +290,8 @@ def test_what_cannot_be_done_is_told_and_the_rest_goes_on(
     assert "refused (line 1) is given up after 1 try: ComfyUI did not accept" in done.said
     assert "nobody (line 2) is given up after 2 tries: " in done.said
     assert "No face was found in image 1 of 1" in done.said
-    told = (done.output / "failed.jsonl").read_text(encoding="utf-8").splitlines()
-    assert {line["name"]: line["ending"] for line in map(json.loads, told)} == {
+    failed = (done.output / "failed.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {line["name"]: line["ending"] for line in map(json.loads, failed)} == {
         "refused": "refused",
         "nobody": "failed",
     }

@@ -1,4 +1,4 @@
-"""Prompts files, the files they name, the record of what is done, and who gets which prompt."""
+"""Prompts files, the files that they name, the ledger, and the scheduler."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from typing import Any
 
 import pytest
 
-from tools.batch import instances, worker_client
-from tools.batch.files import Files, sha256_of
-from tools.batch.instances import GivenPost, has_pack
-from tools.batch.ledger import Record
+from tools.batch import instances as batch_instances
+from tools.batch import worker_client
+from tools.batch.files import Files, sha256_of_bytes
+from tools.batch.instances import RemoteInstance, has_pack
+from tools.batch.ledger import Ledger
 from tools.batch.options import forwarded
 from tools.batch.progress import Progress, clock
 from tools.batch.prompts import PromptFile
-from tools.batch.scheduler import MOST_LOSSES, Batch, Worker
-from tools.batch.values import BatchError, Item, Order, Outcome
-from tools.batch.worker_client import Hand
+from tools.batch.scheduler import MAX_LOSSES, Batch, Worker
+from tools.batch.values import Attempt, BatchError, Item, Result
+from tools.batch.worker_client import WorkerClient
 from tools.comfyui.client import Run
 from tools.comfyui.server import ServerError
 
 PROMPT = {"1": {"class_type": "EmptyImage", "inputs": {"width": 8}}}
-DONE = Outcome("done", files={"1_0.png": "sum"})
-LOST = Outcome("lost", "the connection was lost")
-FAILED = Outcome("failed", "a node failed")
-REFUSED = Outcome("refused", "a fault")
+DONE = Result("done", files={"1_0.png": "sum"})
+LOST = Result("lost", "the connection was lost")
+FAILED = Result("failed", "a node failed")
+REFUSED = Result("refused", "a fault")
 
 
 def prompt_file(folder: Path, *lines: Any) -> PromptFile:
@@ -48,22 +49,22 @@ def test_both_forms_and_blank_lines(tmp_path: Path) -> None:
         ("000003", 3),
         ("000004", 4),
     ]
-    assert all(file.order_of(item)[0] == PROMPT for item in file.items())
+    assert all(file.load(item)[0] == PROMPT for item in file.items())
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     file = prompt_file(tmp_path, "\ufeff" + json.dumps(PROMPT))
-    assert file.order_of(file.items()[0])[0] == PROMPT
+    assert file.load(file.items()[0])[0] == PROMPT
 
 
 def test_a_node_may_be_called_prompt(tmp_path: Path) -> None:
     odd = {"prompt": PROMPT["1"]}
     file = prompt_file(tmp_path, odd)
-    assert file.order_of(file.items()[0])[0] == odd
+    assert file.load(file.items()[0])[0] == odd
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "message"),
     [
         ("{", "found no JSON"),
         ("[1]", "found a list"),
@@ -83,9 +84,9 @@ def test_a_node_may_be_called_prompt(tmp_path: Path) -> None:
         ("[" * 100_000, "found no JSON|recursion"),
     ],
 )
-def test_a_bad_line_is_told_with_its_number(tmp_path: Path, line: Any, words: str) -> None:
+def test_a_bad_line_is_reported_with_its_number(tmp_path: Path, line: Any, message: str) -> None:
     file = prompt_file(tmp_path, {"name": "first", "prompt": PROMPT}, line)
-    with pytest.raises(BatchError, match=f"line 2: .*({words}).*Nothing was started."):
+    with pytest.raises(BatchError, match=f"line 2: .*({message}).*Nothing was started."):
         file.items()
 
 
@@ -101,7 +102,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
     other = {"1": {"class_type": "EmptyImage", "inputs": {"width": 9}}}
     for line in (other, "{"):
         with pytest.raises(BatchError, match="has changed while the batch ran"):
-            prompt_file(tmp_path, line).order_of(item)
+            prompt_file(tmp_path, line).load(item)
 
 
 # Files that prompts name
@@ -116,8 +117,8 @@ def test_named_files_go_by_their_content(tmp_path: Path) -> None:
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).write_bytes(content)
     given = loading(image="me.png", identity_name="a/b.safetensors", text="me.png")
-    sent, uploads = Files(tmp_path).put_in(given)
-    one, two = sha256_of(b"one")[:16], sha256_of(b"two")[:16]
+    sent, uploads = Files(tmp_path).with_uploads(given)
+    one, two = sha256_of_bytes(b"one")[:16], sha256_of_bytes(b"two")[:16]
     assert sent == loading(
         image=f"batch/me-{one}.png", identity_name=f"b-{two}.safetensors", text="me.png"
     )
@@ -143,18 +144,18 @@ def test_nothing_outside_the_folder_is_sent(tmp_path: Path, name: Any) -> None:
     inside.mkdir()
     (inside / "link.png").symlink_to(tmp_path / "secret.png")
     for value in (name, "link.png"):
-        assert Files(inside).put_in(loading(image=value)) == (loading(image=value), ())
+        assert Files(inside).with_uploads(loading(image=value)) == (loading(image=value), ())
 
 
 def test_a_file_that_changes_meanwhile_is_not_sent(tmp_path: Path) -> None:
     (tmp_path / "me.png").write_bytes(b"one")
-    _, (upload,) = Files(tmp_path).put_in(loading(image="me.png"))
-    assert worker_client.unchanged(upload) == b"one"
+    _, (upload,) = Files(tmp_path).with_uploads(loading(image="me.png"))
+    assert worker_client.read_unchanged(upload) == b"one"
     (tmp_path / "me.png").write_bytes(b"two")
-    order = Order(Item("a", 1, 0, ""), PROMPT, (upload,), tmp_path / "out")
-    outcome = Hand("http://127.0.0.1:1").run(order)
-    assert outcome.ending == "failed"
-    assert "has changed while the batch ran" in outcome.words
+    attempt = Attempt(Item("a", 1, 0, ""), PROMPT, (upload,), tmp_path / "out")
+    result = WorkerClient("http://127.0.0.1:1").run(attempt)
+    assert result.status == "failed"
+    assert "has changed while the batch ran" in result.message
 
 
 # What comes back
@@ -172,11 +173,11 @@ def test_names_of_results_do_not_depend_on_the_worker() -> None:
 
 
 def test_own_output_is_cleared_behind_the_prompt(tmp_path: Path) -> None:
-    hand = Hand("http://127.0.0.1:1", tmp_path)
+    client = WorkerClient("http://127.0.0.1:1", tmp_path)
     names = ["a.png", "b.png", "b.png", "c.png"]
     for name in names:
         (tmp_path / name).touch()
-        hand._forget_earlier({"9_0.png": {"filename": name, "type": "output"}})
+        client._delete_previous({"9_0.png": {"filename": name, "type": "output"}})
     assert [path.name for path in tmp_path.iterdir()] == ["c.png"]
 
 
@@ -184,57 +185,57 @@ def test_a_worker_that_does_not_answer_is_lost(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        outcome = Hand(url).run(Order(Item("a", 1, 0, ""), PROMPT, (), tmp_path / "out"))
-    assert outcome.ending == "lost"
+        result = WorkerClient(url).run(Attempt(Item("a", 1, 0, ""), PROMPT, (), tmp_path / "out"))
+    assert result.status == "lost"
 
 
-# The record
+# The ledger
 
 
-def kept(record: Record, item: Item) -> None:
-    folder = record.unfinished(item, 1)
+def commit(ledger: Ledger, item: Item) -> None:
+    folder = ledger.unfinished(item, 1)
     folder.mkdir(parents=True)
-    record.keep(item, folder, DONE, "worker 1", 1)
+    ledger.commit(Attempt(item, PROMPT, (), folder), DONE, "worker 1")
 
 
 def test_what_is_whole_is_done_and_nothing_else(tmp_path: Path) -> None:
-    record = Record(tmp_path / "out")
+    ledger = Ledger(tmp_path / "out")
     items = [Item(name, number, 0, "digest") for number, name in enumerate("abc")]
-    record.unfinished(items[0], 1).mkdir(parents=True)
-    with record.held():
-        assert not record.unfinished(items[0], 1).exists()
-        kept(record, items[0])
-        record.unfinished(items[1], 1).mkdir(parents=True)
-        assert record.left(items) == items[1:]
-    assert [path.name for path in record.folder.iterdir() if path.is_dir()] == ["a"]
-    told = json.loads((record.folder / "a" / "result.json").read_text(encoding="utf-8"))
-    assert (told["name"], told["files"], told["worker"]) == ("a", DONE.files, "worker 1")
+    ledger.unfinished(items[0], 1).mkdir(parents=True)
+    with ledger.locked():
+        assert not ledger.unfinished(items[0], 1).exists()
+        commit(ledger, items[0])
+        ledger.unfinished(items[1], 1).mkdir(parents=True)
+        assert ledger.remaining(items) == items[1:]
+    assert [path.name for path in ledger.folder.iterdir() if path.is_dir()] == ["a"]
+    entry = json.loads((ledger.folder / "a" / "result.json").read_text(encoding="utf-8"))
+    assert (entry["name"], entry["files"], entry["worker"]) == ("a", DONE.files, "worker 1")
 
 
 def test_results_of_another_prompt_are_not_taken_for_this_one(tmp_path: Path) -> None:
-    record = Record(tmp_path)
-    kept(record, Item("a", 1, 0, "one"))
+    ledger = Ledger(tmp_path)
+    commit(ledger, Item("a", 1, 0, "one"))
     with pytest.raises(BatchError, match="holds the results of another prompt"):
-        record.left([Item("a", 1, 0, "two")])
+        ledger.remaining([Item("a", 1, 0, "two")])
     (tmp_path / "a" / "result.json").write_text("{", encoding="utf-8")
     with pytest.raises(BatchError, match=r"holds no readable result\.json"):
-        record.left([Item("a", 1, 0, "one")])
+        ledger.remaining([Item("a", 1, 0, "one")])
 
 
 def test_an_output_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with (
         pytest.raises(BatchError, match="--output should name a folder"),
-        Record(tmp_path / "out").held(),
+        Ledger(tmp_path / "out").locked(),
     ):
         pass
 
 
-# Who gets which prompt
+# The scheduler
 
 
-class Post:
-    """A place whose openings end as listed; the last one for ever."""
+class Instance:
+    """An instance whose attempts to open end as listed; the last entry repeats."""
 
     output = None
 
@@ -246,140 +247,144 @@ class Post:
 
     def open(self) -> str:
         self.opened += 1
-        ending = self.openings.pop(0) if len(self.openings) > 1 else self.openings[0]
-        if ending:
-            raise ending
+        error = self.openings.pop(0) if len(self.openings) > 1 else self.openings[0]
+        if error:
+            raise error
         return self.name
 
-    def told(self) -> str:
+    def describe(self) -> str:
         return self.name
 
     def close(self) -> None:
         self.closed += 1
 
 
-class Hired:
-    """Ends orders at once, as the rule says."""
+class Client:
+    """Ends attempts at once with the result that the rule gives."""
 
-    def __init__(self, worker: str, rule: Callable[[str, str], Outcome], seen: list) -> None:
+    def __init__(self, worker: str, rule: Callable[[str, str], Result], seen: list) -> None:
         self.worker, self.rule, self.seen = worker, rule, seen
 
-    def run(self, order: Order) -> Future[Outcome]:
-        self.seen.append((order.item.name, self.worker))
-        future: Future[Outcome] = Future()
-        outcome = self.rule(order.item.name, self.worker)
-        if outcome.ending == "done":
-            order.folder.mkdir(parents=True)
-        if outcome.ending == "lost" and not outcome.words:
+    def run(self, attempt: Attempt) -> Future[Result]:
+        self.seen.append((attempt.item.name, self.worker))
+        future: Future[Result] = Future()
+        result = self.rule(attempt.item.name, self.worker)
+        if result.status == "done":
+            attempt.folder.mkdir(parents=True)
+        if result.status == "lost" and not result.message:
             future.set_exception(RuntimeError("the process is gone"))
         else:
-            future.set_result(outcome)
+            future.set_result(result)
         return future
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         pass
 
 
-class Ended:
-    """A batch of prompts a, b, c, ... that has ended."""
+class FinishedBatch:
+    """A batch of prompts a, b, c, ... that has run to its end."""
 
     def __init__(
         self,
         folder: Path,
-        posts: Sequence[Post],
-        rule: Callable[[str, str], Outcome],
+        instances: Sequence[Instance],
+        rule: Callable[[str, str], Result],
         count: int = 4,
         tries: int = 3,
     ) -> None:
         lines = [{"name": chr(97 + n), "prompt": PROMPT} for n in range(count)]
         file = prompt_file(folder, *lines)
-        self.record = Record(folder / "out")
+        self.ledger = Ledger(folder / "out")
         self.seen: list[tuple[str, str]] = []
         self.progress = Progress(count, 0)
         self.error = ""
-        workers = [Worker(post) for post in posts]
+        workers = [Worker(instance) for instance in instances]
 
-        def hire(url: str, _output: Path | None) -> Hired:
-            return Hired(url, rule, self.seen)
+        def connect(url: str, _output: Path | None) -> Client:
+            return Client(url, rule, self.seen)
 
-        with self.record.held():
-            batch = Batch(file, self.record, workers, hire, tries, self.progress)
+        with self.ledger.locked():
+            batch = Batch(file, self.ledger, workers, connect, tries, self.progress)
             try:
                 batch.run(file.items())
             except BatchError as error:
                 self.error = str(error)
-        assert all(post.closed for post in posts)
+        assert all(instance.closed for instance in instances)
 
     def done(self) -> str:
-        return "".join(sorted(p.name for p in self.record.folder.iterdir() if p.is_dir()))
+        return "".join(sorted(p.name for p in self.ledger.folder.iterdir() if p.is_dir()))
 
     def tried(self, name: str) -> list[str]:
         return [worker for prompt, worker in self.seen if prompt == name]
 
 
 def test_every_prompt_once(tmp_path: Path) -> None:
-    ended = Ended(tmp_path, [Post("one"), Post("two")], lambda *_: DONE)
+    ended = FinishedBatch(tmp_path, [Instance("one"), Instance("two")], lambda *_: DONE)
     assert sorted(name for name, _ in ended.seen) == list("abcd")
     assert ended.done() == "abcd"
     assert ended.progress.figures()["left"] == 0
 
 
-@pytest.mark.parametrize("outcome", [LOST, Outcome("lost")], ids=["told", "process gone"])
+@pytest.mark.parametrize("result", [LOST, Result("lost")], ids=["reported", "process gone"])
 def test_a_lost_worker_is_opened_again_and_another_takes_its_prompt(
-    tmp_path: Path, outcome: Outcome
+    tmp_path: Path, result: Result
 ) -> None:
     lost: list[str] = []
 
-    def rule(name: str, worker: str) -> Outcome:
+    def rule(name: str, worker: str) -> Result:
         if worker == "one" and not lost:
             lost.append(name)
-            return outcome
+            return result
         return DONE
 
-    posts = [Post("one"), Post("two")]
-    ended = Ended(tmp_path, posts, rule)
+    instances = [Instance("one"), Instance("two")]
+    ended = FinishedBatch(tmp_path, instances, rule)
     assert ended.done() == "abcd"
     assert ended.tried(lost[0]) == ["one", "two"]
     assert ended.progress.figures()["retries"] == 1
 
 
 def test_a_prompt_that_no_worker_survives_is_given_up(tmp_path: Path) -> None:
-    ended = Ended(tmp_path, [Post("one"), Post("two")], lambda n, _: LOST if n == "b" else DONE)
+    ended = FinishedBatch(
+        tmp_path, [Instance("one"), Instance("two")], lambda n, _: LOST if n == "b" else DONE
+    )
     assert ended.done() == "acd"
     assert len(ended.tried("b")) == 3
     assert not ended.error
 
 
-@pytest.mark.parametrize(("outcome", "tries"), [(FAILED, 2), (REFUSED, 1)])
-def test_a_prompt_with_a_fault(tmp_path: Path, outcome: Outcome, tries: int) -> None:
-    def rule(name: str, _: str) -> Outcome:
-        return outcome if name == "a" else DONE
+@pytest.mark.parametrize(("result", "tries"), [(FAILED, 2), (REFUSED, 1)])
+def test_a_prompt_with_a_fault(tmp_path: Path, result: Result, tries: int) -> None:
+    def rule(name: str, _: str) -> Result:
+        return result if name == "a" else DONE
 
-    ended = Ended(tmp_path, [Post("one")], rule, tries=2)
+    ended = FinishedBatch(tmp_path, [Instance("one")], rule, tries=2)
     assert ended.done() == "bcd"
     assert len(ended.tried("a")) == tries
-    (line,) = (ended.record.folder / "failed.jsonl").read_text(encoding="utf-8").splitlines()
-    told = json.loads(line)
-    assert (told["name"], told["line"], told["tries"]) == ("a", 1, tries)
-    assert told["words"] == outcome.words
+    (line,) = (ended.ledger.folder / "failed.jsonl").read_text(encoding="utf-8").splitlines()
+    entry = json.loads(line)
+    assert (entry["name"], entry["line"], entry["tries"]) == ("a", 1, tries)
+    assert entry["words"] == result.message
 
 
 def test_a_worker_that_is_always_lost_is_left_out(tmp_path: Path) -> None:
-    posts = [Post("one"), Post("two")]
-    ended = Ended(tmp_path, posts, lambda _, worker: LOST if worker == "one" else DONE, 20)
+    instances = [Instance("one"), Instance("two")]
+    ended = FinishedBatch(
+        tmp_path, instances, lambda _, worker: LOST if worker == "one" else DONE, 20
+    )
     assert ended.done() == "".join(chr(97 + n) for n in range(20))
-    assert sum(worker == "one" for _, worker in ended.seen) <= MOST_LOSSES
+    assert sum(worker == "one" for _, worker in ended.seen) <= MAX_LOSSES
 
 
-def test_no_worker_left_is_told(tmp_path: Path) -> None:
-    ended = Ended(tmp_path, [Post("one", ServerError("no disk"))], lambda *_: DONE)
+def test_no_worker_left_is_reported(tmp_path: Path) -> None:
+    ended = FinishedBatch(tmp_path, [Instance("one", ServerError("no disk"))], lambda *_: DONE)
     assert "No worker is left, and 4 prompts are not done" in ended.error
     assert "no disk" in ended.error
 
 
 def test_one_that_does_not_start_is_done_without(tmp_path: Path) -> None:
-    posts = [Post("one", BatchError("nothing answers")), Post("two")]
-    assert Ended(tmp_path, posts, lambda *_: DONE).done() == "abcd"
+    instances = [Instance("one", BatchError("nothing answers")), Instance("two")]
+    assert FinishedBatch(tmp_path, instances, lambda *_: DONE).done() == "abcd"
 
 
 # Workers
@@ -388,14 +393,14 @@ def test_one_that_does_not_start_is_done_without(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:8188", "ftp://127.0.0.1", "http://127.0.0.1:1"])
 def test_an_address_without_comfyui(url: str) -> None:
     with pytest.raises(BatchError, match="should be the address of a running ComfyUI"):
-        GivenPost("one", url).greet()
+        RemoteInstance("one", url).check()
 
 
 def test_waiting_for_a_given_worker_ends_with_the_batch() -> None:
-    post = GivenPost("one", "http://127.0.0.1:1", patience=1000)
-    post.close()
+    instance = RemoteInstance("one", "http://127.0.0.1:1", limit=1000)
+    instance.close()
     with pytest.raises(BatchError):
-        post.open()
+        instance.open()
 
 
 def test_the_pack_is_found_among_custom_nodes(tmp_path: Path) -> None:
@@ -407,8 +412,8 @@ def test_the_pack_is_found_among_custom_nodes(tmp_path: Path) -> None:
 
 
 def test_threads_are_set_for_the_workers_alone() -> None:
-    assert instances.limited(None) == {}
-    assert set(instances.limited(2).values()) == {"2"}
+    assert batch_instances.thread_limits(None) == {}
+    assert set(batch_instances.thread_limits(2).values()) == {"2"}
 
 
 # The command line

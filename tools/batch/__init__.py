@@ -1,1 +1,1 @@
-"""`dev.py batch`: a file of prompts on several ComfyUI."""
+"""`dev.py batch`: runs a file of prompts on several ComfyUI instances."""

@@ -1,6 +1,6 @@
-"""`dev.py batch`: a file of prompts, fanned out to several ComfyUI.
+"""`dev.py batch`: runs a file of prompts on several ComfyUI instances.
 
-Runs in an environment of its own, which has Ray and no ComfyUI. Workers that it starts have another
+Runs in its own environment, which has Ray but not ComfyUI. Workers that it starts use another
 Python.
 """
 
@@ -20,19 +20,19 @@ from tools.comfyui.environment import Environment, say
 from tools.comfyui.server import ServerError
 
 from .files import Files
-from .instances import GivenPost, Post, StartedPost, installed_launch, small_launch
-from .ledger import FAILED, Record
-from .options import OUTPUT, add_options, started
+from .instances import Instance, LocalInstance, RemoteInstance, installed_launch, small_launch
+from .ledger import FAILED, Ledger
+from .options import OUTPUT, add_options, local_count
 from .progress import Progress
 from .prompts import PromptFile
-from .ray_pool import RayHands
+from .ray_pool import RayWorkerPool
 from .scheduler import Batch, Worker
 from .values import BatchError, Item
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the batch and returns the exit code: 0 when every prompt is done."""
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
     options = parse(arguments)
     try:
         return run(options)
@@ -40,17 +40,17 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what is done is kept, and the same command does the rest", flush=True)
+        print("stopped; finished results are kept, and the same command does the rest", flush=True)
         return 130
 
 
-def _leave(_number: int, _frame: object) -> NoReturn:
-    # An exception, so that the workers are stopped on the way out.
+def _exit_on_sigterm(_number: int, _frame: object) -> NoReturn:
+    # As an exception, so that the workers are stopped on the way out.
     sys.exit(143)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Options as `dev.py batch` passes them on; its help describes them."""
+    """Parses the options that `dev.py batch` passes on."""
     parser = argparse.ArgumentParser(prog="dev.py batch")
     add_options(parser)
     parser.add_argument("--installed", action="store_true")
@@ -63,67 +63,68 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Checks everything that can be checked, then works; returns the exit code."""
+    """Validates everything in advance, then runs the batch; returns the exit code."""
     file = PromptFile(options.prompts, Files(options.files))
     items = file.items()
-    given = [GivenPost(name, url) for name, url in named(options.worker or (), 1)]
-    for post in given:
-        post.greet()
-    record = Record(options.output)
-    with record.held():
-        left = record.left(items)
-        progress = Progress(len(items), len(items) - len(left))
-        if left:
+    given = [RemoteInstance(name, url) for name, url in numbered(options.worker or (), 1)]
+    for instance in given:
+        instance.check()
+    ledger = Ledger(options.output)
+    with ledger.locked():
+        remaining = ledger.remaining(items)
+        progress = Progress(len(items), len(items) - len(remaining))
+        if remaining:
             with tempfile.TemporaryDirectory(prefix="instantid-batch-") as scratch:
-                posts = [*given, *started_posts(options, record, Path(scratch), len(given))]
-                work(options, file, record, posts, progress, left)
+                instances = [*given, *local_instances(options, ledger, Path(scratch), len(given))]
+                work(options, file, ledger, instances, progress, remaining)
         say(progress.summary())
         if progress.failed:
-            say(f"What was given up, and why: {options.output / FAILED}")
-        say(f"Results {options.output}")
+            say(f"Failed prompts and reasons: {options.output / FAILED}")
+        say(f"Results: {options.output}")
     return 1 if progress.failed else 0
 
 
-def named(values: Sequence[str] | range, first: int) -> Iterator[tuple[str, str]]:
-    """Workers' names beside what they are made from."""
+def numbered(values: Sequence[str] | range, first: int) -> Iterator[tuple[str, str]]:
+    """Names for workers, paired with the given values."""
     for number, value in enumerate(values, first):
         yield f"worker {number}", str(value)
 
 
-def started_posts(
-    options: argparse.Namespace, record: Record, scratch: Path, before: int
-) -> Iterator[Post]:
-    """The workers to start, each with a folder of its own."""
-    count = started(options)
+def local_instances(
+    options: argparse.Namespace, ledger: Ledger, scratch: Path, before: int
+) -> Iterator[Instance]:
+    """Workers to start, each with its own folder."""
+    count = local_count(options)
     if not count:
         return
     host = Environment(options.host_python, options.host_comfyui)
     launch_of = installed_launch if options.installed else small_launch
-    for number, (name, _) in enumerate(named(range(count), before + 1)):
+    for number, (name, _) in enumerate(numbered(range(count), before + 1)):
         base = scratch / name.replace(" ", "-")
         base.mkdir()
         launch = launch_of(host, base, number, options.threads)
-        yield StartedPost(name, launch, base / "output", partial(record.log_of, name))
+        yield LocalInstance(name, launch, base / "output", partial(ledger.log_of, name))
 
 
 def work(
     options: argparse.Namespace,
     file: PromptFile,
-    record: Record,
-    posts: Sequence[Post],
+    ledger: Ledger,
+    instances: Sequence[Instance],
     progress: Progress,
-    left: Sequence[Item],
+    remaining: Sequence[Item],
 ) -> None:
-    """All that is left, on all workers."""
-    say(f"{len(left)} of {progress.total} prompts to do, {len(posts)} worker(s) getting ready")
-    with RayHands() as hire:
-        batch = Batch(file, record, [Worker(post) for post in posts], hire, options.tries, progress)
-        # Ray puts a handler of its own in place.
-        signal.signal(signal.SIGTERM, _leave)
+    """Runs the remaining prompts on all workers."""
+    say(f"{len(remaining)} of {progress.total} prompts to do; preparing {len(instances)} worker(s)")
+    with RayWorkerPool() as connect:
+        workers = [Worker(instance) for instance in instances]
+        batch = Batch(file, ledger, workers, connect, options.tries, progress)
+        # Ray has replaced the handler.
+        signal.signal(signal.SIGTERM, _exit_on_sigterm)
         try:
-            batch.run(left)
+            batch.run(remaining)
         finally:
-            record.summarise(progress.figures())
+            ledger.summarise(progress.figures())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A batch on the small models: as little work as a picture can be."""
+"""A batch for the small models, with as little work per picture as possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDENTITIES = ("anna", "ben")
 
 
 def write_identities(folder: Path) -> None:
-    """Saved identities where Load Identity would look below a ComfyUI's folder."""
+    """Writes identities where Load Identity looks for them, below `folder`."""
     target = folder / "output" / "identities"
     target.mkdir(parents=True)
     for number, name in enumerate(IDENTITIES):
@@ -30,7 +30,7 @@ def write_identities(folder: Path) -> None:
 
 
 def portrait(number: int, side: int = SIDE, steps: int = 1) -> Prompt:
-    """A picture of one of the identities; the number decides which, and the seed."""
+    """A prompt for a picture of one identity; `number` selects it and is the seed."""
     identity = f"{IDENTITIES[number % len(IDENTITIES)]}.safetensors"
     sampling = {"steps": steps, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"}
     return {
@@ -55,22 +55,22 @@ def portrait(number: int, side: int = SIDE, steps: int = 1) -> Prompt:
 
 
 def copied(picture: str) -> Prompt:
-    """A picture loaded and saved again."""
+    """A prompt that loads a picture and saves it again."""
     return {"1": node("LoadImage", image=picture), "2": saved(["1", 0])}
 
 
 def saved(images: list[Any]) -> dict[str, Any]:
-    """The node that saves them."""
+    """A node that saves images."""
     return node("SaveImage", images=images, filename_prefix="batch")
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    """A node of a prompt, without what only people need."""
+    """A node of a prompt, without a title."""
     return {"class_type": class_type, "inputs": inputs}
 
 
 def write_prompts(path: Path, prompts: Mapping[str, Prompt]) -> Path:
-    """A file of prompts by name."""
+    """Writes a file of named prompts."""
     lines = (json.dumps({"name": name, "prompt": prompt}) for name, prompt in prompts.items())
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path

@@ -1,8 +1,7 @@
-"""Pictures and identity files that prompts name: found on this machine, renamed by their content.
+"""Pictures and identity files that prompts name: found on this machine, renamed by content.
 
-On a worker such a file is called after its content, so no file of the worker's owner is
-overwritten, nothing old is taken for new, and every worker gets the same prompt. Standard library
-only.
+On a worker the file name contains a hash of the content, so that no file of the worker's owner is
+overwritten, no outdated file is used, and every worker gets the same prompt. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
+from instantid_core.models import sha256_of
 from tools.comfyui.prompts import Prompt
 
 from .values import Upload
@@ -21,26 +21,26 @@ INPUTS: dict[str, tuple[str, ...]] = {
     IDENTITY_INPUT: ("output/identities", "models/instantid_identities", "identities", "."),
     **dict.fromkeys(("image", "mask", "video", "audio", "file"), ("input", ".")),
 }
-"""Inputs that name a file, and where it is looked for below the folder of files."""
-PLACES: dict[bool, tuple[Literal["input", "output"], str]] = {
+"""Inputs that name a file, and the folders to search below the folder of files."""
+DESTINATIONS: dict[bool, tuple[Literal["input", "output"], str]] = {
     True: ("output", "identities"),
     False: ("input", "batch"),
 }
-"""Where ComfyUI looks for identities, and for everything else."""
+"""Upload destinations: True for identities, False for everything else."""
 DIGITS = 16
 
 
 class Files:
-    """The folder that prompts take their files from."""
+    """The folder with the files that prompts use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self._digests: dict[Path, str] = {}
 
-    def put_in(self, prompt: Prompt) -> tuple[Prompt, tuple[Upload, ...]]:
-        """The prompt as workers get it, and the files that it needs there.
+    def with_uploads(self, prompt: Prompt) -> tuple[Prompt, tuple[Upload, ...]]:
+        """The prompt as workers receive it, and the files to upload.
 
-        A name without a file here is left as it is: the worker may have it.
+        A name without a local file is left unchanged: the worker may have that file.
         """
         edited, uploads = copy.deepcopy(prompt), {}
         for node in edited.values():
@@ -57,12 +57,12 @@ class Files:
         if path is None:
             return None
         digest = self._digest(path)
-        kind, subfolder = PLACES[name == IDENTITY_INPUT]
+        kind, subfolder = DESTINATIONS[name == IDENTITY_INPUT]
         new_name = f"{path.stem}-{digest[:DIGITS]}{path.suffix}"
         return Upload(path, digest, kind, subfolder, new_name)
 
     def _find(self, name: str, value: str) -> Path | None:
-        """The file of that name; never one outside the folder, whatever the name says."""
+        """The file of that name, never one outside the folder."""
         for place in INPUTS[name] if value.strip() and "\0" not in value else ():
             path = (self.folder / place / value.replace("\\", "/")).resolve()
             if path.is_relative_to(self.folder) and path.is_file():
@@ -71,10 +71,10 @@ class Files:
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
-            self._digests[path] = sha256_of(path.read_bytes())
+            self._digests[path] = sha256_of(path)
         return self._digests[path]
 
 
-def sha256_of(content: bytes) -> str:
-    """The SHA-256 in hexadecimal."""
+def sha256_of_bytes(content: bytes) -> str:
+    """SHA-256 of some bytes as hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Where the workers of a batch are: a ComfyUI that runs somewhere, or one that the batch starts.
+"""ComfyUI instances that serve a batch: running ones, and ones that the batch starts.
 
 Standard library only.
 """
@@ -23,88 +23,88 @@ from tools.comfyui.server import HostServer, Launch, ServerError, responds
 
 from .values import BatchError
 
-PATIENCE = 60.0  # seconds that a given worker may be away
-GREETING = 10.0  # seconds for its answer
-CACHES = ("--cache-classic",)
-"""Remembers the prompt before and no more; `batch_hand` deletes files on the strength of it."""
+RECONNECT_LIMIT = 60.0  # seconds that a remote worker may be unreachable
+PROBE_TIMEOUT = 10.0  # seconds for its answer
+CACHE_ARGUMENTS = ("--cache-classic",)
+"""Caches the previous prompt only; `worker_client` relies on it when it deletes files."""
 COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PACK_NAME = 'name = "instantid-compose"'
 
 
-class Post(Protocol):
-    """A place where a ComfyUI runs."""
+class Instance(Protocol):
+    """A ComfyUI that runs, or can be started."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def output(self) -> Path | None:
-        """Its output folder where nobody else uses it."""
+        """Its output folder, if nobody else uses it."""
         ...
 
     def open(self) -> str:
-        """Waits until ComfyUI answers and returns its URL; also to find it again once it was lost.
+        """Waits until ComfyUI answers and returns its URL; also reconnects to a lost one.
 
-        Raises BatchError or ServerError when it does not.
+        Raises BatchError or ServerError when it does not answer.
         """
         ...
 
-    def told(self) -> str:
-        """What to know of it, once it is open."""
+    def describe(self) -> str:
+        """One line about an open instance, for people."""
         ...
 
     def close(self) -> None:
-        """Ends it if the batch has started it; afterwards it does not open again."""
+        """Stops it if the batch started it; it does not open again."""
         ...
 
 
-class GivenPost:
-    """A ComfyUI that somebody else runs."""
+class RemoteInstance:
+    """A ComfyUI that runs already."""
 
     output = None
 
-    def __init__(self, name: str, url: str, patience: float = PATIENCE) -> None:
+    def __init__(self, name: str, url: str, limit: float = RECONNECT_LIMIT) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self.patience = patience
+        self.limit = limit
         self._closed = threading.Event()
 
     def open(self) -> str:
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.limit
         while True:
             try:
-                self.greet()
+                self.check()
             except BatchError:
                 if time.monotonic() > deadline or self._closed.wait(1):
                     raise
             else:
                 return self.url
 
-    def greet(self) -> None:
+    def check(self) -> None:
         """Raises BatchError unless a ComfyUI answers."""
-        found = greeting(self.url)
-        if found:
+        fault = probe_fault(self.url)
+        if fault:
             raise BatchError(
                 f"--worker should be the address of a running ComfyUI, such as "
-                f"http://127.0.0.1:8188, but at {self.url} {found}. Start ComfyUI there, or name "
+                f"http://127.0.0.1:8188, but at {self.url} {fault}. Start ComfyUI there, or name "
                 "another address."
             )
 
-    def told(self) -> str:
+    def describe(self) -> str:
         return self.url
 
     def close(self) -> None:
         self._closed.set()
 
 
-def greeting(url: str) -> str:
-    """What is wrong with the answer to a ComfyUI's usual question; empty when nothing is."""
+def probe_fault(url: str) -> str:
+    """Reason why the address is not a running ComfyUI; empty when it is one."""
     if not url.startswith(("http://", "https://")):
-        return "nothing can be asked: it does not begin with http:// or https://"
+        return "nothing can be reached: the address does not begin with http:// or https://"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/system_stats", timeout=GREETING) as response:
+        with opener.open(f"{url}/system_stats", timeout=PROBE_TIMEOUT) as response:
             answer = json.loads(response.read())
     except urllib.error.HTTPError as error:
         return f"something else answers, with HTTP status {error.code}"
@@ -116,8 +116,8 @@ def greeting(url: str) -> str:
     return "" if known else "something else answers"
 
 
-class StartedPost:
-    """A ComfyUI of the batch's own."""
+class LocalInstance:
+    """A ComfyUI that the batch starts."""
 
     def __init__(self, name: str, launch: Launch, output: Path, log: Callable[[int], Path]) -> None:
         self.name = name
@@ -130,18 +130,18 @@ class StartedPost:
         self._server: HostServer | None = None
 
     def open(self) -> str:
-        server = self._running() or self._fresh()
+        server = self._running_server() or self._new_server()
         if not server.is_running():
             server.__enter__()
         return server.url
 
-    def _running(self) -> HostServer | None:
+    def _running_server(self) -> HostServer | None:
         server = self._server
         if server and server.is_running() and responds(f"{server.url}/system_stats"):
             return server
         return None
 
-    def _fresh(self) -> HostServer:
+    def _new_server(self) -> HostServer:
         with self._changing:
             if self._closed:
                 raise ServerError("The batch has ended.")
@@ -151,7 +151,7 @@ class StartedPost:
             self._server = HostServer(replace(self._launch, log=self._log(self._starts)))
             return self._server
 
-    def told(self) -> str:
+    def describe(self) -> str:
         server = self._server
         return f"{server.url}, process {server.pid}, log {server.launch.log}" if server else ""
 
@@ -163,15 +163,15 @@ class StartedPost:
 
 
 def small_launch(host: Environment, base: Path, _number: int, threads: int | None) -> Launch:
-    """A worker on the small models of tests and demo."""
+    """Launch of a worker on the small models of tests and demo."""
     launch = workspace.small_launch(host, base)
-    arguments = (*launch.arguments, *CACHES)
-    return replace(launch, arguments=arguments, environ=limited(threads))
+    arguments = (*launch.arguments, *CACHE_ARGUMENTS)
+    return replace(launch, arguments=arguments, environ=thread_limits(threads))
 
 
 def installed_launch(host: Environment, base: Path, number: int, threads: int | None) -> Launch:
-    """A worker on the user's ComfyUI, models and packs, with folders of its own to write to."""
-    arguments = [*workspace.QUIET, *CACHES, *device(host.python, number)]
+    """Launch of a worker on the user's ComfyUI, models and packs, with its own writable folders."""
+    arguments = [*workspace.QUIET, *CACHE_ARGUMENTS, *device_arguments(host.python, number)]
     if not has_pack(host.comfyui):
         workspace.install_pack(base / "custom_nodes")
         paths = base / "extra_model_paths.yaml"
@@ -183,26 +183,26 @@ def installed_launch(host: Environment, base: Path, number: int, threads: int | 
         (base / kind).mkdir(parents=True, exist_ok=True)
         arguments += [f"--{kind}-directory", str(base / kind)]
     return Launch(
-        host.python, host.comfyui, arguments, base / "server.log", environ=limited(threads)
+        host.python, host.comfyui, arguments, base / "server.log", environ=thread_limits(threads)
     )
 
 
-def limited(threads: int | None) -> dict[str, str]:
-    """Variables that hold a process to so many CPU threads."""
+def thread_limits(threads: int | None) -> dict[str, str]:
+    """Environment variables that limit a process to `threads` CPU threads."""
     return {} if threads is None else dict.fromkeys(THREADS, str(threads))
 
 
 def has_pack(comfyui: Path) -> bool:
-    """Whether this pack is among its custom nodes."""
+    """Whether this pack is one of its custom nodes."""
     projects = (comfyui / "custom_nodes").glob("*/pyproject.toml")
     return any(PACK_NAME in path.read_text("utf-8", errors="replace") for path in projects)
 
 
-def device(python: Path, number: int) -> tuple[str, ...]:
-    """Spreads workers over the GPUs; what to say without one."""
-    told = workspace.processor(python)
-    if told:
-        return told
+def device_arguments(python: Path, number: int) -> tuple[str, ...]:
+    """Arguments that spread workers over the GPUs, or select the CPU where there is none."""
+    arguments = workspace.processor(python)
+    if arguments:
+        return arguments
     done = subprocess.run(
         [str(python), "-c", COUNT_GPUS], env=child_environ(), capture_output=True, check=False
     )

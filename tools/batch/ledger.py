@@ -1,8 +1,8 @@
-"""What is done: the folder of results is its own ledger.
+"""Ledger of finished prompts: the folder of results itself.
 
-Results are written into a folder with another name, which gets its real one only when it is whole
-and on the disk. So a folder OUT/NAME is a finished prompt, whatever happened to the run that made
-it. Standard library only.
+Results are written into a temporary folder, which is renamed once it is complete and synced to
+disk. So a folder OUT/NAME is a finished prompt, however the run that made it ended. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tools.comfyui.cache import exclusive
 
-from .values import BatchError, Item, Outcome
+from .values import Attempt, BatchError, Item, Result
 
 RESULT = "result.json"
 UNFINISHED = ".unfinished"
@@ -27,18 +26,18 @@ FAILED = "failed.jsonl"
 SUMMARY = "summary.json"
 LOGS = ".logs"
 RESERVED = (FAILED, SUMMARY)
-"""Names of files in the folder, so not of prompts."""
+"""File names in the folder, which prompts may not have."""
 
 
-class Record:
-    """The folder of results."""
+class Ledger:
+    """The folder of results, with one subfolder per finished prompt."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keeps other batches out of the folder, and what an earlier one left unfinished."""
+    def locked(self) -> Iterator[None]:
+        """Locks the folder against other batches and removes unfinished results."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -55,11 +54,11 @@ class Record:
     def _clear(self) -> None:
         shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)
 
-    def left(self, items: Sequence[Item]) -> list[Item]:
-        """Those that are still to be done. Raises BatchError where a name was something else."""
-        return [item for item in items if not self._has(item)]
+    def remaining(self, items: Sequence[Item]) -> list[Item]:
+        """Items without results. Raises BatchError if a name has results of another prompt."""
+        return [item for item in items if not self._is_done(item)]
 
-    def _has(self, item: Item) -> bool:
+    def _is_done(self, item: Item) -> bool:
         folder = self.folder / item.name
         if not folder.exists():
             return False
@@ -74,59 +73,69 @@ class Record:
             raise BatchError(
                 f"{folder} holds the results of another prompt or other files of the name "
                 f"'{item.name}' (line {item.line}). Choose another --output or another name, or "
-                "remove the folder to have it made anew."
+                "remove the folder to create it again."
             )
         return True
 
     def log_of(self, worker: str, start: int) -> Path:
-        """Where a started worker writes its log."""
+        """Log file of a started worker."""
         folder = self.folder / LOGS
         folder.mkdir(exist_ok=True)
         return folder / f"{worker.replace(' ', '-')}.{start}.log"
 
     def unfinished(self, item: Item, attempt: int) -> Path:
-        """A folder name for one attempt, which nothing else writes to."""
+        """Temporary folder of one attempt."""
         return self.folder / UNFINISHED / f"{item.name}.{attempt}"
 
-    def keep(self, item: Item, folder: Path, outcome: Outcome, worker: str, attempt: int) -> None:
+    def commit(self, attempt: Attempt, result: Result, worker: str) -> None:
         """Makes an attempt's folder the results of its prompt."""
-        told = {
+        item, folder = attempt.item, attempt.folder
+        entry = {
             "name": item.name,
             "line": item.line,
             "prompt_sha256": item.digest,
             "worker": worker,
-            "tries": attempt,
-            **asdict(outcome),
+            "tries": attempt.number,
+            "ending": result.status,
+            "words": result.message,
+            "seconds": result.seconds,
+            "files": result.files,
+            "shown": result.shown,
         }
-        _write(folder / RESULT, json.dumps(told, indent=2))
-        _settle(folder)
+        _write_synced(folder / RESULT, json.dumps(entry, indent=2))
+        _fsync_dir(folder)
         folder.rename(self.folder / item.name)
-        _settle(self.folder)
+        _fsync_dir(self.folder)
 
-    def give_up(self, item: Item, outcome: Outcome, attempt: int) -> None:
-        """Notes a prompt that could not be done, for people and programs."""
-        told = {"name": item.name, "line": item.line, "tries": attempt}
+    def record_failure(self, attempt: Attempt, result: Result) -> None:
+        """Appends a prompt that could not be done to the list of failures."""
+        item = attempt.item
+        entry = {
+            "name": item.name,
+            "line": item.line,
+            "tries": attempt.number,
+            "ending": result.status,
+            "words": result.message,
+        }
         with (self.folder / FAILED).open("a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({**told, "ending": outcome.ending, "words": outcome.words}) + "\n"
-            )
+            file.write(json.dumps(entry) + "\n")
 
-    def summarise(self, told: dict[str, Any]) -> Path:
-        """Writes the figures of a run."""
+    def summarise(self, figures: dict[str, Any]) -> Path:
+        """Writes the figures of a run; returns the file."""
         path = self.folder / SUMMARY
-        _write(path, json.dumps(told, indent=2))
+        _write_synced(path, json.dumps(figures, indent=2))
         return path
 
 
-def _write(path: Path, text: str) -> None:
+def _write_synced(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _settle(folder: Path) -> None:
-    """Waits until the disk has the folder's entries; Windows has no such call, and no need."""
+def _fsync_dir(folder: Path) -> None:
+    """Syncs the folder's entries to disk; Windows has no such call and does not need it."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

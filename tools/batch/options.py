@@ -1,4 +1,4 @@
-"""The command line of `dev.py batch`, for dev.py and for the Python that it hands over to.
+"""The command line of `dev.py batch`, shared by dev.py and the Python that runs it.
 
 Standard library only.
 """
@@ -13,31 +13,31 @@ from tools.comfyui.environment import REPOSITORY
 
 LOCK = REPOSITORY / "tools" / "locks" / "batch.lock"
 OUTPUT = REPOSITORY / "output" / "batch"
-MOST_WORKERS = 64
+MAX_WORKERS = 64
 PATHS = {
-    "files": "folder with the pictures and identities that prompts name, laid out as ComfyUI's "
-    "(default: that of PROMPTS)",
+    "files": "folder with the pictures and identities that prompts name, laid out as in ComfyUI "
+    "(default: the folder of PROMPTS)",
     "output": f"folder of the results (default: {OUTPUT}/ and the name of PROMPTS)",
 }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """All options but those that say where the started workers' ComfyUI is."""
+    """Adds all options except those for the ComfyUI of started workers."""
     parser.add_argument("prompts", type=Path, metavar="PROMPTS", help="file, one prompt per line")
-    workers = "start so many ComfyUI on this machine (default: 1 where no --worker is given)"
-    parser.add_argument("--workers", type=_count(MOST_WORKERS), metavar="N", help=workers)
-    worker = "use the ComfyUI that runs there; may be repeated"
+    workers = "number of ComfyUI instances to start on this machine (default: 1 without --worker)"
+    parser.add_argument("--workers", type=_count(MAX_WORKERS), metavar="N", help=workers)
+    worker = "use the ComfyUI at this address; may be repeated"
     parser.add_argument("--worker", action="append", metavar="URL", help=worker)
-    threads = "CPU threads of each started worker (default: what PyTorch takes)"
+    threads = "CPU threads of each started worker (default: PyTorch's own)"
     parser.add_argument("--threads", type=_count(1024), metavar="N", help=threads)
-    tries = "how often a prompt is tried before it is given up (default: 3)"
+    tries = "number of attempts at a prompt before it is given up (default: 3)"
     parser.add_argument("--tries", type=_count(100), default=3, metavar="N", help=tries)
-    for name, words in PATHS.items():
-        parser.add_argument(f"--{name}", type=Path, help=words)
+    for name, text in PATHS.items():
+        parser.add_argument(f"--{name}", type=Path, help=text)
 
 
 def forwarded(options: argparse.Namespace) -> list[str]:
-    """The same options as arguments, paths made absolute."""
+    """The options as command-line arguments, with absolute paths."""
     arguments = [f"--worker={url}" for url in options.worker or ()]
     values = {name: getattr(options, name) for name in ("workers", "threads", "tries", *PATHS)}
     for name, value in values.items():
@@ -47,8 +47,8 @@ def forwarded(options: argparse.Namespace) -> list[str]:
     return [*arguments, "--", str(options.prompts.expanduser().resolve())]
 
 
-def started(options: argparse.Namespace) -> int:
-    """How many workers are to be started."""
+def local_count(options: argparse.Namespace) -> int:
+    """Number of workers to start."""
     if options.workers is None:
         return 0 if options.worker else 1
     return options.workers

@@ -1,7 +1,7 @@
 """The file of prompts: one JSON object per line.
 
 It is read twice, so that its size does not matter: once to check every line before anything starts,
-and again line by line as workers become free. Standard library only.
+then line by line as workers become free. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from tools.comfyui.prompts import Prompt
 
-from .files import Files, sha256_of
+from .files import Files, sha256_of_bytes
 from .ledger import RESERVED
 from .values import BatchError, Item, Upload
 
@@ -27,57 +27,57 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class PromptFile:
-    """A file of prompts and the folder with what they name."""
+    """A file of prompts, and the folder with the files that they name."""
 
     def __init__(self, path: Path, files: Files) -> None:
         self.path = path
         self.files = files
 
     def items(self) -> list[Item]:
-        """Every prompt of the file. Raises BatchError for the first line that is none."""
+        """Every prompt of the file. Raises BatchError for the first invalid line."""
         items: dict[str, Item] = {}
         for number, offset, text in self._lines():
             try:
                 item = self._item(number, offset, text)
             except (ValueError, RecursionError) as error:
                 raise self._fault(number, str(error)) from error
-            # Some file systems do not tell upper from lower case.
+            # Some file systems ignore case.
             earlier = items.setdefault(item.name.lower(), item)
             if earlier is not item:
                 raise self._fault(
                     number,
                     f"The name '{item.name}' is taken by line {earlier.line}. Each prompt needs a "
-                    "name of its own, as its results go into the folder of that name.",
+                    "name of its own, because its results go into the folder of that name.",
                 )
         if not items:
             raise BatchError(f"{self.path} holds no prompts. {EXPECTED}, one per line.")
         return list(items.values())
 
-    def order_of(self, item: Item) -> tuple[Prompt, tuple[Upload, ...]]:
-        """The prompt of an item as workers get it, and the files it needs there."""
+    def load(self, item: Item) -> tuple[Prompt, tuple[Upload, ...]]:
+        """The prompt of an item as workers receive it, and the files to upload."""
         try:
             with self.path.open("rb") as file:
                 file.seek(item.offset)
                 prompt = read_line(file.readline(), item.line)[1]
         except (OSError, ValueError) as error:
             raise self._changed() from error
-        sent, uploads = self.files.put_in(prompt)
+        sent, uploads = self.files.with_uploads(prompt)
         if digest_of(sent) != item.digest:
             raise self._changed()
         return sent, uploads
 
     def _changed(self) -> BatchError:
         return BatchError(
-            f"{self.path} has changed while the batch ran. What is done is kept; run the command "
-            "again for the rest."
+            f"{self.path} has changed while the batch ran. Finished results are kept; run "
+            "the command again for the rest."
         )
 
     def _item(self, number: int, offset: int, text: bytes) -> Item:
         name, prompt = read_line(text, number)
-        return Item(name, number, offset, digest_of(self.files.put_in(prompt)[0]))
+        return Item(name, number, offset, digest_of(self.files.with_uploads(prompt)[0]))
 
     def _lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Number, place in the file and text of every line that is not blank."""
+        """Number, offset and text of every line that is not blank."""
         try:
             with self.path.open("rb") as file:
                 offset = 0
@@ -90,23 +90,23 @@ class PromptFile:
                 f"The file of prompts cannot be read: {error}. {EXPECTED}, one per line."
             ) from error
 
-    def _fault(self, number: int, words: str) -> BatchError:
-        return BatchError(f"{self.path}, line {number}: {words} Nothing was started.")
+    def _fault(self, number: int, message: str) -> BatchError:
+        return BatchError(f"{self.path}, line {number}: {message} Nothing was started.")
 
 
 def digest_of(prompt: Prompt) -> str:
-    """Tells prompts apart, whatever the order of their keys."""
-    return sha256_of(json.dumps(prompt, sort_keys=True).encode())
+    """Hash of a prompt that does not depend on the order of its keys."""
+    return sha256_of_bytes(json.dumps(prompt, sort_keys=True).encode())
 
 
 def read_line(text: bytes, number: int) -> tuple[str, Prompt]:
     """Name and prompt of a line. Raises ValueError with a sentence."""
     try:
-        # As text first: bytes with zeros between them would be taken for UTF-16.
+        # Decoded first: json.loads would take bytes with zeros between them for UTF-16.
         found = json.loads(text.removeprefix(BYTE_ORDER_MARK).decode("utf-8"))
     except ValueError as error:
         raise ValueError(f"{EXPECTED}, found no JSON: {error}.") from error
-    # A node may be called "prompt", too; only a node has a class.
+    # A node may also be called "prompt"; only a node has a class.
     if isinstance(found, dict) and "prompt" in found and not _is_node(found["prompt"]):
         return _named(found, number), _checked(found["prompt"])
     return f"{number:06}", _checked(found)

@@ -1,6 +1,6 @@
-"""Hands prompts to workers until all are done or given up, and what is seen of it on the way.
+"""Scheduler: gives prompts to workers until each is done or has failed for good.
 
-Standard library only: who really talks to ComfyUI is given as `hire`.
+Standard library only: the connection to a worker is made by the function given as `connect`.
 """
 
 from __future__ import annotations
@@ -17,206 +17,201 @@ from typing import Any, Protocol
 
 from tools.comfyui.server import ServerError
 
-from .instances import Post
-from .ledger import Record
+from .instances import Instance
+from .ledger import Ledger
 from .progress import Progress
 from .prompts import PromptFile
-from .values import BatchError, Item, Order, Outcome
+from .values import Attempt, BatchError, Item, Result
 
-MOST_LOSSES = 3
-"""A worker that is lost so often without finishing a prompt is left alone."""
-TURN = 1.0  # seconds between looks at Ctrl-C where a wait cannot be interrupted
-
-
-class Hired(Protocol):
-    """Runs orders on one ComfyUI, one at a time."""
-
-    def run(self, order: Order) -> Future[Outcome]: ...
-
-    def dismiss(self) -> None: ...
+MAX_LOSSES = 3
+"""A worker that is lost this often in a row, without finishing a prompt, is dropped."""
+POLL_INTERVAL = 1.0  # seconds between checks for Ctrl-C where a wait cannot be interrupted
 
 
-Hire = Callable[[str, Path | None], Hired]
-"""Takes the URL, and the output folder where it is the batch's own; called in any thread."""
+class Client(Protocol):
+    """Runs attempts on one ComfyUI, one at a time."""
+
+    def run(self, attempt: Attempt) -> Future[Result]: ...
+
+    def close(self) -> None: ...
 
 
-@dataclass
+Connect = Callable[[str, Path | None], Client]
+"""Takes the URL, and the output folder if the batch owns it; called from any thread."""
+
+
+@dataclass(frozen=True)
 class Task:
-    """A prompt on its way."""
+    """An attempt, and the worker that tried it last."""
 
-    item: Item
-    order: Order
-    attempt: int = 1
+    attempt: Attempt
     worker: str = ""
-    """Who has it, or had it last."""
 
 
 @dataclass
 class Worker:
-    """A ComfyUI and what it is at."""
+    """A ComfyUI instance and its current state."""
 
-    post: Post
-    hired: Hired | None = None
-    opening: Future[Hired] | None = None
-    working: Future[Outcome] | None = None
+    instance: Instance
+    client: Client | None = None
+    connecting: Future[Client] | None = None
+    working: Future[Result] | None = None
     task: Task | None = None
-    """What it works on."""
     losses: int = 0
-    is_left: bool = False
+    is_dropped: bool = False
 
     @property
     def is_free(self) -> bool:
-        return not (self.opening or self.working or self.is_left)
+        return not (self.connecting or self.working or self.is_dropped)
 
 
 @dataclass
 class Batch:
-    """One run over the prompts that are left."""
+    """One run over the remaining prompts."""
 
     file: PromptFile
-    record: Record
+    ledger: Ledger
     workers: Sequence[Worker]
-    hire: Hire
+    connect: Connect
     tries: int
     progress: Progress
-    _again: deque[Task] = field(default_factory=deque)
-    _last_words: str = ""
+    _retries: deque[Task] = field(default_factory=deque)
+    _last_message: str = ""
 
     def run(self, items: Iterable[Item]) -> None:
-        """Works until nothing is left. Raises BatchError where no worker is."""
+        """Runs until no prompt remains. Raises BatchError when no worker remains."""
         fresh = iter(items)
-        with ThreadPoolExecutor(max_workers=len(self.workers)) as self._openers:
+        with ThreadPoolExecutor(max_workers=len(self.workers)) as self._connectors:
             try:
                 for worker in self.workers:
-                    self._open(worker)
-                while self._hand_out(fresh):
-                    for worker in self._finished():
-                        self._take(worker)
+                    self._connect(worker)
+                while self._dispatch(fresh):
+                    for worker in self._wait():
+                        self._handle(worker)
             finally:
-                self._end()
+                self._close_all()
 
-    def _end(self) -> None:
-        """Closes all workers, whatever else comes in between."""
-        with undisturbed():
+    def _close_all(self) -> None:
+        """Closes all workers; Ctrl-C does not interrupt it."""
+        with ignore_interrupts():
             for worker in self.workers:
-                worker.post.close()
-            self._openers.shutdown(wait=True, cancel_futures=True)
-            # One that was just being started when it was told to close.
+                worker.instance.close()
+            self._connectors.shutdown(wait=True, cancel_futures=True)
+            # Again, for one that was being started during the first round.
             for worker in self.workers:
-                worker.post.close()
+                worker.instance.close()
 
-    def _hand_out(self, fresh: Iterable[Item]) -> bool:
-        """Gives every free worker a prompt; False when nothing is left to wait for."""
+    def _dispatch(self, fresh: Iterable[Item]) -> bool:
+        """Gives every free worker a prompt; False when there is nothing left to wait for."""
         for worker in self.workers:
-            task = self._next(worker, fresh) if worker.is_free else None
-            if task and worker.hired:
+            task = self._next_task(worker, fresh) if worker.is_free else None
+            if task and worker.client:
                 self.progress.begin()
-                task.worker = worker.post.name
-                worker.task, worker.working = task, worker.hired.run(task.order)
+                worker.task, worker.working = task, worker.client.run(task.attempt)
         if any(worker.task for worker in self.workers):
             return True
-        if self.progress.left == 0:
+        if self.progress.remaining == 0:
             return False
-        if all(worker.is_left for worker in self.workers):
+        if all(worker.is_dropped for worker in self.workers):
             raise BatchError(
-                f"No worker is left, and {self.progress.left} prompts are not done. What is done "
-                f"is kept; run the command again for the rest. The last worker said:\n"
-                f"{self._last_words}"
+                f"No worker is left, and {self.progress.remaining} prompts are not done. Finished "
+                "results are kept; run the command again for the rest. The last worker said:\n"
+                f"{self._last_message}"
             )
         return True
 
-    def _next(self, worker: Worker, fresh: Iterable[Item]) -> Task | None:
-        """A prompt that failed elsewhere before a new one; not where it failed, if others are."""
-        others = [other for other in self.workers if other is not worker and not other.is_left]
-        for task in self._again:
-            if task.worker != worker.post.name or not others:
-                self._again.remove(task)
-                return task
+    def _next_task(self, worker: Worker, fresh: Iterable[Item]) -> Task | None:
+        """A retry before a new prompt; on another worker than before, if there is one."""
+        others = [other for other in self.workers if other is not worker and not other.is_dropped]
+        for task in self._retries:
+            if task.worker != worker.instance.name or not others:
+                self._retries.remove(task)
+                return Task(task.attempt, worker.instance.name)
         item = next(iter(fresh), None)
-        return Task(item, self._order(item, 1)) if item else None
+        return Task(self._attempt(item, 1), worker.instance.name) if item else None
 
-    def _order(self, item: Item, attempt: int) -> Order:
-        prompt, uploads = self.file.order_of(item)
-        return Order(item, prompt, uploads, self.record.unfinished(item, attempt))
+    def _attempt(self, item: Item, number: int) -> Attempt:
+        prompt, uploads = self.file.load(item)
+        return Attempt(item, prompt, uploads, self.ledger.unfinished(item, number), number)
 
-    def _finished(self) -> list[Worker]:
-        """Waits; the workers whose order or opening has ended."""
+    def _wait(self) -> list[Worker]:
+        """Waits; returns the workers that have connected or finished an attempt."""
         futures: set[Future[Any]] = {
             future
             for worker in self.workers
-            for future in (worker.opening, worker.working)
+            for future in (worker.connecting, worker.working)
             if future
         }
         done = concurrent.futures.wait(
-            futures, TURN, return_when=concurrent.futures.FIRST_COMPLETED
+            futures, POLL_INTERVAL, return_when=concurrent.futures.FIRST_COMPLETED
         ).done
-        return [one for one in self.workers if one.opening in done or one.working in done]
+        return [one for one in self.workers if one.connecting in done or one.working in done]
 
-    def _take(self, worker: Worker) -> None:
-        opening, working, task = worker.opening, worker.working, worker.task
-        worker.opening = worker.working = worker.task = None
-        if opening:
-            self._opened(worker, opening)
+    def _handle(self, worker: Worker) -> None:
+        connecting, working, task = worker.connecting, worker.working, worker.task
+        worker.connecting = worker.working = worker.task = None
+        if connecting:
+            self._handle_connection(worker, connecting)
         elif working and task:
-            self._ended(worker, task, outcome_of(working))
+            self._handle_result(worker, task, result_of(working))
 
-    def _open(self, worker: Worker) -> None:
-        if worker.hired:
-            worker.hired.dismiss()
-            worker.hired = None
-        worker.opening = self._openers.submit(self._opening, worker.post)
+    def _connect(self, worker: Worker) -> None:
+        if worker.client:
+            worker.client.close()
+            worker.client = None
+        worker.connecting = self._connectors.submit(self._open_and_connect, worker.instance)
 
-    def _opening(self, post: Post) -> Hired:
-        return self.hire(post.open(), post.output)
+    def _open_and_connect(self, instance: Instance) -> Client:
+        return self.connect(instance.open(), instance.output)
 
-    def _opened(self, worker: Worker, future: Future[Hired]) -> None:
+    def _handle_connection(self, worker: Worker, future: Future[Client]) -> None:
         try:
-            worker.hired = future.result()
+            worker.client = future.result()
         except (BatchError, ServerError) as error:
-            self._leave(worker, str(error))
+            self._drop(worker, str(error))
         else:
-            self.progress.say(f"{worker.post.name}: {worker.post.told()}")
+            self.progress.say(f"{worker.instance.name}: {worker.instance.describe()}")
 
-    def _ended(self, worker: Worker, task: Task, outcome: Outcome) -> None:
-        if outcome.ending == "done":
+    def _handle_result(self, worker: Worker, task: Task, result: Result) -> None:
+        attempt = task.attempt
+        if result.status == "done":
             worker.losses = 0
-            self.record.keep(task.item, task.order.folder, outcome, task.worker, task.attempt)
-            self.progress.done(task.item, task.worker, outcome)
+            self.ledger.commit(attempt, result, task.worker)
+            self.progress.done(attempt.item, task.worker, result)
             return
-        if outcome.ending == "refused" or task.attempt >= self.tries:
-            self.record.give_up(task.item, outcome, task.attempt)
-            self.progress.given_up(task.item, task.attempt, outcome)
+        if result.status == "refused" or attempt.number >= self.tries:
+            self.ledger.record_failure(attempt, result)
+            self.progress.given_up(attempt, result)
         else:
-            self.progress.tried(task.item, task.worker, outcome)
-            order = self._order(task.item, task.attempt + 1)
-            self._again.append(Task(task.item, order, task.attempt + 1, task.worker))
-        if outcome.ending == "lost":
-            self._lost(worker, outcome)
+            self.progress.retried(attempt.item, task.worker, result)
+            self._retries.append(Task(self._attempt(attempt.item, attempt.number + 1), task.worker))
+        if result.status == "lost":
+            self._handle_loss(worker, result)
 
-    def _lost(self, worker: Worker, outcome: Outcome) -> None:
+    def _handle_loss(self, worker: Worker, result: Result) -> None:
         worker.losses += 1
-        if worker.losses < MOST_LOSSES:
-            self._open(worker)
+        if worker.losses < MAX_LOSSES:
+            self._connect(worker)
         else:
-            self._leave(worker, f"It was lost {MOST_LOSSES} times in a row. {outcome.words}")
+            self._drop(worker, f"It was lost {MAX_LOSSES} times in a row. {result.message}")
 
-    def _leave(self, worker: Worker, words: str) -> None:
-        worker.is_left = True
-        self._last_words = words
-        self.progress.say(f"{worker.post.name} is left out: {words}")
+    def _drop(self, worker: Worker, message: str) -> None:
+        worker.is_dropped = True
+        self._last_message = message
+        self.progress.say(f"{worker.instance.name} is not used any more: {message}")
 
 
-def outcome_of(future: Future[Outcome]) -> Outcome:
-    """How an order ended; a process that died with it has lost its worker."""
+def result_of(future: Future[Result]) -> Result:
+    """Result of a finished future; a process that died has lost its worker."""
     try:
         return future.result()
-    except Exception as error:  # noqa: BLE001  whatever Ray raises, nothing was brought back
-        return Outcome("lost", f"The process that talks to it ended: {type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001  whatever Ray raises, there is no result
+        return Result("lost", f"The process that talks to it ended: {type(error).__name__}.")
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """A second Ctrl-C does not interrupt what ends things."""
+def ignore_interrupts() -> Iterator[None]:
+    """Ignores Ctrl-C while workers are being closed."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the parts of `dev.py batch` hand each other.
+"""Values that the parts of `dev.py batch` exchange.
 
 Standard library only.
 """
@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from tools.comfyui.prompts import Prompt
 
-Ending = Literal["done", "refused", "failed", "lost"]
+Status = Literal["done", "refused", "failed", "lost"]
 """refused: by ComfyUI before it ran. failed: while it ran. lost: the worker did not answer."""
 
 
 class BatchError(Exception):
-    """The batch cannot start or go on; the message says why and what to do."""
+    """The batch cannot start or continue; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Item:
     line: int
     offset: int
     digest: str
-    """Of the prompt as workers get it, files included."""
+    """Of the prompt as workers receive it, files included."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file of this machine and where it goes on a worker."""
+    """A local file and its destination on a worker."""
 
     path: Path
     sha256: str
@@ -42,24 +42,25 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Order:
+class Attempt:
     """One attempt at one prompt."""
 
     item: Item
     prompt: Prompt
     uploads: tuple[Upload, ...]
     folder: Path
-    """Where its files are written until they are whole; made by whoever runs the order."""
+    """Receives its files until they are complete; the worker's client creates it."""
+    number: int = 1
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How an order ended."""
+class Result:
+    """Result of an attempt."""
 
-    ending: Ending
-    words: str = ""
+    status: Status
+    message: str = ""
     seconds: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
-    """File name in the order's folder to its SHA-256."""
+    """File name in the attempt's folder to its SHA-256."""
     shown: dict[str, Any] = field(default_factory=dict)
-    """Node id to what else the node showed, such as text."""
+    """Node id to anything else that the node displayed, such as text."""

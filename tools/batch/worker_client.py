@@ -1,7 +1,6 @@
-"""Runs orders on one ComfyUI: sends files, follows the prompt, brings back what it saved.
+"""Client of one ComfyUI: uploads files, follows the prompt, downloads the results.
 
-One of these lives in a process of its own for each worker. Nothing here raises: whatever happens
-becomes an Outcome.
+Each worker has one, in its own process. `run` does not raise: every failure becomes a Result.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ import aiohttp
 
 from tools.comfyui.client import ClientError, ComfyClient, PromptRefusedError, Run, RunFailedError
 
-from .files import sha256_of
-from .values import Order, Outcome, Upload
+from .files import sha256_of_bytes
+from .values import Attempt, Result, Upload
 
 HEARTBEAT = 60.0  # seconds
 REFUSED = 400
-"""HTTP status of a prompt in which ComfyUI finds a fault; others are the worker's own trouble."""
-TROUBLE = (
+"""HTTP status for an invalid prompt; other statuses are faults of the worker."""
+CONNECTION_ERRORS = (
     ClientError,
     aiohttp.ClientError,
     asyncio.TimeoutError,
     http.client.HTTPException,
     OSError,
-    # Answers of something that is no ComfyUI.
+    # Answers of a server that is not ComfyUI.
     ValueError,
     KeyError,
 )
@@ -40,40 +39,40 @@ Entry = Mapping[str, str]
 
 
 class FileChangedError(Exception):
-    """A file is no longer what it was when the batch began."""
+    """A file has changed since the batch began."""
 
 
-class Hand:
-    """Works on one ComfyUI.
+class WorkerClient:
+    """Runs attempts on one ComfyUI.
 
-    output: its output folder where it is the batch's own. Files are deleted there once they are
-    brought back and ComfyUI no longer remembers the prompt, so that pictures are not kept twice.
+    output: its output folder, if the batch owns it. Files there are deleted once they are
+    downloaded and ComfyUI no longer caches the prompt, so that pictures are not stored twice.
     """
 
     def __init__(self, url: str, output: Path | None = None) -> None:
         self.client = ComfyClient(url, HEARTBEAT)
         self.output = output
         self._sent: set[tuple[str, str]] = set()
-        self._kept: set[Path] = set()
+        self._previous: set[Path] = set()
 
     def ready(self) -> bool:
-        """Answers as soon as it can run orders."""
+        """Returns as soon as it can run attempts."""
         return True
 
-    def run(self, order: Order) -> Outcome:
-        """One attempt. On success the order's folder holds the files, written to the disk."""
+    def run(self, attempt: Attempt) -> Result:
+        """Runs one attempt. On success its folder holds the files, synced to disk."""
         started = time.monotonic()
         try:
-            self._send(order.uploads)
-            run = self.client.run(order.prompt)
-            files = self._fetch(run, order.folder)
+            self._send(attempt.uploads)
+            run = self.client.run(attempt.prompt)
+            files = self._fetch(run, attempt.folder)
         except PromptRefusedError as error:
-            return Outcome("refused" if _is_fault(error) else "lost", str(error))
+            return Result("refused" if _is_fault(error) else "lost", str(error))
         except (RunFailedError, FileChangedError) as error:
-            return Outcome("failed", str(error))
-        except TROUBLE as error:
-            return Outcome("lost", str(error) or type(error).__name__)
-        return Outcome("done", "", time.monotonic() - started, files, texts(run))
+            return Result("failed", str(error))
+        except CONNECTION_ERRORS as error:
+            return Result("lost", str(error) or type(error).__name__)
+        return Result("done", "", time.monotonic() - started, files, texts(run))
 
     def _send(self, uploads: tuple[Upload, ...]) -> None:
         for upload in uploads:
@@ -81,7 +80,7 @@ class Hand:
             if key not in self._sent:
                 self.client.upload(
                     upload.name,
-                    unchanged(upload),
+                    read_unchanged(upload),
                     type=upload.kind,
                     subfolder=upload.subfolder,
                     overwrite="true",
@@ -89,26 +88,26 @@ class Hand:
                 self._sent.add(key)
 
     def _fetch(self, run: Run, folder: Path) -> dict[str, str]:
-        """Brings what a prompt saved, under names that do not depend on the worker."""
+        """Downloads the files that a prompt saved, under names that do not depend on the worker."""
         folder.mkdir(parents=True)
         files = {}
         entries = dict(named_entries(run))
         for name, entry in entries.items():
             content = self.client.image(entry)
-            write_through(folder / name, content)
-            files[name] = sha256_of(content)
-        self._forget_earlier(entries)
+            write_synced(folder / name, content)
+            files[name] = sha256_of_bytes(content)
+        self._delete_previous(entries)
         return files
 
-    def _forget_earlier(self, entries: Mapping[str, Entry]) -> None:
-        """Deletes what the prompt before has left in the worker's own output folder."""
+    def _delete_previous(self, entries: Mapping[str, Entry]) -> None:
+        """Deletes files of the previous prompt from the worker's own output folder."""
         if self.output is None:
             return
         saved = (entry for entry in entries.values() if entry["type"] == "output")
         kept = {self.output / entry.get("subfolder", "") / entry["filename"] for entry in saved}
-        for path in self._kept - kept:
+        for path in self._previous - kept:
             path.unlink(missing_ok=True)
-        self._kept = kept
+        self._previous = kept
 
 
 def _is_fault(error: PromptRefusedError) -> bool:
@@ -116,13 +115,13 @@ def _is_fault(error: PromptRefusedError) -> bool:
     return not isinstance(cause, urllib.error.HTTPError) or cause.code == REFUSED
 
 
-def unchanged(upload: Upload) -> bytes:
-    """The file's content, which its name on the worker tells. Raises FileChangedError."""
+def read_unchanged(upload: Upload) -> bytes:
+    """The file's content. Raises FileChangedError if its hash is not the expected one."""
     try:
         content = upload.path.read_bytes()
     except OSError as error:
-        raise FileChangedError(f"{upload.path} cannot be read any more: {error}.") from error
-    if sha256_of(content) != upload.sha256:
+        raise FileChangedError(f"{upload.path} can no longer be read: {error}.") from error
+    if sha256_of_bytes(content) != upload.sha256:
         raise FileChangedError(
             f"{upload.path} has changed while the batch ran. Run the command again."
         )
@@ -130,9 +129,9 @@ def unchanged(upload: Upload) -> bytes:
 
 
 def named_entries(run: Run) -> Iterator[tuple[str, Entry]]:
-    """Files that a prompt saved, or only showed where it saved none: a name here, the entry there.
+    """Names and entries of the files that a prompt saved, or of its previews if it saved none.
 
-    A name is the node's id, a number, and the ending: 9_0.png.
+    A name consists of the node's id, a number, and the extension: 9_0.png.
     """
     found = [
         (node, entry)
@@ -147,17 +146,17 @@ def named_entries(run: Run) -> Iterator[tuple[str, Entry]]:
     for node, entry in saved or found:
         number = counts.setdefault(node, 0)
         counts[node] += 1
-        ending = re.sub(r"[^A-Za-z0-9.]", "", Path(entry["filename"]).suffix)
-        yield f"{re.sub(r'[^A-Za-z0-9_-]', '_', node)}_{number}{ending}", entry
+        extension = re.sub(r"[^A-Za-z0-9.]", "", Path(entry["filename"]).suffix)
+        yield f"{re.sub(r'[^A-Za-z0-9_-]', '_', node)}_{number}{extension}", entry
 
 
 def is_file(entry: Any) -> bool:
-    """Whether an entry of a node's output is a file to fetch."""
+    """Whether an entry of a node's output is a file."""
     return isinstance(entry, Mapping) and {"filename", "type"} <= entry.keys()
 
 
 def texts(run: Run) -> dict[str, Any]:
-    """What nodes showed beside files, such as the scores of Score Identity."""
+    """Output of nodes other than files, such as the scores of Score Identity."""
     shown = {}
     for node, output in run.outputs.items():
         rest = {
@@ -170,8 +169,8 @@ def texts(run: Run) -> dict[str, Any]:
     return shown
 
 
-def write_through(path: Path, content: bytes) -> None:
-    """Writes a file and waits until the disk has it."""
+def write_synced(path: Path, content: bytes) -> None:
+    """Writes a file and syncs it to disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tools.batch import example as batch_small
-from tools.batch.instances import limited
+from tools.batch.instances import thread_limits
 from tools.comfyui import workspace
 from tools.comfyui.environment import REPOSITORY, child_environ
 from tools.comfyui.server import HostServer
@@ -51,7 +51,7 @@ def worker(stack: ExitStack, base: Path) -> str:
     """Starts a worker that runs until the stack ends; returns its URL."""
     base.mkdir()
     launch = workspace.small_launch(workspace.current(), base)
-    return stack.enter_context(HostServer(replace(launch, environ=limited(1)))).url
+    return stack.enter_context(HostServer(replace(launch, environ=thread_limits(1)))).url
 
 
 def throughput(folder: Path, name: str, urls: list[str], count: int) -> float:
