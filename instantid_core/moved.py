@@ -1,4 +1,4 @@
-"""Modules of earlier versions: an import of one says which room has its contents now."""
+"""Explanation for imports of modules that have moved since earlier versions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ROOM_OF = {
 
 
 class MovedModules(MetaPathFinder):
-    """The last finder to be asked: it finds nothing, and explains why for a module that moved."""
+    """A finder, asked last, that finds nothing but explains where a module has moved."""
 
     def __init__(self, package: str) -> None:
         self.package = package

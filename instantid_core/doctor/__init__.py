@@ -1,4 +1,4 @@
-"""Findings about an installation and how to repair it.
+"""Diagnosis of an installation: findings, and how to repair it.
 
 Standard library only.
 """

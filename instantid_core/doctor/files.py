@@ -1,4 +1,4 @@
-"""Findings about ComfyUI, its folders, the model files in them, and packs beside this one."""
+"""Findings about ComfyUI, its model folders, the model files, and other packs."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from ..models import (
     find_models,
     may_serve,
     published,
+    scan,
     size_of,
-    take_stock,
 )
 from .finding import Finding, note, ok, problem
 from .machine import Host
 
 OLDEST_HOST = (0, 16, 3)
 FACE_MODELS = "face_models"
-"""Id of the entry of the published list."""
+"""Id of the entry in the published list."""
 FOREIGN_SIZES = {174383860: "w600k_r50.onnx", 13613018: "w600k_mbf.onnx"}
-"""Bytes of recognisers that people rename; their detector is the very file of antelopev2."""
+"""Sizes of recognisers that people rename; their detector is identical to antelopev2's."""
 WEIGHTS = (".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt")
 OLDER_PACKS = ("comfyui_instantid", "comfyui-instantid")
-"""How names of folders begin, in lower case; what follows is a branch, a version, a fork."""
+"""Prefixes of folder names in lower case; a branch, version or fork may follow."""
 OWN_FOLDERS = ("comfyui_instantid_compose", "comfyui-instantid-compose")
-"""Beginnings of names that look like those and are this pack."""
+"""Prefixes of folder names that match those but are this pack."""
 OWN_NAME = "instantid-compose"
 
 
 def file_findings(host: Host, hash_files: bool) -> Iterator[Finding]:
-    """ComfyUI, model folders, model files, other packs."""
+    """Findings about ComfyUI, model folders, model files and other packs."""
     yield comfyui(host)
     if host.model_roots:
         yield folders(host)
@@ -49,11 +49,11 @@ def file_findings(host: Host, hash_files: bool) -> Iterator[Finding]:
 
 
 def comfyui(host: Host) -> Finding:
-    """The host's version."""
+    """ComfyUI's version."""
     if host.version is None:
         return note(
             "comfyui",
-            "none was looked at, so model files and other packs were not either",
+            "none was inspected, so model files and other packs were not checked either",
             "Name yours: python -m instantid_core doctor --comfyui DIR",
         )
     if _numbers(host.version) < OLDEST_HOST:
@@ -63,15 +63,16 @@ def comfyui(host: Host) -> Finding:
 
 
 def folders(host: Host) -> Finding:
-    """Where models are looked for, and what keeps ComfyUI or us from looking there."""
+    """The model folders, and any that ComfyUI or the pack cannot read."""
     if host.broken:
         return problem("folders", host.broken, REPAIR_PATHS)
-    closed = [told for roots in host.model_roots.values() for told in map(_closed, roots) if told]
+    reasons = map(_unreadable, (root for roots in host.model_roots.values() for root in roots))
+    closed = [reason for reason in reasons if reason]
     if closed:
         return problem(
             "folders",
             f"a model folder cannot be read: {'; '.join(dict.fromkeys(closed))}",
-            "Check the rights of that folder, or take it out of extra_model_paths.yaml.",
+            "Check the permissions of that folder, or remove it from extra_model_paths.yaml.",
         )
     found = "; ".join(
         f"{kind}: {', '.join(map(str, roots))}" for kind, roots in host.model_roots.items()
@@ -81,8 +82,8 @@ def folders(host: Host) -> Finding:
     return ok("folders", found)
 
 
-def _closed(root: Path) -> str:
-    """Why a folder that is there cannot be listed; empty when it can, or is not there."""
+def _unreadable(root: Path) -> str:
+    """Reason why an existing folder cannot be listed; empty if it can, or does not exist."""
     try:
         os.scandir(root).close()
     except FileNotFoundError:
@@ -95,12 +96,12 @@ def _closed(root: Path) -> str:
 def model_files(host: Host, hash_files: bool) -> Iterator[Finding]:
     """The published files, one finding for each download."""
     try:
-        items = take_stock(published(), host.model_roots, hash_files)
+        items = scan(published(), host.model_roots, hash_files)
     except OSError as error:
         yield problem(
             "model files",
             f"a model file cannot be read: {first_line(error)}",
-            "Check the rights of that file, and the disk that it is on.",
+            "Check the permissions of that file, and its disk.",
         )
         return
     for item in items:
@@ -115,7 +116,7 @@ def _one_file(item: Item) -> Finding:
         if others:
             return note(
                 check,
-                f"{title}: the published file is not there; others are: {', '.join(others)}",
+                f"{title}: the published file was not found, but others were: {', '.join(others)}",
                 f"Choose one of them in its loader. {HOW_TO_GET}",
             )
         return problem(check, f"{title}: not found, expected {file.path}", HOW_TO_GET)
@@ -123,14 +124,14 @@ def _one_file(item: Item) -> Finding:
         return note(
             check,
             f"{title}: {file.path}, {file.detail}",
-            "Leave it if you put it there on purpose; it may also be cut short. To replace it, "
+            "Leave it if you put it there on purpose; it may also be truncated. To replace it, "
             f"delete it. {HOW_TO_GET}",
         )
     return ok(check, f"{title}: {_described(file)}")
 
 
 def _others(item: Item) -> list[str]:
-    """Files in the folder of the kind that may serve in the published one's place."""
+    """Files of the same kind that may serve instead of the published one."""
     root = item.target
     return sorted(
         path.relative_to(root).as_posix()
@@ -155,10 +156,10 @@ def _face_models(host: Host, item: Item) -> Finding:
         )
     others = [file for file in item.files if file.state is State.OTHER]
     if others:
-        told = "; ".join(f"{file.path}: {file.detail}" for file in others)
+        details = "; ".join(f"{file.path}: {file.detail}" for file in others)
         return problem(
             check,
-            told,
+            details,
             f"InstantID was trained on the published files. Delete it. {HOW_TO_GET}",
         )
     return ok(check, "; ".join(_described(file) for file in item.files))
@@ -168,13 +169,13 @@ def _described(file: Found) -> str:
     checked = (
         f"SHA-256 {file.file.sha256}, as published"
         if file.state is State.VERIFIED
-        else "size as published, SHA-256 not looked at"
+        else "size as published, SHA-256 not checked"
     )
     return f"{file.path} ({checked})"
 
 
 def other_packs(host: Host) -> Iterator[Finding]:
-    """Packs whose nodes people mix up with ours, and second copies of this one."""
+    """Older InstantID packs, whose nodes people confuse with this one's, and second copies."""
     if not host.custom_nodes:
         return
     packs = [path for root in host.custom_nodes for path in _subfolders(root)]
@@ -184,14 +185,14 @@ def other_packs(host: Host) -> Iterator[Finding]:
         yield note(
             "other packs",
             f"an older InstantID pack is installed too: {', '.join(map(str, older))}",
-            "Both may stay, each for its own workflows. Its nodes and those of InstantID Compose "
-            "do not fit each other; remove its folder when no workflow needs it any more.",
+            "Both may stay, each for its own workflows. Its nodes cannot be connected to those of "
+            "InstantID Compose; remove its folder when no workflow needs it any more.",
         )
     if len(own) > 1:
         yield problem(
             "other packs",
             f"InstantID Compose is installed {len(own)} times: {', '.join(map(str, own))}",
-            "Remove all but one folder; which of them ComfyUI takes is chance.",
+            "Remove all but one folder; which of them ComfyUI loads is undefined.",
         )
     if not older and len(own) < 2:
         yield ok("other packs", "no older InstantID pack, no second copy of this one")

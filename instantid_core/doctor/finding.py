@@ -1,4 +1,4 @@
-"""What the Doctor says about one thing. Standard library only, as all modules of the Doctor."""
+"""A finding of the Doctor. Standard library only, like all modules of the Doctor."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from enum import Enum
 
 
 class State(str, Enum):
-    """How a thing is."""
+    """Severity of a finding."""
 
     OK = "ok"
     NOTE = "note"
-    """Works, or is not needed; worth knowing when something else does not work."""
+    """Works, or is not needed; worth knowing if something else fails."""
     PROBLEM = "problem"
-    """Something that the pack does will fail, or will give wrong pictures."""
+    """A function of the pack will fail or give wrong pictures."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     check: str
-    """Short name, the same on every machine."""
+    """Short name of the check, the same on every machine."""
     state: State
     found: str
-    """What there is, in one line."""
+    """Observation, in one line."""
     advice: str = ""
-    """What to do, in one line; empty when there is nothing to do."""
+    """Recommended action, in one line; empty when there is none."""
 
 
 def ok(check: str, found: str) -> Finding:
-    """A thing that is as it should be."""
+    """A finding that needs no action."""
     return Finding(check, State.OK, found)
 
 
 def note(check: str, found: str, advice: str = "") -> Finding:
-    """A thing to know about."""
+    """A finding worth knowing."""
     return Finding(check, State.NOTE, found, advice)
 
 
 def problem(check: str, found: str, advice: str) -> Finding:
-    """A thing to repair."""
+    """A finding to repair."""
     return Finding(check, State.PROBLEM, found, advice)

@@ -1,6 +1,6 @@
-"""Imports the libraries and says what came of it; runs in a process of its own.
+"""Probe that imports the libraries and reports the results; runs in its own process.
 
-Prints one line of JSON per library, at once, so that what was seen before a crash is not lost.
+Prints one line of JSON per library at once, so that no result is lost in a crash.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SMALLEST_MODEL = bytes.fromhex(
 
 
 def main(names: Sequence[str]) -> None:
-    """Try each of these libraries."""
+    """Probe each of the named libraries."""
     for name in names:
         try:
-            told = TRIES[name]()
+            result = PROBES[name]()
         except InstantIDError as error:
-            told = {"error": first_line(error.__cause__ or error)}
+            result = {"error": first_line(error.__cause__ or error)}
         except IMPORT_FAILURES as error:
-            told = {"error": f"{type(error).__name__}: {first_line(error)}"}
-        # Libraries print where they like; a line of ours must begin a line.
-        sys.stdout.write("\n" + json.dumps({"library": name, **told}) + "\n")
+            result = {"error": f"{type(error).__name__}: {first_line(error)}"}
+        # Libraries may print anything; the result starts on its own line.
+        sys.stdout.write("\n" + json.dumps({"library": name, **result}) + "\n")
         sys.stdout.flush()
 
 
@@ -53,7 +53,7 @@ def _torch() -> dict[str, Any]:
 
 
 def _devices(module: Any) -> list[dict[str, Any]]:
-    """GPUs that a module such as torch.cuda knows; None for one that this torch does not have."""
+    """GPUs known to a module such as torch.cuda; none if this torch has no such module."""
     if not (hasattr(module, "is_available") and module.is_available()):
         return []
     return [_device(module, number) for number in range(module.device_count())]
@@ -63,18 +63,18 @@ def _device(module: Any, number: int) -> dict[str, Any]:
     try:
         name = module.get_device_name(number)
     except RuntimeError:
-        # The driver gives no answer; that there is a GPU is worth telling all the same.
+        # The driver does not answer; that there is a GPU is still worth reporting.
         name = f"GPU {number}"
     try:
         free, total = module.mem_get_info(number)
     except (RuntimeError, AttributeError) as error:
-        # A full GPU has no room for what asking needs; torch before 2.6 has no such call for Intel.
+        # A full GPU may refuse the query; torch before 2.6 has no such call for Intel.
         return {"name": name, "unknown": first_line(error)}
     return {"name": name, "free": free, "total": total}
 
 
 def _other(accelerator: Any) -> str:
-    """What torch.accelerator, in a torch that has it, names beside the kinds asked for above."""
+    """An accelerator of another kind than those above, according to torch.accelerator."""
     if not (hasattr(accelerator, "is_available") and accelerator.is_available()):
         return ""
     kind = str(accelerator.current_accelerator())
@@ -118,7 +118,7 @@ def _insightface() -> dict[str, Any]:
     return {"version": sys.modules["insightface"].__version__}
 
 
-TRIES: dict[str, Callable[[], dict[str, Any]]] = {
+PROBES: dict[str, Callable[[], dict[str, Any]]] = {
     "torch": _torch,
     "onnxruntime": _onnxruntime,
     "opencv": _opencv,

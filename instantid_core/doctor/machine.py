@@ -1,7 +1,7 @@
-"""What there is on this machine: packages by their metadata, libraries by a try.
+"""Description of this machine: packages from their metadata, libraries by importing them.
 
-The try runs in a process of its own, because a damaged library can end the one that imports it, and
-because ComfyUI should not carry ONNX Runtime and insightface for a question.
+Imports run in another process, because a damaged library can crash it, and because ComfyUI should
+not load ONNX Runtime and insightface for a diagnosis.
 """
 
 from __future__ import annotations
@@ -20,72 +20,72 @@ from typing import Any
 from ..libraries import first_line
 
 LIBRARIES = ("torch", "onnxruntime", "opencv", "insightface")
-"""In the order in which they are tried; insightface imports the two before it."""
-WATCHED = re.compile(r"(onnxruntime|opencv|insightface|torch$|torch-directml$|numpy$)")
-PATIENCE = 300
-"""Seconds. A first import from a slow disk, with a virus scanner on it, takes minutes."""
-TRY = (
+"""In import order; insightface imports the two before it."""
+RELEVANT = re.compile(r"(onnxruntime|opencv|insightface|torch$|torch-directml$|numpy$)")
+PROBE_TIMEOUT = 300
+"""Seconds. A first import from a slow disk with a virus scanner takes minutes."""
+PROBE = (
     "import sys; sys.path = [p for p in sys.path if p] + [sys.argv.pop(1)]; "
     "from instantid_core.doctor.import_probe import main; main(sys.argv[1:])"
 )
 PACK = Path(__file__).resolve().parents[2]
 
 Result = Mapping[str, Any]
-"""What `import_probe` says of one library: `version` and more, or `error`."""
+"""Result of `import_probe` for one library: `version` and more, or `error`."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The Python that runs ComfyUI and what it has."""
+    """The Python that runs ComfyUI, and its packages."""
 
     python: tuple[int, ...] = sys.version_info[:3]
     executable: str = sys.executable
     packages: Mapping[str, str] = field(default_factory=dict)
-    """Installed packages that matter here: normalised name to version."""
+    """Relevant installed packages: normalised name to version."""
     libraries: Mapping[str, Result] = field(default_factory=dict)
-    """What came of importing each of LIBRARIES."""
+    """Results of importing each of LIBRARIES."""
     runtime_build: Mapping[str, str] = field(default_factory=dict)
-    """The package whose files lie in ONNX Runtime's folder, and the CUDA it was built for."""
+    """The package whose files are in ONNX Runtime's folder, and the CUDA it was built for."""
     system: str = platform.system()
 
 
 @dataclass(frozen=True)
 class Host:
-    """What only ComfyUI knows."""
+    """Facts that only ComfyUI knows."""
 
     version: str | None = None
-    """None when no ComfyUI was looked at."""
+    """None when no ComfyUI was inspected."""
     model_roots: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     custom_nodes: Sequence[Path] = ()
-    """Folders in which custom nodes are installed."""
+    """Folders with installed custom nodes."""
     unknown: str = ""
-    """Why folders that the user configured may be missing here."""
+    """Reason why folders that the user configured may be missing."""
     broken: str = ""
-    """What is wrong with the file that names them, if ComfyUI cannot read it either."""
+    """Fault of the file that names them, if ComfyUI cannot read it either."""
 
 
 def this_machine() -> Machine:
-    """Look at the Python that runs this."""
+    """Description of the current Python."""
     return Machine(
         packages=installed_packages(),
-        libraries=try_libraries(LIBRARIES),
+        libraries=probe_libraries(LIBRARIES),
         runtime_build=runtime_build(),
     )
 
 
 def installed_packages() -> dict[str, str]:
-    """Packages that matter, with versions, without importing any."""
+    """Relevant packages with versions, without importing any."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         # A damaged entry has no name.
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
-        if WATCHED.match(name):
+        if RELEVANT.match(name):
             found.setdefault(name, distribution.version)
     return dict(sorted(found.items()))
 
 
 def runtime_build() -> dict[str, str]:
-    """What the files in ONNX Runtime's folder say they are: its packages overwrite each other."""
+    """Build information in ONNX Runtime's folder: its packages overwrite each other."""
     for folder in sys.path:
         path = Path(folder, "onnxruntime", "capi", "build_and_package_info.py")
         try:
@@ -96,24 +96,24 @@ def runtime_build() -> dict[str, str]:
     return {}
 
 
-def try_libraries(names: Sequence[str]) -> dict[str, Result]:
-    """Import each in another process. One that ends the process is left out of a second one."""
+def probe_libraries(names: Sequence[str]) -> dict[str, Result]:
+    """Import each in another process; restart without a library that crashed it."""
     results: dict[str, Result] = {}
-    while left := [name for name in names if name not in results]:
-        lines, end = _run(left)
+    while remaining := [name for name in names if name not in results]:
+        lines, end = _run_probe(remaining)
         for line in lines:
-            # Libraries print as they like; what is ours is an object with a library's name.
+            # Libraries may print anything; a result is an object with a library's name.
             if line.startswith('{"library"'):
-                told = json.loads(line)
-                results[told.pop("library")] = told
-        if stopped := next((name for name in left if name not in results), None):
+                result = json.loads(line)
+                results[result.pop("library")] = result
+        if stopped := next((name for name in remaining if name not in results), None):
             results[stopped] = {"error": end}
     return results
 
 
-def _run(names: Sequence[str]) -> tuple[list[str], str]:
-    """Lines that the process printed, and how it ended."""
-    command = [sys.executable, "-c", TRY, str(PACK), *names]
+def _run_probe(names: Sequence[str]) -> tuple[list[str], str]:
+    """Output lines of the process, and the reason why it ended."""
+    command = [sys.executable, "-c", PROBE, str(PACK), *names]
     try:
         done = subprocess.run(
             command,
@@ -122,13 +122,13 @@ def _run(names: Sequence[str]) -> tuple[list[str], str]:
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=PATIENCE,
+            timeout=PROBE_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return [], f"importing it took more than {PATIENCE} seconds"
+        return [], f"importing it took more than {PROBE_TIMEOUT} seconds"
     except OSError as error:
-        return [], f"no process could be started to try it: {first_line(error)}"
+        return [], f"no process could be started to import it: {first_line(error)}"
     last = (done.stderr.strip().splitlines() or [""])[-1][:200]
     end = f"importing it ended Python with exit code {done.returncode}: {last}"
     return done.stdout.splitlines(), end

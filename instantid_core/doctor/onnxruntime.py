@@ -1,7 +1,7 @@
-"""Findings about ONNX Runtime: which packages there are, which provider opens, whose CUDA it wants.
+"""Findings about ONNX Runtime: its packages, the provider that works, and its CUDA version.
 
-All its packages install into one folder, and the last one wins. insightface asks for the CPU build,
-so that two packages are what most people have.
+All its packages install into the same folder, and the last one wins. insightface requires the CPU
+build, so most people have two packages.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from .packages import result
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NOT_RUNTIMES = ("onnxruntime-extensions", "onnxruntime-genai", "onnxruntime-tools")
 FIRST_FOR_CUDA_13 = (1, 27)
-CPU_IS_FINE = "Face analysis on the CPU takes about 0.2 seconds per picture; leave it if you like."
+CPU_IS_FINE = "Face analysis on the CPU takes about 0.2 seconds per picture; no action is needed."
 
 
 def runtime_findings(machine: Machine) -> Iterator[Finding]:
-    """Packages, provider, CUDA version."""
+    """Findings about packages, provider and CUDA version."""
     yield packages(machine)
-    told = result(machine, "onnxruntime")
-    if "error" not in told:
-        yield provider(machine, told)
+    probed = result(machine, "onnxruntime")
+    if "error" not in probed:
+        yield provider(machine, probed)
     yield cuda(machine)
 
 
 def runtimes(machine: Machine) -> list[str]:
-    """Installed packages that bring ONNX Runtime."""
+    """Installed packages of ONNX Runtime."""
     return [
         name
         for name in machine.packages
@@ -38,29 +38,29 @@ def runtimes(machine: Machine) -> list[str]:
 
 
 def packages(machine: Machine) -> Finding:
-    """One package, several, or none; and whether what lies in the folder can be imported."""
+    """One package, several, or none; and whether the module can be imported."""
     names = runtimes(machine)
     found = ", ".join(f"{name} {machine.packages[name]}" for name in names)
-    told = result(machine, "onnxruntime")
+    probed = result(machine, "onnxruntime")
     wanted = runtime_for(result(machine, "torch").get("cuda"))
-    if not names and "error" in told:
+    if not names and "error" in probed:
         return problem("onnxruntime", "not installed", f"Run {install(wanted)}.")
-    if "error" in told and "error" in result(machine, "torch"):
-        return note("onnxruntime", f"{found}, not tried: it is imported after torch")
-    if "error" in told:
+    if "error" in probed and "error" in result(machine, "torch"):
+        return note("onnxruntime", f"{found}, not tested: it is imported after torch")
+    if "error" in probed:
         return problem(
             "onnxruntime",
-            f"{found}, cannot be imported: {told['error']}",
+            f"{found}, cannot be imported: {probed['error']}",
             f"Run {reinstall(_both(names), wanted)}.",
         )
     if len(names) > 1:
         return _several(machine, names, found)
-    return ok("onnxruntime", found or f"{told['version']}, without package metadata")
+    return ok("onnxruntime", found or f"{probed['version']}, without package metadata")
 
 
 def _several(machine: Machine, names: list[str], found: str) -> Finding:
-    """Packages that share the folder: harmless, unless the one that is wanted has lost."""
-    build = machine.runtime_build.get("package_name", "an unknown one")
+    """Packages that share the folder: harmless unless the CPU build has won over the GPU build."""
+    build = machine.runtime_build.get("package_name", "an unknown package")
     both = f"{len(names)} packages share one folder: {found}; the files are those of {build}"
     wanted = runtime_for(result(machine, "torch").get("cuda"))
     advice = (
@@ -73,14 +73,14 @@ def _several(machine: Machine, names: list[str], found: str) -> Finding:
     return note(
         "onnxruntime",
         both,
-        "Leave them while it works; removing one of them breaks the other. To tidy up: "
+        "Leave them as long as it works; removing one breaks the other. To clean up: "
         f"{reinstall(names, wanted)}.",
     )
 
 
-def provider(machine: Machine, told: Result) -> Finding:
-    """What `auto` really opens a model on; being listed as available proves nothing."""
-    opened, refused = told["opened"], told["refused"]
+def provider(machine: Machine, probed: Result) -> Finding:
+    """The provider that opens a model under `auto`; being listed as available proves nothing."""
+    opened, refused = probed["opened"], probed["refused"]
     reasons = "; ".join(f"{name} does not open: {why}" for name, why in refused.items())
     if opened is None:
         return problem(
@@ -95,14 +95,14 @@ def provider(machine: Machine, told: Result) -> Finding:
 
 
 def cuda(machine: Machine) -> Finding:
-    """Whether ONNX Runtime's CUDA build and torch's are of one major version."""
+    """Whether ONNX Runtime and torch are built for the same major version of CUDA."""
     runtime, torch = runtime_cuda(machine), result(machine, "torch").get("cuda")
     if not runtime:
-        return ok("cuda", "ONNX Runtime's build uses no CUDA, so none has to match torch's")
+        return ok("cuda", "ONNX Runtime's build uses no CUDA, so it does not have to match torch's")
     if not torch:
         return note(
             "cuda",
-            f"ONNX Runtime is built for CUDA {runtime}, torch for none",
+            f"ONNX Runtime is built for CUDA {runtime}, torch without CUDA",
             CPU_IS_FINE,
         )
     found = f"ONNX Runtime is built for CUDA {runtime}, torch for CUDA {torch}"
@@ -111,11 +111,11 @@ def cuda(machine: Machine) -> Finding:
     advice = f"Run {install(runtime_for(torch), '--force-reinstall', '--no-deps')}."
     if result(machine, "torch").get("devices"):
         return problem("cuda", f"{found}: face analysis falls back to the CPU", advice)
-    return note("cuda", f"{found}; no GPU is there to use either", CPU_IS_FINE)
+    return note("cuda", f"{found}; and there is no GPU to use", CPU_IS_FINE)
 
 
 def runtime_cuda(machine: Machine) -> str | None:
-    """CUDA version that the files in ONNX Runtime's folder were built for."""
+    """CUDA version of the build in ONNX Runtime's folder."""
     build = machine.runtime_build
     if build.get("package_name") != GPU_RUNTIME:
         return None
@@ -127,7 +127,7 @@ def runtime_cuda(machine: Machine) -> str | None:
 
 
 def _both(names: list[str]) -> list[str]:
-    """Packages to remove before one is installed: pip says nothing of those that are not there."""
+    """Packages to remove before installing one: pip ignores those that are not installed."""
     return sorted({*names, CPU_RUNTIME, GPU_RUNTIME})
 
 

@@ -1,7 +1,6 @@
-"""Looks at an installation and says what is there, what is wrong, and what to do. Repairs nothing.
+"""Report on an installation: what is present, what is wrong, and what to do. Changes nothing.
 
-Standard library only, like the modules `doctor_...` that it is made of: it has to work where
-everything else does not.
+Standard library only: it has to work where nothing else does.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from .onnxruntime import runtime_findings
 from .packages import package_findings
 
 FORMAT = 1
-"""Of the JSON. Raised when a field changes its meaning."""
+"""Version of the JSON format; increased when a field changes its meaning."""
 
 
 def examine(host: Host, machine: Machine, hash_files: bool = False) -> list[Finding]:
-    """Every check, in reading order. hash_files: read model files whole, seconds per GB."""
+    """Findings of all checks, in order. hash_files: also hash model files, seconds per GB."""
     return [
         *package_findings(machine),
         *runtime_findings(machine),
@@ -30,12 +29,12 @@ def examine(host: Host, machine: Machine, hash_files: bool = False) -> list[Find
 
 
 def has_problem(findings: Sequence[Finding]) -> bool:
-    """Whether anything has to be repaired."""
+    """Whether any finding is a problem."""
     return any(finding.state is State.PROBLEM for finding in findings)
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """For people: one line for each finding, one more where there is something to do."""
+    """Report for people: one line per finding, and another one for its advice."""
     lines = []
     for finding in findings:
         lines.append(f"{finding.state.value:7}  {finding.check}: {finding.found}")
@@ -47,7 +46,7 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """For machines."""
+    """Report for programs."""
     content: dict[str, Any] = {
         "format": FORMAT,
         "problems": sum(finding.state is State.PROBLEM for finding in findings),

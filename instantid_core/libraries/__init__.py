@@ -1,4 +1,4 @@
-"""Libraries that may be missing or broken, imported on first use, and how to repair them.
+"""Libraries that may be missing or broken: imports on first use, and repair commands.
 
 Standard library only at import.
 """

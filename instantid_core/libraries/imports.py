@@ -1,7 +1,7 @@
-"""OpenCV, ONNX Runtime and insightface, imported on first use.
+"""Imports of OpenCV, ONNX Runtime and insightface on first use.
 
-They are no part of the host, take a while to load, and may be missing or broken: each function
-raises an error that names the command which repairs the installation.
+They are not part of the host, take a while to load, and may be missing or broken: each function
+raises an error that names the command to repair the installation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .pip_commands import (
 
 
 def import_cv2() -> ModuleType:
-    """The cv2 module. Raises InstantIDError with the command to run when it does not work."""
+    """The cv2 module. Raises InstantIDError with the repair command if it does not work."""
     try:
         if "cv2" not in sys.modules:
             require_whole(OPENCVS)
@@ -44,8 +44,8 @@ def import_cv2() -> ModuleType:
 
 
 def import_runtime() -> Any:
-    """The onnxruntime module. Raises FaceModelError with the command to run when there is none."""
-    # torch maps the CUDA libraries that ONNX Runtime's CUDA provider needs, so it goes first.
+    """The onnxruntime module. Raises FaceModelError with the repair command if it does not work."""
+    # First, because torch loads the CUDA libraries that ONNX Runtime's CUDA provider needs.
     import torch
 
     try:
@@ -74,8 +74,8 @@ class InsightfaceParts(NamedTuple):
 
 
 def import_insightface() -> InsightfaceParts:
-    """What is used of insightface. Raises InstantIDError with the command to run."""
-    # insightface imports both and would take the blame when one of them is missing.
+    """The parts of insightface in use. Raises InstantIDError with the repair command."""
+    # insightface imports both and would be blamed if one of them is missing.
     import_runtime()
     import_cv2()
     try:

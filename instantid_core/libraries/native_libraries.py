@@ -1,6 +1,6 @@
-"""Native libraries that are cut short, found before they are loaded.
+"""Detection of truncated native libraries before they are loaded.
 
-A broken-off download or a full disk leaves a library whose end is missing. Loading it can end the
+An interrupted download or a full disk leaves a library without its end. Loading it can crash the
 whole process, ComfyUI included, without an exception to catch.
 """
 
@@ -27,19 +27,19 @@ OPENCVS = (
 
 
 def require_whole(packages: Iterable[str]) -> None:
-    """Compare libraries with the sizes that pip noted when it installed them.
+    """Compare libraries with the sizes that pip recorded when it installed them.
 
-    packages: names of packages that install into one folder, of which any may be there; a library
-    has to have the size that one of them noted. Raises OSError that names the first that is cut.
+    packages: names of packages that install into one folder, any of which may be installed; a
+    library must have the size that one of them recorded. Raises OSError for a truncated one.
     """
-    noted: dict[Path, set[int]] = {}
+    recorded: dict[Path, set[int]] = {}
     for package in packages:
         for path, size in _libraries(package):
-            noted.setdefault(path, set()).add(size)
-    for path, sizes in noted.items():
-        # One that is not there is the import's to tell.
+            recorded.setdefault(path, set()).add(size)
+    for path, sizes in recorded.items():
+        # A missing file is reported by the import itself.
         if path.is_file() and (found := path.stat().st_size) not in sizes and found < max(sizes):
-            raise OSError(f"{path} is cut short: {found} of {max(sizes)} bytes")
+            raise OSError(f"{path} is truncated: {found} of {max(sizes)} bytes")
 
 
 def _libraries(package: str) -> Iterator[tuple[Path, int]]:
@@ -48,6 +48,6 @@ def _libraries(package: str) -> Iterator[tuple[Path, int]]:
     except metadata.PackageNotFoundError:
         return
     for file in files:
-        # Versioned libraries are called libx.so.1.
+        # Versioned libraries have names like libx.so.1.
         if file.size and any(ending in file.name for ending in NATIVE):
             yield Path(str(file.locate())), file.size

@@ -1,8 +1,8 @@
-"""Open ONNX Runtime sessions on hardware that really works.
+"""ONNX Runtime sessions on a provider that actually works.
 
 ONNX Runtime reports providers that cannot start, prints native errors instead of raising on Linux,
-and raises on Windows. So every wanted provider is tried, the session is asked what it runs on, and
-the CPU comes last.
+and raises on Windows. So each candidate is tried, the session is asked for its provider, and the
+CPU comes last.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ PROVIDERS = {
 }
 AUTO = "auto"
 AUTO_ORDER = (PROVIDERS["cuda"], PROVIDERS["migraphx"], PROVIDERS["directml"])
-"""CoreML is left out: it accepts the detector and then fails while running it."""
+"""Without CoreML, which accepts the detector and then fails to run it."""
 CHOICES = (AUTO, *PROVIDERS)
 CUDA_OPTIONS = {
     "cudnn_conv_algo_search": "HEURISTIC",
     "arena_extend_strategy": "kSameAsRequested",
     "cudnn_conv_use_max_workspace": "0",
 }
-"""Keeps the first run short and leaves the host's GPU memory alone."""
+"""Shortens the first run and saves GPU memory for the host."""
 SILENT, WARNINGS = 4, 2
 
 
 def open_sessions(
     paths: Sequence[Path], choice: str = AUTO
 ) -> tuple[onnxruntime.InferenceSession, ...]:
-    """Open models together on the chosen provider, or on the CPU with one plain warning.
+    """Open models together on the chosen provider, or on the CPU with a warning.
 
     choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read a file.
     """
@@ -57,14 +57,16 @@ def open_sessions(
             if provider == CPU:
                 raise FaceModelError(
                     f"ONNX Runtime cannot open {error.path}: {error.reason}. The file is probably "
-                    "cut short or not an ONNX model: delete it and download it again."
+                    "truncated or not an ONNX model: delete it and download it again."
                 ) from error
-            log.warning("Face analysis cannot use %s: %s. Going on.", provider, error.reason)
+            log.warning(
+                "Face analysis cannot use %s: %s. Trying the next provider.", provider, error.reason
+            )
     raise FaceModelError("ONNX Runtime offers no provider at all, not even the CPU. Reinstall it.")
 
 
 def refusal(runtime: Any, path: Path, provider: str) -> str | None:
-    """Why this provider cannot open a model, in one line; None when it opens it."""
+    """Reason why this provider cannot open a model, in one line; None if it can."""
     try:
         _open(runtime, path, provider)
     except _NotOnThisProviderError as error:
@@ -73,7 +75,7 @@ def refusal(runtime: Any, path: Path, provider: str) -> str | None:
 
 
 def candidates(choice: str, available: list[str]) -> list[str]:
-    """Providers to try, the CPU last. Warns when the chosen one is not in this ONNX Runtime."""
+    """Providers to try, the CPU last. Warns if this ONNX Runtime does not offer the chosen one."""
     if choice == AUTO:
         return [name for name in AUTO_ORDER if name in available] + [CPU]
     if choice not in PROVIDERS:
@@ -100,7 +102,7 @@ class _NotOnThisProviderError(Exception):
 def _open(runtime: Any, path: Path, provider: str) -> onnxruntime.InferenceSession:
     options = runtime.SessionOptions()
     options.log_severity_level = SILENT
-    # Two sessions that spin while idle slow each other down.
+    # Idle sessions that spin slow each other down.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = (provider, CUDA_OPTIONS) if provider == PROVIDERS["cuda"] else provider
     providers = [CPU] if provider == CPU else [wanted, CPU]

@@ -1,4 +1,4 @@
-"""Commands that repair an installation, as errors and the Doctor tell them.
+"""pip commands that repair an installation, for error messages and the Doctor.
 
 Standard library only.
 """
@@ -14,48 +14,48 @@ OPENCV = "opencv-python"
 CPU_RUNTIME = "onnxruntime"
 GPU_RUNTIME = "onnxruntime-gpu"
 LAST_FOR_CUDA_12 = "onnxruntime-gpu<1.27"
-"""From 1.27 on the package is built for CUDA 13."""
+"""From 1.27 on, the package is built for CUDA 13."""
 
 REPAIR_PATHS = (
-    "Correct that file, as extra_model_paths.yaml.example beside it shows, or rename it; ComfyUI "
+    "Correct that file after the example in extra_model_paths.yaml.example, or rename it; ComfyUI "
     "does not start with it as it is."
 )
 
 IMPORT_FAILURES = (
-    ImportError,  # missing, or a library that does not load
-    AttributeError,  # two builds that overwrote each other leave an empty package
+    ImportError,  # missing, or a native library does not load
+    AttributeError,  # two builds overwrote each other and left an empty package
     OSError,  # a library file that cannot be read
-    RuntimeError,  # a start that the library itself gives up
+    RuntimeError,  # the library itself refuses to start
     SystemError,  # compiled for another Python
-    TypeError,  # generated code that does not fit the installed protobuf
+    TypeError,  # generated code does not match the installed protobuf
     ValueError,  # compiled for another numpy
 )
-"""What an import raises when a package is missing, broken, or does not fit the others."""
+"""Errors of importing a package that is missing, broken or incompatible."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """First line of an error's message."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
 
 
 def install(package: str, *options: str) -> str:
-    """The command that installs a package into the Python that runs this."""
+    """Command that installs a package into the current Python."""
     return _pip("install", *options, package)
 
 
 def uninstall(packages: Iterable[str]) -> str:
-    """The command that removes packages."""
+    """Command that removes packages."""
     return _pip("uninstall", "-y", *packages)
 
 
 def reinstall(remove: Iterable[str], package: str) -> str:
-    """Two commands: remove what overwrote each other, install one."""
+    """Two commands: remove packages that overwrote each other, install one."""
     return f"{uninstall(remove)} and then {install(package)}"
 
 
 def runtime_for(cuda: str | None) -> str:
-    """The ONNX Runtime package for a torch built for this CUDA version; None is a torch without."""
+    """The ONNX Runtime package for a torch with this CUDA version; None is a torch without CUDA."""
     has_wheels = (sys.platform, platform.machine().lower()) in (
         ("linux", "x86_64"),
         ("win32", "amd64"),
@@ -70,5 +70,5 @@ def _pip(*arguments: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """In double quotes where a shell of any kind would not take it as one plain word."""
+    """The argument, in double quotes if a shell would not read it as one plain word."""
     return f'"{argument}"' if set(argument) & set(" <>=&()'") else argument

@@ -1,4 +1,4 @@
-"""The published model files: what they are, which are present, and how to download them.
+"""The published model files: their list, an inventory, and their download.
 
 Standard library only.
 """
@@ -6,8 +6,7 @@ Standard library only.
 from . import installation
 from .background_job import DownloadJob
 from .comfyui_folders import KINDS, ExtraPathsError, model_roots
-from .disk_space import require_space_for_all
-from .download import Manners, Progress, sha256_of
+from .download import Progress, RetryPolicy, sha256_of
 from .face_model_files import (
     DETECTOR,
     FOREIGN_RECOGNISERS,
@@ -17,10 +16,9 @@ from .face_model_files import (
     FaceModelFiles,
     find_models,
 )
-from .folders import files_below, size_of
-from .inventory import Found, Item, State, may_serve, take_stock
+from .inventory import Found, Item, State, files_below, may_serve, scan, size_of
 from .manifest import HOW_TO_GET, MIRROR_VARIABLE, Download, chosen, published
-from .retrieval import fetch
+from .retrieval import fetch, require_space_for
 
 __all__ = [
     "DETECTOR",
@@ -37,8 +35,8 @@ __all__ = [
     "FaceModelFiles",
     "Found",
     "Item",
-    "Manners",
     "Progress",
+    "RetryPolicy",
     "State",
     "chosen",
     "fetch",
@@ -48,8 +46,8 @@ __all__ = [
     "may_serve",
     "model_roots",
     "published",
-    "require_space_for_all",
+    "require_space_for",
+    "scan",
     "sha256_of",
     "size_of",
-    "take_stock",
 ]

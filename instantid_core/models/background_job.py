@@ -1,6 +1,6 @@
-"""The download that runs in the background, at most one at a time.
+"""Downloads in a background thread, one job at a time.
 
-A host makes one `DownloadJob` when it starts. What the job knows outlives the page that started it,
+A host creates one `DownloadJob` when it starts. The job's state outlives the page that started it,
 so that a reloaded page shows the same progress.
 """
 
@@ -18,22 +18,22 @@ from .download import Progress
 from .manifest import Download
 
 REPORT_INTERVAL = 0.25
-"""Seconds between two reports of bytes; a change of phase is reported at once."""
+"""Seconds between two progress reports; a change of phase is reported at once."""
 
 Fetch = Callable[[Download, Progress, threading.Event], None]
-"""Fetches one download, tells its bytes, and stops soon after the event was set."""
+"""Fetches one download, reports progress, and stops soon after the event was set."""
 Check = Callable[[Sequence[Download]], None]
-"""Raises DownloadError when these should not be begun together."""
+"""Raises DownloadError if these downloads must not start together."""
 Report = Callable[[dict[str, Any]], None]
 
 
 class Phase(str, Enum):
-    """How far one download is."""
+    """Phase of one download."""
 
     WAITING = "waiting"
     FETCHING = "fetching"
     CHECKING = "checking"
-    """All bytes are there; they are hashed, and an archive is unpacked."""
+    """All bytes have arrived; they are hashed, and an archive is unpacked."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -41,7 +41,7 @@ class Phase(str, Enum):
 
 @dataclass
 class Task:
-    """One download of a job. Only the job's thread changes it."""
+    """One download of a job. Only the job's thread modifies it."""
 
     id: str
     total: int
@@ -52,10 +52,10 @@ class Task:
 
 
 class DownloadJob:
-    """Runs downloads one after the other in a thread."""
+    """Runs downloads one after another in a thread."""
 
     def __init__(self, fetch: Fetch, report: Report, check: Check | None = None) -> None:
-        """report: called from the thread with each new state(). check: called before it starts."""
+        """report: called from the thread with each new state(). check: called before a start."""
         self._fetch = fetch
         self._check = check
         self._report = report
@@ -66,40 +66,40 @@ class DownloadJob:
         self._reported = 0.0
 
     def start(self, downloads: Sequence[Download]) -> None:
-        """Begin with these. Raises DownloadError while others are on their way, and as check does.
+        """Start these downloads. Raises DownloadError while others run, or if `check` does.
 
-        Asks disks, so call it where waiting does no harm.
+        Queries disks, so call it where blocking is acceptable.
         """
         with self._lock:
             if self._running():
                 raise DownloadError(
-                    "A download is running already. Wait for it, or cancel it, and start again."
+                    "A download is running already. Wait for it or cancel it, then start again."
                 )
             if self._check is not None:
                 self._check(downloads)
             self._cancelled = threading.Event()
             self._tasks = [Task(item.id, item.size) for item in downloads]
-            # A daemon, so that the host can end; what has come by then is resumed later.
+            # A daemon, so that the host can exit; a later download resumes.
             self._thread = threading.Thread(
                 target=self._run, args=(list(downloads),), name="instantid-models", daemon=True
             )
             self._thread.start()
 
     def cancel(self) -> None:
-        """Ask the thread to stop. What has come is kept on the disk."""
+        """Ask the thread to stop. Data received so far is kept on disk."""
         self._cancelled.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait up to `timeout` seconds for the thread; whether it has ended."""
+        """Wait up to `timeout` seconds for the thread; True if it has ended."""
         if self._thread is not None:
             self._thread.join(timeout)
         return not self._running()
 
     def state(self) -> dict[str, Any]:
-        """Plain values: whether it runs, and for each download its phase, bytes and error.
+        """JSON values: whether it runs, and the phase, bytes and error of each download.
 
-        `at`, in seconds since 1970, tells which of two states is the later one: a report and the
-        answer to a request may overtake each other.
+        `at`, in seconds since 1970, orders states: a report and the answer to a request may
+        overtake each other.
         """
         tasks = [{**asdict(task), "phase": task.phase.value} for task in self._tasks]
         ended = (Phase.DONE, Phase.FAILED, Phase.CANCELLED)
@@ -115,24 +115,24 @@ class DownloadJob:
                 self._run_one(task, item)
             finally:
                 if task.phase in (Phase.FETCHING, Phase.CHECKING):
-                    # A fault of ours: the thread's own report of it is in the host's log.
-                    for left in self._tasks[self._tasks.index(task) :]:
-                        left.phase, left.error = Phase.FAILED, "Unexpected; see ComfyUI's log."
-                self._tell()
+                    # A bug: the thread's traceback is in the host's log.
+                    for rest in self._tasks[self._tasks.index(task) :]:
+                        rest.phase, rest.error = Phase.FAILED, "Unexpected; see ComfyUI's log."
+                self._send_report()
 
     def _run_one(self, task: Task, item: Download) -> None:
         if self._cancelled.is_set():
             task.phase = Phase.CANCELLED
             return
         task.phase = Phase.FETCHING
-        self._tell()
+        self._send_report()
 
         def progress(done: int, total: int) -> None:
             task.done = done
             if done >= total:
                 task.phase = Phase.CHECKING
             if done >= total or time.monotonic() - self._reported >= REPORT_INTERVAL:
-                self._tell()
+                self._send_report()
 
         try:
             self._fetch(item, progress, self._cancelled)
@@ -143,6 +143,6 @@ class DownloadJob:
         else:
             task.phase, task.done = Phase.DONE, task.total
 
-    def _tell(self) -> None:
+    def _send_report(self) -> None:
         self._reported = time.monotonic()
         self._report(self.state())

@@ -1,6 +1,6 @@
-"""The model folders of a ComfyUI that does not run.
+"""Model folders of a ComfyUI that is not running.
 
-Standard library only, beside what ComfyUI's own module imports.
+Standard library only, except for what ComfyUI's own module imports.
 """
 
 import importlib
@@ -15,7 +15,7 @@ KINDS = ("instantid", "controlnet", "insightface")
 
 
 class ExtraPathsError(SettingError):
-    """ComfyUI's extra_model_paths.yaml cannot be read, by us and by ComfyUI."""
+    """ComfyUI's extra_model_paths.yaml cannot be read, by this pack or by ComfyUI."""
 
     def __init__(self, found: str) -> None:
         super().__init__(f"{found}. {REPAIR_PATHS}")
@@ -23,9 +23,9 @@ class ExtraPathsError(SettingError):
 
 
 def model_roots(comfyui: Path) -> dict[str, list[Path]]:
-    """Folders of each kind, as a server of this ComfyUI with the pack would search them.
+    """Folders of each kind, in the order in which this ComfyUI with the pack searches them.
 
-    Raises ExtraPathsError, and what importing ComfyUI's module raises.
+    Raises ExtraPathsError, and the errors of importing ComfyUI's module.
     """
     sys.path.insert(0, str(comfyui))
     folder_paths = importlib.import_module("folder_paths")
@@ -45,21 +45,21 @@ def _read_extra_paths(configuration: Path) -> None:
     try:
         extra_config.load_extra_path_config(str(configuration))
     except not_yaml as error:
-        raise ExtraPathsError(f"{configuration} is not YAML: {_told(error)}") from error
+        raise ExtraPathsError(f"{configuration} is not YAML: {_describe(error)}") from error
     except (AttributeError, TypeError) as error:
-        # ComfyUI takes what it reads for sections of texts and looks no further.
+        # ComfyUI expects sections of text and does not check.
         raise ExtraPathsError(
-            f"{configuration} should hold sections that name folders, and holds something else "
+            f"{configuration} should hold sections that name folders, but holds something else "
             f"({first_line(error)})"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: bytes that are not UTF-8
         raise ExtraPathsError(f"{configuration} cannot be read: {first_line(error)}") from error
 
 
-def _told(error: Exception) -> str:
-    """The error's first line, the line of the file, and what was wrong there, as far as known."""
+def _describe(error: Exception) -> str:
+    """The position, first line and problem of a YAML error, as far as known."""
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark else ""
-    # In most errors the first line says what was being read, and `problem` what came instead.
-    words = dict.fromkeys([first_line(error), getattr(error, "problem", None)])
-    return line + ", ".join(word for word in words if word)
+    # Usually the first line says what was expected, and `problem` what was found.
+    parts = dict.fromkeys([first_line(error), getattr(error, "problem", None)])
+    return line + ", ".join(part for part in parts if part)

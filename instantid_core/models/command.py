@@ -1,7 +1,6 @@
-"""`python -m instantid_core models`: which published files a ComfyUI has, and the missing ones.
+"""`python -m instantid_core models`: lists the published files and downloads missing ones.
 
-Runs in the Python that runs that ComfyUI, which knows where its model folders are. Standard library
-only.
+Runs in the Python of that ComfyUI, whose own module knows the model folders. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,52 +16,54 @@ from typing import TextIO
 
 from . import installation
 from .comfyui_folders import model_roots
-from .disk_space import require_space_for_all
-from .download import Manners, megabytes
-from .inventory import Item, State, take_stock
+from .disk_space import megabytes
+from .download import RetryPolicy
+from .inventory import Item, State, scan
 from .manifest import MIRROR_VARIABLE, address, chosen, published
-from .retrieval import fetch
+from .retrieval import fetch, require_space_for
 
-WORDS = {
+LABELS = {
     State.MISSING: "missing",
-    State.PRESENT: "there",
-    State.VERIFIED: "there, SHA-256 right",
-    State.OTHER: "another file",
+    State.PRESENT: "present",
+    State.VERIFIED: "present, SHA-256 verified",
+    State.OTHER: "a different file",
 }
 BAR_WIDTH = 24
 REDRAW = 0.2  # seconds between two progress lines
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
+    """Add the options of the command."""
     mirror = os.environ.get(MIRROR_VARIABLE)
     parser.add_argument(
-        "--mirror", metavar="URL", default=mirror, help="in place of the published hosts"
+        "--mirror", metavar="URL", default=mirror, help="base URL that replaces the published hosts"
     )
-    parser.add_argument("--yes", action="store_true", help="download what is missing, unasked")
-    parser.add_argument("--only", action="append", metavar="ID", help="this one; may be repeated")
-    parser.add_argument("--verify", action="store_true", help="check the SHA-256 of what is there")
-    # For tests: a list of small stand-ins in place of the published one.
+    parser.add_argument("--yes", action="store_true", help="download missing files without asking")
+    parser.add_argument(
+        "--only", action="append", metavar="ID", help="only this download; may be repeated"
+    )
+    parser.add_argument("--verify", action="store_true", help="check the SHA-256 of existing files")
+    # For tests: a list of small files instead of the published one.
     parser.add_argument("--list", type=Path, help=argparse.SUPPRESS)
 
 
 def where(options: argparse.Namespace) -> tuple[Path, Path]:
-    """The ComfyUI whose files are listed, and the Python to do it in."""
-    comfyui = options.comfyui or installation.around_the_pack()
-    # ComfyUI reads extra_model_paths.yaml with it; a Python that has it needs no search for one.
+    """The ComfyUI whose files are listed, and the Python that runs it."""
+    comfyui = options.comfyui or installation.surrounding()
+    # ComfyUI reads extra_model_paths.yaml with it, so a Python that has it will do.
     python = options.python or (Path(sys.executable) if find_spec("yaml") else None)
     found = installation.find(comfyui, python)
     return found.comfyui, found.python
 
 
 def run(options: argparse.Namespace, comfyui: Path) -> int:
-    """Lists, asks, downloads; returns the exit code."""
+    """List, ask, download; returns the exit code."""
     downloads = published(options.list) if options.list else published()
     named = chosen(downloads, options.only) if options.only else list(downloads)
     roots = model_roots(comfyui)
     if options.verify:
         print("Reading every file to check its SHA-256", flush=True)
-    items = take_stock(named, roots, options.verify)
+    items = scan(named, roots, options.verify)
     for item in items:
         print(describe(item, options.mirror))
     wanted = [item for item in items if is_wanted(item, replace=bool(options.only))]
@@ -71,26 +72,26 @@ def run(options: argparse.Namespace, comfyui: Path) -> int:
     if not (options.yes or confirmed(wanted)):
         print("Nothing was downloaded. --yes downloads without asking.")
         return 0
-    require_space_for_all([(item.download, item.target) for item in wanted])
+    require_space_for([(item.download, item.target) for item in wanted])
     for item in wanted:
         print(f"\n{item.download.title}", flush=True)
         line = ProgressLine(sys.stdout)
-        for path in fetch(item.download, item.target, options.mirror, line, Manners()):
+        for path in fetch(item.download, item.target, options.mirror, line, RetryPolicy()):
             print(f"  {path}")
     return 0
 
 
 def is_wanted(item: Item, replace: bool) -> bool:
-    """Whether to fetch it. Another file under its name goes only when its id was named."""
+    """Whether to download it. A different file is replaced only if its id was named."""
     return item.state is State.MISSING or (item.state is State.OTHER and replace)
 
 
 def describe(item: Item, mirror: str | None) -> str:
-    """One entry of the list, several lines."""
+    """One entry of the list, on several lines."""
     download = item.download
     lines = [
-        f"\n{download.id}: {download.title}, {megabytes(download.size)}, {WORDS[item.state]}",
-        *(f"  {found.path}  ({WORDS[found.state]})" for found in item.files),
+        f"\n{download.id}: {download.title}, {megabytes(download.size)}, {LABELS[item.state]}",
+        *(f"  {found.path}  ({LABELS[found.state]})" for found in item.files),
         *(f"  {found.detail}" for found in item.files if found.detail),
         f"  licence  {download.licence}",
         f"  source   {download.source}",
@@ -98,12 +99,12 @@ def describe(item: Item, mirror: str | None) -> str:
     if not item.complete:
         lines.append(f"  from     {address(download, mirror)}")
     if item.state is State.OTHER:
-        lines.append(f"  --only {download.id} replaces it by the published one.")
+        lines.append(f"  --only {download.id} replaces it with the published file.")
     return "\n".join(lines)
 
 
 def confirmed(wanted: Sequence[Item]) -> bool:
-    """Asks the person at the console; nobody there means no."""
+    """Ask at the console; no without a terminal."""
     if not sys.stdin.isatty():
         return False
     size = megabytes(sum(item.download.size for item in wanted))
@@ -112,7 +113,7 @@ def confirmed(wanted: Sequence[Item]) -> bool:
 
 
 class ProgressLine:
-    """Draws one line over and over on a terminal, and a few lines anywhere else."""
+    """Redraws one line on a terminal; elsewhere prints a line per tenth."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,79 +1,92 @@
-"""Whether several downloads fit on their disks together, asked before the first of them starts.
+"""Free disk space for downloads.
 
-Standard library only. Each download asks for itself once more when its turn comes.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DownloadError
-from .download import MARGIN, Part, free_bytes, megabytes
-from .manifest import Download
-from .retrieval import arrives_at
+
+MARGIN = 256 << 20
+"""Bytes that must stay free on the disk."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Space that a download needs in a folder."""
+
+    title: str
+    folder: Path
+    """May not exist yet."""
+    size: int
+    """Bytes."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The file system that a download goes to."""
+    """The file system of a folder."""
 
     id: int
     folder: Path
-    """A folder on it that is there."""
+    """An existing folder on it."""
 
 
 @dataclass
-class _Load:
-    """What goes to one disk."""
+class _Total:
+    """Total space needed on one disk."""
 
     folder: Path
     available: int
-    needed: int = 0
+    size: int = 0
     titles: list[str] = field(default_factory=list)
 
 
+def megabytes(size: int) -> str:
+    """`1691 MB`, in millions of bytes as download pages count them."""
+    return f"{size / 1e6:.0f} MB"
+
+
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of `folder`."""
+    return shutil.disk_usage(folder).free
+
+
 def disk_of(folder: Path) -> Disk:
-    """The disk of a folder that may not be there yet."""
-    # Unlike Path.exists(), this raises nothing for a folder that is closed.
+    """The disk of a folder that may not exist yet."""
+    # Unlike Path.exists(), this raises nothing for a folder without read permission.
     while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     return Disk(folder.stat().st_dev, folder)
 
 
-def require_space_for_all(
-    wanted: Sequence[tuple[Download, Path]],
+def require_space(
+    requirements: Iterable[Requirement],
     free: Callable[[Path], int] = free_bytes,
     disk: Callable[[Path], Disk] = disk_of,
 ) -> None:
-    """Raise DownloadError unless each disk has room for all that goes to it.
+    """Raise DownloadError unless each disk has space for everything that goes to it, and a margin.
 
-    wanted: downloads with the folders of their kinds. What has come already counts as there.
+    A folder whose disk cannot be queried is skipped: writing to it reports what is wrong.
     """
-    loads: dict[int, _Load] = {}
-    for item, root in wanted:
-        # A folder that nothing can be asked of: the download itself tells what is wrong.
+    totals: dict[int, _Total] = {}
+    for required in requirements:
         with suppress(OSError):
-            where, size = disk(arrives_at(item, root).parent), missing_bytes(item, root)
-            load = loads.setdefault(where.id, _Load(where.folder, free(where.folder)))
-            load.needed += size
-            load.titles.append(item.title)
-    for load in loads.values():
-        if load.needed and load.available < load.needed + MARGIN:
+            found = disk(required.folder)
+            total = totals.setdefault(found.id, _Total(found.folder, free(found.folder)))
+            total.size += required.size
+            total.titles.append(required.title)
+    for total in totals.values():
+        if total.size and total.available < total.size + MARGIN:
             raise DownloadError(
-                f"Expected {megabytes(load.needed + MARGIN)} free on the disk of {load.folder} for "
-                f"{', '.join(load.titles)}, found {megabytes(load.available)}: make room, choose "
-                "fewer of them, or name a folder on another disk in extra_model_paths.yaml."
+                f"Expected {megabytes(total.size + MARGIN)} free on the disk of {total.folder} for "
+                f"{', '.join(total.titles)}, found {megabytes(total.available)}: free some space, "
+                "download less at a time, or name a folder on another disk in "
+                "extra_model_paths.yaml."
             )
-
-
-def missing_bytes(item: Download, root: Path) -> int:
-    """Bytes that a download will still write: what an earlier one left is not fetched again."""
-    target = arrives_at(item, root)
-    here = Part(target).size()
-    if item.archive and target.is_file() and target.stat().st_size == item.size:
-        here = item.size
-    return max(item.size - here, 0) + item.unpacked

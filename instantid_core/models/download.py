@@ -1,8 +1,8 @@
-"""Fetches one file: resumable, verified, and under its own name only when it is whole.
+"""Download of one file: resumable, verified, and renamed to its own name only when complete.
 
-Standard library only. What arrives is written to `NAME.part`, and the validator the server gave
-with it (ETag or date) to `NAME.part.tag`, so that a later call goes on where this one stopped.
-Two processes that fetch the same file at once spoil each other's `.part`, which the hash notices.
+Standard library only. Data is written to `NAME.part`, and the server's validator (ETag or date) to
+`NAME.part.tag`, so that a later call resumes where this one stopped. Two processes that download
+the same file at once corrupt each other's `.part`; the hash detects that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import shutil
 import threading
 import urllib.error
 from collections.abc import Callable
@@ -19,28 +18,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DownloadCancelledError, DownloadError
+from .disk_space import Requirement, free_bytes, megabytes, require_space
 from .http import Answer, open_url
 
 CHUNK = 1 << 18
-"""Bytes per read: small enough that a cancel is heard at once on a slow line."""
-MARGIN = 256 << 20
-"""Bytes that stay free on the disk beside what is fetched."""
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that may be gone when asked again."""
+"""Bytes per read: few enough that cancelling takes effect at once on a slow connection."""
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses worth a retry."""
 RANGE_REFUSED = 416
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are there, and the bytes that there will be."""
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that the disk of `folder` has left."""
-    return shutil.disk_usage(folder).free
+"""Called with the bytes received so far and in total."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to fetch, and how to tell that it has come."""
+class FileSpec:
+    """Address, size and hash of a file to download."""
 
     url: str
     size: int
@@ -49,61 +42,46 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How a download behaves towards a network and a disk that fail."""
+class RetryPolicy:
+    """Timeouts, retries and cancellation of a download."""
 
     timeout: float = 30.0
-    """Seconds without a byte until a connection counts as lost."""
+    """Seconds without data until a connection counts as lost."""
     attempts: int = 5
-    """Connections in a row that may bring nothing new."""
+    """Consecutive connections without new data before giving up."""
     pause: float = 1.0
-    """Seconds before the second attempt; they double each time."""
+    """Seconds before the second attempt; doubled each time."""
     free: Callable[[Path], int] = free_bytes
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-class _LostError(Exception):
-    """A connection that failed in a way that may pass."""
+class TransientError(Exception):
+    """A failure that may not occur again on the next attempt."""
 
 
-def download(wanted: Wanted, target: Path, progress: Progress, manners: Manners) -> None:
-    """Fetch `wanted` into `target`, whose folder is made; an older file there is replaced.
+def download(spec: FileSpec, target: Path, progress: Progress, policy: RetryPolicy) -> None:
+    """Download `spec` to `target`; creates the folder and replaces an existing file.
 
-    Raises DownloadError when it cannot be had or is not what was wanted, and
-    DownloadCancelledError after `manners.cancelled` was set. `target` is only ever whole.
+    Raises DownloadError when the download fails or is not the expected file, and
+    DownloadCancelledError after `policy.cancelled` was set. `target` is never incomplete.
     """
     part = Part(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        require_space(target.parent, wanted.size - min(part.size(), wanted.size), manners.free)
-        _complete(wanted, part, progress, manners)
-        _verify(wanted, part, manners.cancelled)
+        missing = spec.size - min(part.size(), spec.size)
+        require_space([Requirement(target.name, target.parent, missing)], policy.free)
+        _complete(spec, part, progress, policy)
+        _verify(spec, part, policy.cancelled)
         part.finish()
     except OSError as error:
         raise DownloadError(
             f"{target} cannot be written ({error}). Check that the folder is writable and that "
-            "the disk has room; what has come so far is kept."
+            "the disk has free space; the data received so far is kept."
         ) from error
 
 
-def require_space(folder: Path, size: int, free: Callable[[Path], int] = free_bytes) -> None:
-    """Raise DownloadError unless `size` bytes and a margin fit on the disk of `folder`."""
-    available = free(folder)
-    if available < size + MARGIN:
-        raise DownloadError(
-            f"Expected {megabytes(size + MARGIN)} free for {folder}, found "
-            f"{megabytes(available)}. Make room, or name a folder on another disk in "
-            "extra_model_paths.yaml."
-        )
-
-
-def megabytes(size: int) -> str:
-    """`1691 MB`, in millions of bytes as download pages count them."""
-    return f"{size / 1e6:.0f} MB"
-
-
 class Part:
-    """The unfinished file beside its target."""
+    """An incomplete file beside its target."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -111,42 +89,42 @@ class Part:
         self._tag = target.with_name(target.name + ".part.tag")
 
     def size(self) -> int:
-        """Bytes that are there."""
+        """Bytes received so far."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def tag(self) -> str:
-        """The validator that belongs to these bytes, empty when there is none."""
+        """The validator of these bytes; empty when there is none."""
         return self._tag.read_text(encoding="latin-1") if self._tag.is_file() else ""
 
     def begin(self, tag: str) -> None:
-        """Empty the file and note the validator of what comes into it now."""
+        """Empty the file and store the validator of the data that follows."""
         self.path.write_bytes(b"")
         self._tag.write_text(tag, encoding="latin-1")
 
     def discard(self) -> None:
-        """Remove what has come."""
+        """Remove the data received so far."""
         self.path.unlink(missing_ok=True)
         self._tag.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Give the file its own name, after its bytes are on the disk."""
+        """Sync the file to disk and rename it to its own name."""
         put_in_place(self.path, self.target)
         self._tag.unlink(missing_ok=True)
 
 
 def put_in_place(written: Path, target: Path) -> None:
-    """Rename a finished file so that a power cut leaves the old state or the new one."""
+    """Rename a finished file so that a power cut leaves either the old or the new file."""
     with written.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(written, target)
     if os.name == "posix":
-        # The file has its name by now. Network shares and FUSE know no fsync of a folder and say
-        # EINVAL or ENOTSUP; a folder may also be writable and not readable.
+        # The file is renamed already. Network shares and FUSE do not support fsync of a folder
+        # (EINVAL or ENOTSUP); a folder may also be writable but not readable.
         with suppress(OSError):
-            _sync_folder(target.parent)
+            _fsync_dir(target.parent)
 
 
-def _sync_folder(path: Path) -> None:
+def _fsync_dir(path: Path) -> None:
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -154,105 +132,105 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _complete(wanted: Wanted, part: Part, progress: Progress, manners: Manners) -> None:
-    """Connect until everything is there, or until that stops helping."""
+def _complete(spec: FileSpec, part: Part, progress: Progress, policy: RetryPolicy) -> None:
+    """Connect until all data has arrived, or until retries bring nothing new."""
     failures = 0
-    while part.size() != wanted.size:
+    while part.size() != spec.size:
         before = part.size()
         try:
-            _one_connection(wanted, part, progress, manners)
-        except _LostError as lost:
+            _download_once(spec, part, progress, policy)
+        except TransientError as lost:
             failures = 0 if part.size() > before else failures + 1
-            if failures >= manners.attempts:
+            if failures >= policy.attempts:
                 raise DownloadError(
-                    f"{wanted.url} could not be fetched: {lost}. Tried {failures} times in a row "
-                    f"without a new byte; {megabytes(part.size())} of {megabytes(wanted.size)} "
+                    f"{spec.url} could not be downloaded: {lost}. Tried {failures} times in a row "
+                    f"without new data; {megabytes(part.size())} of {megabytes(spec.size)} "
                     "are kept. Check the network and start the download again."
                 ) from lost
-            pause = manners.pause * 2 ** max(failures - 1, 0)
-            if manners.cancelled.wait(pause):
+            pause = policy.pause * 2 ** max(failures - 1, 0)
+            if policy.cancelled.wait(pause):
                 raise _cancelled(part) from lost
 
 
-def _one_connection(wanted: Wanted, part: Part, progress: Progress, manners: Manners) -> None:
+def _download_once(spec: FileSpec, part: Part, progress: Progress, policy: RetryPolicy) -> None:
     have, tag = part.size(), part.tag()
-    # Without a validator, or with more than there should be, what is there cannot be trusted.
-    if not tag or have > wanted.size:
+    # Without a validator, or with too many bytes, the existing data cannot be trusted.
+    if not tag or have > spec.size:
         part.discard()
         have, tag = 0, ""
-    with closing(_ask(wanted, part, manners.timeout)) as answer:
-        _require_fit(wanted, answer, have)
+    with closing(_request(spec, part, policy.timeout)) as answer:
+        _require_match(spec, answer, have)
         if answer.start and answer.tag != tag:
             part.discard()
-            raise _LostError("the file changed on the server meanwhile")
+            raise TransientError("the file changed on the server")
         if not answer.start:
             part.begin(answer.tag)
-        _copy(wanted, answer, part, progress, manners.cancelled)
-    if part.size() < wanted.size:
-        raise _LostError("the connection ended early")
+        _receive(spec, answer, part, progress, policy.cancelled)
+    if part.size() < spec.size:
+        raise TransientError("the connection ended early")
 
 
-def _ask(wanted: Wanted, part: Part, timeout: float) -> Answer:
-    """Connect. Raises _LostError for what may pass and DownloadError for what will not."""
+def _request(spec: FileSpec, part: Part, timeout: float) -> Answer:
+    """Connect. Raises TransientError for failures worth a retry, DownloadError for others."""
     try:
-        return open_url(wanted.url, part.size(), part.tag(), timeout)
+        return open_url(spec.url, part.size(), part.tag(), timeout)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == RANGE_REFUSED:
             part.discard()
-        elif error.code not in TRANSIENT:
-            raise DownloadError(_refused(wanted, error.code)) from error
-        raise _LostError(f"the server answers {error.code}") from error
+        elif error.code not in TRANSIENT_STATUSES:
+            raise DownloadError(_http_error(spec, error.code)) from error
+        raise TransientError(f"the server answered {error.code}") from error
     except urllib.error.URLError as error:
-        raise _LostError(str(error.reason)) from error
+        raise TransientError(str(error.reason)) from error
     except (http.client.HTTPException, OSError) as error:
-        raise _LostError(repr(error)) from error
+        raise TransientError(repr(error)) from error
 
 
-def _refused(wanted: Wanted, status: int) -> str:
+def _http_error(spec: FileSpec, status: int) -> str:
     return (
-        f"{wanted.url} cannot be had: expected the file, the server answers {status}. If a mirror "
-        "is set, it may not have this file; else look at the source page for a new address."
+        f"{spec.url} could not be downloaded: the server answered {status}. If a mirror is set, it "
+        "may not have this file; otherwise look for a new address on the source page."
     )
 
 
-def _require_fit(wanted: Wanted, answer: Answer, have: int) -> None:
-    """Refuse an answer that is not the wanted file, before a byte of it is kept."""
+def _require_match(spec: FileSpec, answer: Answer, have: int) -> None:
+    """Refuse an answer that is not the expected file, before storing any of it."""
     if answer.is_page:
         raise DownloadError(
-            f"{wanted.url} should give a model file, and gives a page ({answer.content_type}). "
-            "A login page of the network, or a proxy, may stand in between: open the address in "
-            "a browser."
+            f"{spec.url} should be a model file, but the server sent a page "
+            f"({answer.content_type}). A login page of the network or a proxy may be in the way: "
+            "open the address in a browser."
         )
     if answer.start not in (0, have):
         raise DownloadError(
-            f"{wanted.url} was asked to go on at byte {have} and starts at {answer.start}. "
+            f"{spec.url} was expected to resume at byte {have} and starts at {answer.start}. "
             "Use another mirror."
         )
-    if answer.announced not in (None, wanted.size):
+    if answer.announced not in (None, spec.size):
         raise DownloadError(
-            f"{wanted.url} should have {wanted.size} bytes, and the server announces "
-            f"{answer.announced}. It is another file; use another mirror."
+            f"{spec.url} should have {spec.size} bytes, but the server announces "
+            f"{answer.announced}. It is a different file; use another mirror."
         )
 
 
-def _copy(
-    wanted: Wanted, answer: Answer, part: Part, progress: Progress, cancelled: threading.Event
+def _receive(
+    spec: FileSpec, answer: Answer, part: Part, progress: Progress, cancelled: threading.Event
 ) -> None:
     done = answer.start
     with part.path.open("ab") as file:
         while chunk := _read(answer):
             done += len(chunk)
-            if done > wanted.size:
+            if done > spec.size:
                 break
             file.write(chunk)
-            progress(done, wanted.size)
+            progress(done, spec.size)
             if cancelled.is_set():
                 raise _cancelled(part)
-    if done > wanted.size:
+    if done > spec.size:
         part.discard()
         raise DownloadError(
-            f"{wanted.url} should have {wanted.size} bytes and sends more. It is another file; "
+            f"{spec.url} should have {spec.size} bytes but sends more. It is a different file; "
             "use another mirror."
         )
 
@@ -261,30 +239,30 @@ def _read(answer: Answer) -> bytes:
     try:
         return answer.read(CHUNK)
     except (http.client.HTTPException, OSError) as error:
-        raise _LostError(f"the connection was lost ({error!r})") from error
+        raise TransientError(f"the connection was lost ({error!r})") from error
 
 
 def _cancelled(part: Part) -> DownloadCancelledError:
     return DownloadCancelledError(
-        f"The download of {part.target.name} was stopped. What has come is kept in {part.path}; "
-        "starting it again goes on from there."
+        f"The download of {part.target.name} was stopped. The data received so far is kept "
+        f"in {part.path}; starting the download again resumes from there."
     )
 
 
-def _verify(wanted: Wanted, part: Part, cancelled: threading.Event) -> None:
+def _verify(spec: FileSpec, part: Part, cancelled: threading.Event) -> None:
     found = sha256_of(part.path, cancelled)
     if not found:
         raise _cancelled(part)
-    if found != wanted.sha256:
+    if found != spec.sha256:
         part.discard()
         raise DownloadError(
-            f"{wanted.url} should have the SHA-256 {wanted.sha256}, and what came has {found}. "
-            "It was not kept. Try again; if it stays so, use another mirror."
+            f"{spec.url} should have the SHA-256 {spec.sha256}, but what was downloaded has "
+            f"{found} and was deleted. Try again; if that does not help, use another mirror."
         )
 
 
 def sha256_of(path: Path, cancelled: threading.Event | None = None) -> str:
-    """SHA-256 of a file as hexadecimal digits; empty when `cancelled` was set meanwhile."""
+    """SHA-256 of a file as hexadecimal digits; empty if `cancelled` was set meanwhile."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 22):

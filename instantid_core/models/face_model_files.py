@@ -1,6 +1,6 @@
-"""Where the two antelopev2 files are, and what is wrong with a folder that does not hold them.
+"""Search for the antelopev2 files, with an explanation when they are missing.
 
-Standard library only, so that the Doctor can look without the libraries that run the models.
+Standard library only, so that the Doctor can search without the libraries that run the models.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FaceModelError
-from .folders import is_file, names_in
+from .inventory import is_file, names_in
 from .manifest import HOW_TO_GET
 
 MODEL_PACK = "antelopev2"
 DETECTOR = "scrfd_10g_bnkps.onnx"
 RECOGNISER = "glintr100.onnx"
 LANDMARKS = "2d106det.onnx"
-"""Not needed but by InstantID for SD 1.5."""
+"""Needed only by InstantID for SD 1.5."""
 PUBLISHED_RECOGNISER = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
 """SHA-256 of antelopev2's glintr100.onnx, as insightface's own server lists it."""
 FOREIGN_RECOGNISERS = {
@@ -28,7 +28,7 @@ FOREIGN_RECOGNISERS = {
 
 
 class FaceModelFiles(NamedTuple):
-    """Where the two models are, and the third if it is there."""
+    """Paths of the two models, and of the third if it exists."""
 
     detector: Path
     recogniser: Path
@@ -36,22 +36,22 @@ class FaceModelFiles(NamedTuple):
 
 
 def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles:
-    """Find the model pack under the host's insightface folders.
+    """Find the model pack in the host's insightface folders.
 
-    roots: folders such as `models/insightface`. Looks into `models/<pack>` and `<pack>` below each,
+    roots: folders such as `models/insightface`. Searches `models/<pack>` and `<pack>` below each,
     and one level deeper, where unpacking the published archive puts the files. Raises
-    FaceModelError that lists the places and says what is missing or wrong.
+    FaceModelError, which lists the searched folders and says what is missing or wrong.
     """
-    looked: list[Path] = []
+    searched: list[Path] = []
     for folder in _pack_folders(roots, pack):
-        looked.append(folder)
+        searched.append(folder)
         marks = folder / LANDMARKS
         files = FaceModelFiles(
             folder / DETECTOR, folder / RECOGNISER, marks if is_file(marks) else None
         )
         if is_file(files.detector) and is_file(files.recogniser):
             return files
-    raise FaceModelError(_explain_missing(looked, pack))
+    raise FaceModelError(_explain_missing(searched, pack))
 
 
 def _pack_folders(roots: Iterable[Path], pack: str) -> Iterator[Path]:
@@ -61,35 +61,36 @@ def _pack_folders(roots: Iterable[Path], pack: str) -> Iterator[Path]:
             yield parent / pack
 
 
-def _explain_missing(looked: list[Path], pack: str) -> str:
-    if not looked:
+def _explain_missing(searched: list[Path], pack: str) -> str:
+    if not searched:
         return (
-            "No folder for insightface models is registered, so there is nowhere to look for "
+            "No folder for insightface models is registered, so there is no place to search for "
             f"{pack}. Register one named 'insightface' in extra_model_paths.yaml."
         )
     wanted = f"Put {DETECTOR} and {RECOGNISER} of the {pack} pack into"
-    for folder in looked:
+    for folder in searched:
         present = names_in(folder, ".onnx")
         foreign = next((name for name in present if name in FOREIGN_RECOGNISERS), None)
         if foreign and RECOGNISER not in present:
             return (
                 f"{folder} holds {foreign}, the recogniser of {FOREIGN_RECOGNISERS[foreign]}. "
-                "Its embeddings live in another space than the one InstantID was trained on "
-                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}.{_button(pack)}"
+                "Its embeddings are not compatible with those that InstantID was trained on "
+                f"({RECOGNISER}), so the likeness would be lost. {wanted} {folder}."
+                f"{_how_to_get(pack)}"
             )
         if present:
             missing = ", ".join(n for n in (DETECTOR, RECOGNISER) if n not in present)
             return (
                 f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted} {folder}."
-                f"{_button(pack)}"
+                f"{_how_to_get(pack)}"
             )
-    places = "; ".join(map(str, looked))
+    places = "; ".join(map(str, searched))
     return (
-        f"The face models of {pack} were not found. Looked in: {places}. {wanted} {looked[0]}."
-        f"{_button(pack)}"
+        f"The face models of {pack} were not found. Searched: {places}. {wanted} {searched[0]}."
+        f"{_how_to_get(pack)}"
     )
 
 
-def _button(pack: str) -> str:
-    """Where the published pack can be had; there is no such place for others."""
+def _how_to_get(pack: str) -> str:
+    """Instructions for downloading the published pack; empty for others."""
     return f" {HOW_TO_GET}" if pack == MODEL_PACK else ""

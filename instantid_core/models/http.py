@@ -1,4 +1,4 @@
-"""One HTTP request for a file: where it may lead, and what came back.
+"""One HTTP request for a file, with a safe redirect policy.
 
 Standard library only, and only http and https: `urllib`'s own opener would follow a redirect to
 ftp, and takes file and data URLs.
@@ -20,41 +20,41 @@ from ..errors import DownloadError
 
 MAX_REDIRECTS = 5
 PAGES = ("text/", "application/json", "application/xml", "application/xhtml+xml")
-"""Content types that no model file has."""
+"""Content types of pages, which no model file has."""
 PARTIAL = 206
 
 
 @dataclass
 class Answer:
-    """What a server sends: the bytes from `start` on."""
+    """A server's answer: the bytes from `start` on."""
 
     body: http.client.HTTPResponse
     start: int
     announced: int | None
-    """Bytes of the whole file as the server tells them, if it does."""
+    """Size of the whole file according to the server, if known."""
     tag: str
-    """What a later request for the rest can be tied to; empty when there is nothing."""
+    """Validator for a later request for the rest; empty if there is none."""
     content_type: str
 
     @property
     def is_page(self) -> bool:
-        """Whether this is something to read rather than a model file."""
+        """Whether this is a page rather than a model file."""
         return self.content_type.lower().startswith(PAGES)
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes, as soon as there are some; none at the end."""
+        """Up to `size` bytes, as soon as any are available; empty at the end."""
         return self.body.read1(size)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self.body.close()
 
 
 def open_url(url: str, start: int, tag: str, timeout: float) -> Answer:
-    """Ask for a file from byte `start` on, provided that it is still the one that `tag` names.
+    """Request a file from byte `start` on, provided that its validator is still `tag`.
 
-    timeout: seconds without a byte. Raises what urllib raises, and DownloadError for an address
-    that is not to be followed.
+    timeout: seconds without data. Raises the errors of urllib, and DownloadError for an address
+    that must not be followed.
     """
     _require_web(url)
     # Without this header some servers compress, and lengths then mean something else.
@@ -75,7 +75,7 @@ def _answer(url: str, response: http.client.HTTPResponse) -> Answer:
     encoding = headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
         raise DownloadError(
-            f"{url} should come as it is, and comes encoded as {encoding}. Use another mirror."
+            f"{url} should be sent unencoded, but is encoded as {encoding}. Use another mirror."
         )
     length = headers.get("Content-Length", "")
     start, announced = 0, int(length) if length.isdigit() else None
@@ -91,11 +91,11 @@ def _answer(url: str, response: http.client.HTTPResponse) -> Answer:
 
 
 def _content_range(url: str, text: str) -> tuple[int, int | None]:
-    """First byte of a partial answer, and bytes of the whole file."""
+    """Offset of a partial answer, and size of the whole file."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
     if not found:
         raise DownloadError(
-            f"{url} sends a part of the file and does not say which ({text!r}). Use another mirror."
+            f"{url} sends an unspecified part of the file ({text!r}). Use another mirror."
         )
     return int(found[1]), int(found[2]) if found[2] != "*" else None
 
@@ -111,7 +111,7 @@ def _require_web(url: str) -> None:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a few redirects, and only to where a published file may lie."""
+    """Follows a few redirects, and only to safe addresses."""
 
     max_redirections = MAX_REDIRECTS
 
@@ -127,10 +127,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """The request to go on with; raises DownloadError for an address that is not secure.
+        """The redirected request; raises DownloadError for an insecure address.
 
-        https is. http only where the user began with it, and on the same host: a file that is
-        published on https must not lead into the user's own network.
+        https is always allowed; http only if the first address was http, and on the same host: a
+        file published on https must not lead into the user's own network.
         """
         target = urlsplit(newurl)
         stays = target.scheme == self._first.scheme and target.hostname == self._first.hostname
@@ -147,7 +147,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=_trust()),
+        urllib.request.HTTPSHandler(context=_ssl_context()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _Redirects(url),
@@ -156,10 +156,10 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return opener
 
 
-def _trust() -> ssl.SSLContext:
+def _ssl_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
-    # Python from python.org on macOS finds no certificates of the system; certifi comes with
-    # ComfyUI's own packages.
+    # Python from python.org on macOS does not find the system's certificates; certifi is
+    # installed with ComfyUI.
     with suppress(ImportError):
         context.load_verify_locations(importlib.import_module("certifi").where())
     return context

@@ -1,4 +1,4 @@
-"""The published files that InstantID needs, as `model_files.json` beside this file lists them.
+"""The published files that InstantID needs, as listed in `model_files.json`.
 
 Standard library only, so that `python -m instantid_core models` runs in any Python.
 """
@@ -25,23 +25,23 @@ LIST = Path(__file__).with_name("model_files.json")
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file as it lies in a model folder."""
+    """A file in a model folder."""
 
     folder: str
-    """Below the folder of its kind, with forward slashes; empty for that folder itself."""
+    """Relative to the folder of its kind, with forward slashes; empty for that folder itself."""
     name: str
     size: int
     """Bytes."""
     sha256: str
 
     def path(self, root: Path) -> Path:
-        """Where it belongs below a folder of its kind."""
+        """Its path below a folder of its kind."""
         return root / self.folder / self.name
 
 
 @dataclass(frozen=True)
 class Download:
-    """One thing to fetch, and the files that come out of it."""
+    """One download, and the files that it contains."""
 
     id: str
     title: str
@@ -49,25 +49,25 @@ class Download:
     """The host's name for the model folder: instantid, controlnet, insightface."""
     url: str
     size: int
-    """Bytes to fetch."""
+    """Bytes to download."""
     sha256: str
-    """Of what is fetched, which for an archive is not that of its files."""
+    """Of the downloaded file itself, which may be an archive."""
     licence: str
     source: str
-    """The page that describes it."""
+    """URL of the page that describes it."""
     files: tuple[ModelFile, ...]
     archive: bool = False
     also_in: tuple[str, ...] = ()
-    """Further folders, below that of the kind, in which the pack finds the files."""
+    """Further folders, relative to that of the kind, in which the pack finds the files."""
 
     @property
     def unpacked(self) -> int:
-        """Bytes that unpacking needs beside the archive."""
+        """Bytes that the unpacked files need in addition to the archive."""
         return sum(file.size for file in self.files) if self.archive else 0
 
 
 def published(path: Path = LIST) -> tuple[Download, ...]:
-    """The list, read from `path`."""
+    """The downloads listed in the file `path`."""
     listed = json.loads(path.read_text(encoding="utf-8"))
     return tuple(_download(entry) for entry in listed["downloads"])
 
@@ -80,7 +80,7 @@ def _download(entry: dict[str, Any]) -> Download:
 def chosen(downloads: Sequence[Download], ids: Iterable[str]) -> list[Download]:
     """The downloads with these ids, in the order of the list.
 
-    Raises SettingError that names an unknown id.
+    Raises SettingError for an unknown id.
     """
     wanted = list(ids)
     known = [download.id for download in downloads]
@@ -94,10 +94,10 @@ def chosen(downloads: Sequence[Download], ids: Iterable[str]) -> list[Download]:
 
 
 def address(download: Download, mirror: str | None = None) -> str:
-    """Where to fetch a download from: its published URL, or the same path on a mirror.
+    """Address of a download: its published URL, or the same path on a mirror.
 
-    mirror: base URL such as `https://models.example.org/hub`; it takes the place of scheme and
-    host. Raises SettingError when it is no such URL.
+    mirror: base URL such as `https://models.example.org/hub`, which replaces scheme and host.
+    Raises SettingError when it is not such a URL.
     """
     if not mirror:
         return download.url

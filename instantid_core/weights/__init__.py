@@ -1,4 +1,7 @@
-"""Readers of weight files from untrusted sources. They need torch and nothing else of the pack."""
+"""Readers of weight files from untrusted sources.
+
+They need torch, and nothing of the pack but its errors.
+"""
 
 from .safetensors_check import require_sound_safetensors
 from .torch_zip import read_archive

@@ -1,7 +1,9 @@
-"""Tensor files are hostile until their own figures fit the bytes that are there.
+"""Validation of a safetensors file's header, before any of its tensors is loaded.
 
-What a file claims (sizes, counts, places) is compared with the file before anything of that size is
-allocated. `torch_archive` does the same for PyTorch's format.
+The sizes, counts and offsets in the header are compared with the file before anything of that size
+is allocated. The safetensors library validates offsets as well, but it does not see every file:
+ComfyUI has a memory-mapping reader of its own, which takes the offsets from the header and bypasses
+the library. `torch_zip` does the same for PyTorch's format.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 from ..errors import TensorFileError
 
 HEADER_LIMIT = 1 << 20
-"""Bytes of names, shapes and notes. The published adapter needs 20 thousand."""
+"""Bytes of names, shapes and metadata. The published adapter needs 20 thousand."""
 TENSOR_LIMIT = 4096
 """The published adapter has 191."""
 DIMENSION_LIMIT = 8
@@ -26,7 +28,7 @@ NUMBER_BYTES = {
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
     **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"), 1),
 }
-NOTES = "__metadata__"
+METADATA = "__metadata__"
 
 
 def require_sound_safetensors(path: Path) -> None:
@@ -43,7 +45,7 @@ def require_sound_safetensors(path: Path) -> None:
             )
         header = _parsed(file.read(length))
     _require_tiling(
-        [_span(name, header[name]) for name in header if name != NOTES], size - 8 - length
+        [_span(name, header[name]) for name in header if name != METADATA], size - 8 - length
     )
 
 
@@ -60,22 +62,23 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """Where a tensor's bytes are, if their number fits its shape."""
+    """Offsets of a tensor's bytes, whose number must fit its shape."""
     entry = entry if isinstance(entry, dict) else {}
     span, number = entry.get("data_offsets"), NUMBER_BYTES.get(str(entry.get("dtype")))
     if number is None or not _whole_numbers(span) or len(span) != 2:
-        raise TensorFileError(f"the entry of tensor {shown(name)} is not complete")
-    wanted = elements(entry.get("shape"), name) * number
+        raise TensorFileError(f"the entry of tensor {quoted(name)} is incomplete")
+    wanted = numel(entry.get("shape"), name) * number
     start, end = span
     if end - start != wanted:
         raise TensorFileError(
-            f"tensor {shown(name)} claims {wanted} bytes by its shape, {end - start} by its place"
+            f"tensor {quoted(name)} claims {wanted} bytes by its shape, "
+            f"{end - start} by its offsets"
         )
     return start, end
 
 
 def _require_tiling(spans: Sequence[tuple[int, int]], size: int) -> None:
-    """Tensors lie one behind the other and fill the file: none outside, none on another."""
+    """Require that tensors follow each other without gaps or overlaps and fill the file."""
     end_before = 0
     for start, end in sorted(spans):
         if start != end_before:
@@ -85,25 +88,25 @@ def _require_tiling(spans: Sequence[tuple[int, int]], size: int) -> None:
         raise TensorFileError(f"its tensors claim {end_before} bytes, the file has {size} for them")
 
 
-def elements(shape: Any, name: str) -> int:
-    """How many numbers a shape holds. Raises TensorFileError for what is no shape."""
+def numel(shape: Any, name: str) -> int:
+    """Number of elements of a shape. Raises TensorFileError for anything else."""
     if not _whole_numbers(shape) or len(shape) > DIMENSION_LIMIT:
-        raise TensorFileError(f"the shape of tensor {shown(name)} is not a list of sizes")
+        raise TensorFileError(f"the shape of tensor {quoted(name)} is not a list of sizes")
     count = 1
     for side in shape:
         if side > SIDE_LIMIT:
-            raise TensorFileError(f"tensor {shown(name)} has a side of {side}")
+            raise TensorFileError(f"tensor {quoted(name)} has a side of {side}")
         count *= side
     return count
 
 
 def _whole_numbers(value: Any) -> bool:
-    """Whether it is a row of numbers from 0 on; True and False are none."""
+    """Whether the value is a list of non-negative integers; booleans do not count."""
     return isinstance(value, (list, tuple)) and all(
         type(number) is int and number >= 0 for number in value
     )
 
 
-def shown(name: str) -> str:
-    """A name for a message: not longer than a line, nothing that a terminal would act on."""
+def quoted(name: str) -> str:
+    """A name for a message: short, and without control characters."""
     return ascii(name[:60])

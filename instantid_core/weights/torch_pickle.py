@@ -1,8 +1,14 @@
-"""Reads the pickle inside a PyTorch file without unpickling it.
+"""Reader of the pickle inside a PyTorch file that does not unpickle it.
 
-A pickle is a program. This runs the few instructions that a dictionary of tensors is made of, on
-plain values, and refuses all others: no name is imported, nothing is called, and what comes out
-describes tensors instead of being them.
+A pickle is a program. This interprets the few instructions that make a dictionary of tensors, on
+plain values, and refuses all others: no name is imported, nothing is called, and the result
+describes tensors instead of creating them.
+
+`torch.load(weights_only=True)` is not used, for two reasons. A hostile file of a few kilobytes can
+hang it: it hashes a deeply nested tuple that is used as a dictionary key, which takes time
+exponential in its depth; this reader refuses such keys at once. And `weights_only` is no guarantee
+on the versions of torch that people have: before torch 2.6 it could be made to execute code
+(CVE-2025-32434).
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import TensorFileError, UnknownNumbersError
-from .safetensors_check import TENSOR_LIMIT, elements, shown
+from .safetensors_check import TENSOR_LIMIT, numel, quoted
 
 STORAGES = {
     "torch.DoubleStorage": "float64",
@@ -27,7 +33,7 @@ STORAGES = {
     "torch.ByteStorage": "uint8",
     "torch.BoolStorage": "bool",
 }
-"""torch's names of what a file may hold; the values are names of its number formats."""
+"""torch's storage classes that a file may hold, and the names of their dtypes."""
 PLAIN = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
@@ -48,23 +54,23 @@ ORDERED = "collections.OrderedDict"
 
 @dataclass(frozen=True)
 class Name:
-    """A name that the pickle would import."""
+    """A global name that unpickling would import."""
 
     path: str
 
 
 class Storage(NamedTuple):
-    """A row of numbers in a file of its own inside the archive."""
+    """A tensor storage: a member of the archive that holds numbers."""
 
     dtype: str
     key: str
     length: int
-    """Numbers in it."""
+    """Number of elements."""
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
-    """A tensor as the pickle describes it, within the bounds of its storage."""
+class TensorSpec:
+    """Description of a tensor, checked against the bounds of its storage."""
 
     storage: Storage
     offset: int
@@ -77,11 +83,11 @@ _MARK = Name("(mark)")
 
 
 def read_pickle(data: bytes) -> dict[str, Any]:
-    """The dictionary of a state dict, with a Claim for every tensor. Raises TensorFileError."""
+    """The saved dictionary, with a TensorSpec for every tensor. Raises TensorFileError."""
     try:
         found = _Reader().run(data)
     except (ValueError, IndexError, KeyError, TypeError, UnicodeError) as error:
-        # What the standard library's decoder and an empty stack raise.
+        # Errors of the standard library's decoder and of an empty stack.
         raise TensorFileError("its pickle is damaged") from error
     if not isinstance(found, dict):
         raise TensorFileError("its pickle holds no dictionary")
@@ -109,7 +115,7 @@ class _Reader:
         elif name in CONSTANTS:
             self.stack.append(CONSTANTS[name]())
         elif name in TUPLES:
-            self.stack.append(tuple(self._taken(TUPLES[name])))
+            self.stack.append(tuple(self._pop(TUPLES[name])))
         elif name in ("BINGET", "LONG_BINGET"):
             self.stack.append(self.memo[argument])
         elif name in ("BINPUT", "LONG_BINPUT"):
@@ -119,15 +125,15 @@ class _Reader:
         else:
             raise TensorFileError(f"its pickle does more than list tensors ({name})")
 
-    def _taken(self, count: int) -> list[Any]:
-        """The last `count` values, taken off the stack."""
+    def _pop(self, count: int) -> list[Any]:
+        """Pops the last `count` values off the stack."""
         if len(self.stack) < count:
             raise TensorFileError("its pickle is damaged")
         values = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return values
 
-    def _since_mark(self) -> list[Any]:
+    def _pop_to_mark(self) -> list[Any]:
         position = len(self.stack) - 1
         while self.stack[position] is not _MARK:
             position -= 1
@@ -144,36 +150,36 @@ class _Reader:
         self.stack.append(_MARK)
 
     def long_tuple(self, _: Any) -> None:
-        self.stack.append(tuple(self._since_mark()))
+        self.stack.append(tuple(self._pop_to_mark()))
 
     def name(self, argument: str) -> None:
         self.stack.append(Name(argument.replace(" ", ".")))
 
     def name_on_stack(self, _: Any) -> None:
-        module, attribute = self._taken(2)
+        module, attribute = self._pop(2)
         self.stack.append(Name(f"{_text(module)}.{_text(attribute)}"))
 
     def item(self, _: Any) -> None:
-        self._put(self._taken(2))
+        self._put(self._pop(2))
 
     def items(self, _: Any) -> None:
-        self._put(self._since_mark())
+        self._put(self._pop_to_mark())
 
     def _put(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(values) % 2:
             raise TensorFileError("its pickle is damaged")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            # Only these: a nested tuple can take years to hash.
+            # Nothing else: hashing a deeply nested tuple can take years.
             if type(key) not in (str, int):
                 raise TensorFileError("its pickle has names that are neither text nor numbers")
             target[key] = value
 
     def append(self, _: Any) -> None:
-        self._extend(self._taken(1))
+        self._extend(self._pop(1))
 
     def appends(self, _: Any) -> None:
-        self._extend(self._since_mark())
+        self._extend(self._pop_to_mark())
 
     def _extend(self, values: list[Any]) -> None:
         target = self.stack[-1]
@@ -182,53 +188,55 @@ class _Reader:
         target.extend(values)
 
     def attributes(self, _: Any) -> None:
-        """What an OrderedDict carries beside its items is not needed."""
-        self._taken(1)
+        """Discards attributes of an OrderedDict."""
+        self._pop(1)
         if not isinstance(self.stack[-1], dict):
-            raise TensorFileError("its pickle sets attributes of something else than a dictionary")
+            raise TensorFileError(
+                "its pickle sets attributes of an object that is not a dictionary"
+            )
 
     def storage(self, _: Any) -> None:
-        (found,) = self._taken(1)
+        (found,) = self._pop(1)
         if not isinstance(found, tuple) or len(found) != 5 or found[0] != "storage":
-            raise TensorFileError("its pickle points at something else than numbers")
+            raise TensorFileError("its pickle refers to something other than numbers")
         kind, key, count = found[1], _text(found[2]), found[4]
         name = kind.path if isinstance(kind, Name) else ""
         dtype = STORAGES.get(name)
         if dtype is None and name.startswith("torch.") and name.endswith("Storage"):
-            raise UnknownNumbersError("it holds numbers in a format that is not known")
+            raise UnknownNumbersError("it holds numbers in an unknown format")
         if dtype is None:
-            raise TensorFileError("its pickle points at something else than numbers")
-        self.stack.append(Storage(dtype, key, elements((count,), key)))
+            raise TensorFileError("its pickle refers to something other than numbers")
+        self.stack.append(Storage(dtype, key, numel((count,), key)))
 
     def call(self, _: Any) -> None:
-        function, arguments = self._taken(2)
+        function, arguments = self._pop(2)
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise TensorFileError("its pickle is damaged")
         if function.path == ORDERED and not arguments:
             self.stack.append({})
         elif function.path == REBUILT and len(arguments) in (6, 7):
-            self.stack.append(self._claim(*arguments[:4]))
-        elif function.path == PARAMETER and arguments and isinstance(arguments[0], Claim):
+            self.stack.append(self._spec(*arguments[:4]))
+        elif function.path == PARAMETER and arguments and isinstance(arguments[0], TensorSpec):
             self.stack.append(arguments[0])
         else:
-            raise TensorFileError(f"its pickle asks for {shown(function.path)}")
+            raise TensorFileError(f"its pickle calls {quoted(function.path)}")
 
-    def _claim(self, storage: Any, offset: Any, shape: Any, stride: Any) -> Claim:
+    def _spec(self, storage: Any, offset: Any, shape: Any, stride: Any) -> TensorSpec:
         self.tensors += 1
         if self.tensors > TENSOR_LIMIT:
             raise TensorFileError(f"it claims more than {TENSOR_LIMIT} tensors")
         if not isinstance(storage, Storage):
             raise TensorFileError("its pickle is damaged")
-        count = elements(shape, storage.key)
-        elements(stride, storage.key)
-        elements((offset,), storage.key)
+        count = numel(shape, storage.key)
+        numel(stride, storage.key)
+        numel((offset,), storage.key)
         reach = sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
         inside = not count or offset + reach < storage.length
         if not inside or count > storage.length:
             raise TensorFileError(
                 f"a tensor of shape {list(shape)} claims more numbers than its {storage.length}"
             )
-        return Claim(storage, offset, shape, stride, count)
+        return TensorSpec(storage, offset, shape, stride, count)
 
 
 def _text(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""Tensors of a file that `torch.save` wrote, such as the published ip-adapter.bin.
+"""Reader of files written by `torch.save`, such as the published ip-adapter.bin.
 
-Not by `torch.load`: with `weights_only` it runs no foreign code, but it allocates what a file
-claims, and may read another part of the archive than the one that was checked. Here the figures
-that were checked are the ones that are used.
+`torch.load` allocates whatever sizes a file claims, and may read another part of the archive than
+the one that was validated. Here the validated figures are the ones that are used. `torch_pickle`
+says why `weights_only=True` is not enough.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Any
 import torch
 
 from ..errors import TensorFileError
-from .safetensors_check import HEADER_LIMIT, TENSOR_LIMIT, shown
-from .torch_pickle import Claim, Storage, read_pickle
+from .safetensors_check import HEADER_LIMIT, TENSOR_LIMIT, quoted
+from .torch_pickle import Storage, TensorSpec, read_pickle
 
 PICKLE, NUMBERS, ORDER = "data.pkl", "data/", "byteorder"
 OTHER_MEMBERS = 16
-"""Beside the tensors: versions, the byte order, an id."""
+"""Members other than tensors: versions, the byte order, an id."""
 WRAPPER = "state_dict"
 ENCRYPTED = 1
 CHUNK = HEADER_LIMIT // 2
 
 
 def read_archive(path: Path) -> dict[Any, Any]:
-    """The saved dictionary: tensors, or dictionaries of tensors; what is neither is left out.
+    """The saved dictionary of tensors, or of dictionaries of tensors; other values are left out.
 
     Raises TensorFileError or OSError.
     """
@@ -45,17 +45,17 @@ def read_archive(path: Path) -> dict[Any, Any]:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What the standard library's reader raises for archives that are none."""
+    """Translates the errors of the standard library's zip reader."""
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise TensorFileError(f"it is not a whole file of torch.save: {error}") from error
+        raise TensorFileError(f"it is not a complete file of torch.save: {error}") from error
     except (ValueError, OverflowError, struct.error, KeyError, IndexError) as error:
         raise TensorFileError("its list of members is damaged") from error
 
 
 class _Guarded(io.FileIO):
-    """Refuses to read much at once: zipfile reads the list of members whole, however long."""
+    """A file that refuses large reads: zipfile reads the list of members at once, however long."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "rb")
@@ -69,7 +69,7 @@ class _Guarded(io.FileIO):
 
 
 class _Members:
-    """The files inside the archive, none of them packed, none larger than the archive."""
+    """The members of the archive: uncompressed, and together no larger than the archive."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         self.size = size
@@ -77,9 +77,11 @@ class _Members:
         if len(infos) > TENSOR_LIMIT + OTHER_MEMBERS:
             raise TensorFileError(f"it has {len(infos)} members")
         for info in infos:
-            packed = info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED
-            if packed or info.compress_size != info.file_size:
-                raise TensorFileError("its members are packed; torch.save does not pack them")
+            compressed = info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED
+            if compressed or info.compress_size != info.file_size:
+                raise TensorFileError(
+                    "its members are compressed; torch.save does not compress them"
+                )
         if sum(info.file_size for info in infos) > size:
             raise TensorFileError("its members claim more bytes than the file has")
         self._archive = archive
@@ -87,16 +89,16 @@ class _Members:
         root = next((name for name in self._infos if name.endswith(f"/{PICKLE}")), None)
         if root is None or len(self._infos) != len(infos):
             raise TensorFileError(
-                "it is no file of torch.save, or one from before PyTorch 1.6: save it as "
+                "it was not written by torch.save, or by one before PyTorch 1.6: save it as "
                 "safetensors"
             )
         self._root = root.removesuffix(PICKLE)
 
     def read(self, name: str, limit: int) -> bytearray:
-        """A member's bytes, at most `limit`; their checksum is compared."""
+        """Content of a member, at most `limit` bytes; its checksum is verified."""
         info = self._infos.get(self._root + name)
         if info is None or info.file_size > limit:
-            raise TensorFileError(f"its member {shown(name)} is missing or too large")
+            raise TensorFileError(f"its member {quoted(name)} is missing or too large")
         content = bytearray(info.file_size)
         with self._archive.open(info) as file:
             at = 0
@@ -104,7 +106,7 @@ class _Members:
                 content[at : at + len(piece)] = piece
                 at += len(piece)
         if at != info.file_size:
-            raise TensorFileError(f"its member {shown(name)} is cut short")
+            raise TensorFileError(f"its member {quoted(name)} is cut short")
         return content
 
     def require_little_endian(self) -> None:
@@ -115,29 +117,31 @@ class _Members:
 
 
 class _Tensors:
-    """Makes tensors of claims, each storage read once."""
+    """Creates tensors from their specs; reads each storage once."""
 
     def __init__(self, members: _Members) -> None:
         self._members = members
         self._storages: dict[Storage, torch.Tensor] = {}
-        self._claimed = 0
+        self._total_bytes = 0
 
     def of(self, described: Mapping[Any, Any]) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
         for key, value in described.items():
-            if isinstance(value, Claim):
+            if isinstance(value, TensorSpec):
                 made[key] = self._tensor(value)
             elif isinstance(value, dict):
                 inner = value.items()
-                made[key] = {name: self._tensor(c) for name, c in inner if isinstance(c, Claim)}
+                made[key] = {
+                    name: self._tensor(c) for name, c in inner if isinstance(c, TensorSpec)
+                }
         return made
 
-    def _tensor(self, claim: Claim) -> torch.Tensor:
-        numbers = self._numbers(claim.storage)
-        self._claimed += claim.count * numbers.element_size()
-        if self._claimed > self._members.size:
+    def _tensor(self, spec: TensorSpec) -> torch.Tensor:
+        numbers = self._numbers(spec.storage)
+        self._total_bytes += spec.count * numbers.element_size()
+        if self._total_bytes > self._members.size:
             raise TensorFileError("its tensors claim more bytes than the file has")
-        return numbers.as_strided(claim.shape, claim.stride, claim.offset)
+        return numbers.as_strided(spec.shape, spec.stride, spec.offset)
 
     def _numbers(self, storage: Storage) -> torch.Tensor:
         if storage not in self._storages:
@@ -145,7 +149,7 @@ class _Tensors:
             content = self._members.read(NUMBERS + storage.key, self._members.size)
             if len(content) != storage.length * dtype.itemsize:
                 raise TensorFileError(
-                    f"its member {shown(storage.key)} has {len(content)} bytes, expected "
+                    f"its member {quoted(storage.key)} has {len(content)} bytes, expected "
                     f"{storage.length} numbers of {dtype.itemsize}"
                 )
             empty = torch.empty(0, dtype=dtype)
@@ -154,7 +158,7 @@ class _Tensors:
 
 
 def _unwrapped(described: dict[Any, Any]) -> dict[Any, Any]:
-    """What trainers wrap around a state dict is taken off, as ComfyUI does."""
+    """The state dict inside the wrapper that some trainers write; ComfyUI does the same."""
     inner = described.get(WRAPPER)
     if inner is None and len(described) == 1:
         (inner,) = described.values()

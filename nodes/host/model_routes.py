@@ -24,13 +24,13 @@ from ...instantid_core.models import (
     DownloadJob,
     Found,
     Item,
-    Manners,
     Progress,
+    RetryPolicy,
     chosen,
     fetch,
     published,
-    require_space_for_all,
-    take_stock,
+    require_space_for,
+    scan,
 )
 from . import paths
 
@@ -95,7 +95,7 @@ class ModelRoutes:
 
     async def listing(self, _request: web.Request) -> web.Response:
         """GET: every published file, whether it is there, and what runs."""
-        items = await asyncio.to_thread(take_stock, self._downloads, paths.model_roots())
+        items = await asyncio.to_thread(scan, self._downloads, paths.model_roots())
         answer = {
             "models": [described(item) for item in items],
             "mirror": os.environ.get(MIRROR_VARIABLE) or None,
@@ -138,14 +138,14 @@ async def _ids(request: web.Request) -> list[str]:
 def require_space_in_model_folders(downloads: Sequence[Download]) -> None:
     """Refuse downloads that do not fit on their disks together."""
     roots = paths.model_roots()
-    require_space_for_all([(item, roots[item.kind][0]) for item in downloads])
+    require_space_for([(item, roots[item.kind][0]) for item in downloads])
 
 
 def fetch_into_model_folder(item: Download, progress: Progress, cancelled: threading.Event) -> None:
     """Fetch one published download into the first folder that ComfyUI has for its kind."""
     root = paths.model_roots()[item.kind][0]
     mirror = os.environ.get(MIRROR_VARIABLE)
-    fetch(item, root, mirror, progress, Manners(cancelled=cancelled))
+    fetch(item, root, mirror, progress, RetryPolicy(cancelled=cancelled))
 
 
 def described(item: Item) -> dict[str, Any]:

@@ -20,8 +20,9 @@ BAD = {
     "not UTF-8": (b"mine:\n  controlnet: \xff\n", "cannot be read"),
 }
 LOOK = (
-    "import sys; from pathlib import Path; from instantid_core.doctor.command import look_at; "
-    "print(look_at(Path(sys.argv[1])).broken)"
+    "import sys; from pathlib import Path; "
+    "from instantid_core.doctor.command import describe_host; "
+    "print(describe_host(Path(sys.argv[1])).broken)"
 )
 
 

@@ -31,7 +31,7 @@ def test_it_knows_the_host(told: Any, models_dir: Path) -> None:
 
 def test_small_models_are_not_the_published_ones(told: Any) -> None:
     _, findings = told
-    assert "others are: " in findings["adapter"]["found"]
+    assert "others were: " in findings["adapter"]["found"]
     assert findings["face_models"]["state"] == "problem"
     assert "glintr100.onnx" in findings["face_models"]["found"]
 

@@ -317,7 +317,7 @@ class TestFaceModels:
     def test_cut_short(self, pack: Any, errors: Any, elsewhere: Path) -> None:
         file = build_pack(elsewhere) / "glintr100.onnx"
         file.write_bytes(file.read_bytes()[:2000])
-        with pytest.raises(errors.FaceModelError, match=r"glintr100\.onnx.*cut short"):
+        with pytest.raises(errors.FaceModelError, match=r"glintr100\.onnx.*truncated"):
             self.load(pack)
 
     def test_provider_that_is_not_there(

@@ -13,8 +13,8 @@ import pytest
 from support.model_server import zipped
 
 from instantid_core.errors import ArchiveError, DownloadCancelledError
-from instantid_core.models.archives import MOST_ENTRIES, unpack
 from instantid_core.models.manifest import ModelFile
+from instantid_core.models.retrieval import MAX_ENTRIES, unpack
 
 _BYTES = random.Random(7).randbytes
 GOOD = {"detector.onnx": _BYTES(70_000), "recogniser.onnx": _BYTES(90_000)}
@@ -130,7 +130,7 @@ def test_a_file_is_there_exactly_once(archive, targets, entries, times):
 
 def test_too_many_entries(archive, targets):
     with pytest.raises(ArchiveError, match="handful"):
-        unpack(archive({**GOOD, **{f"{n}": b"" for n in range(MOST_ENTRIES)}}), targets)
+        unpack(archive({**GOOD, **{f"{n}": b"" for n in range(MAX_ENTRIES)}}), targets)
 
 
 @pytest.mark.parametrize("damage", ["cut", "page", "middle"])

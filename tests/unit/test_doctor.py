@@ -158,7 +158,7 @@ FELL_BACK = {**RUNTIME, "opened": CPU, "refused": {CUDA: "its libraries do not l
             "onnxruntime",
             "note",
             "2 packages share one folder: ",
-            "Leave them while it works",
+            "Leave them as long as it works",
             {"packages": {"onnxruntime": "1.31.1"}},
         ),
         (
@@ -192,7 +192,7 @@ FELL_BACK = {**RUNTIME, "opened": CPU, "refused": {CUDA: "its libraries do not l
         (
             "cuda",
             "note",
-            "torch for none",
+            "torch without CUDA",
             "0.2 seconds",
             {"libraries": {"torch": {**NO_GPU, "cuda": None}}},
         ),
@@ -257,7 +257,7 @@ def models(host: Host) -> dict[str, Finding]:
 
 def test_all_files_are_there(host: Host) -> None:
     assert {found.state for found in models(host).values()} == {State.OK}
-    assert "SHA-256 not looked at" in models(host)["face_models"].found
+    assert "SHA-256 not checked" in models(host)["face_models"].found
 
 
 def test_hashes_are_compared_on_demand(
@@ -317,7 +317,7 @@ def test_another_adapter_may_do(host: Host) -> None:
     (folder / "mine.safetensors").touch()
     found = models(host)["adapter"]
     assert found.state is State.NOTE
-    assert "others are: mine.safetensors" in found.found
+    assert "others were: mine.safetensors" in found.found
 
 
 def test_a_cut_file_is_told_by_its_size(host: Host) -> None:
@@ -325,7 +325,7 @@ def test_a_cut_file_is_told_by_its_size(host: Host) -> None:
         file.truncate(1000)
     found = models(host)["adapter"]
     assert found.state is State.NOTE
-    assert "found 1000: another file" in found.found
+    assert "found 1000: a different file" in found.found
 
 
 def test_the_older_pack_beside(host: Host) -> None:
@@ -375,8 +375,8 @@ def test_a_library_that_ends_python_does_not_end_the_doctor(
         "    if name == 'opencv': os.abort()\n"
         '    print(\'noise\'); print(\'{"library": "\' + name + \'", "version": "1"}\', flush=True)'
     )
-    monkeypatch.setattr(doctor_machine, "TRY", program)
-    told = doctor_machine.try_libraries(("torch", "opencv", "insightface"))
+    monkeypatch.setattr(doctor_machine, "PROBE", program)
+    told = doctor_machine.probe_libraries(("torch", "opencv", "insightface"))
     assert told["torch"] == told["insightface"] == {"version": "1"}
     assert told["opencv"]["error"].startswith("importing it ended Python")
 
@@ -416,5 +416,5 @@ def test_a_library_that_is_cut_short_is_told_before_it_is_loaded(
         library.write_bytes(bytes(size))
         native_libraries.require_whole(packages)
     library.write_bytes(bytes(50))
-    with pytest.raises(OSError, match=r"state\.so is cut short: 50 of 100 bytes"):
+    with pytest.raises(OSError, match=r"state\.so is truncated: 50 of 100 bytes"):
         native_libraries.require_whole(packages)

@@ -145,7 +145,7 @@ def looked(monkeypatch: pytest.MonkeyPatch):
 
     def looking(torch: SimpleNamespace, **packages: str) -> dict[str, Finding]:
         monkeypatch.setitem(sys.modules, "torch", torch)
-        machine = Machine(packages=packages, libraries={"torch": import_probe.TRIES["torch"]()})
+        machine = Machine(packages=packages, libraries={"torch": import_probe.PROBES["torch"]()})
         return {
             "torch": doctor_packages.torch(machine),
             "accelerator": doctor_packages.accelerator(machine),
@@ -160,7 +160,7 @@ def test_a_full_gpu_is_not_a_broken_torch(looked, name: str, told: str) -> None:
     assert found["torch"].state is State.OK
     assert found["accelerator"].state is State.NOTE
     assert found["accelerator"].found == (
-        f"{told}, whose memory cannot be asked: CUDA error: out of memory"
+        f"{told}, whose memory cannot be queried: CUDA error: out of memory"
     )
 
 
@@ -176,7 +176,7 @@ def test_an_intel_gpu_is_seen(looked) -> None:
 def test_a_torch_that_cannot_ask_intel_for_memory(looked) -> None:
     missing = AttributeError("module 'torch.xpu' has no attribute 'mem_get_info'")
     found = looked(fake_torch(xpu=Gpus("Intel Arc A770", missing)))["accelerator"]
-    assert found.found.startswith("Intel Arc A770, whose memory cannot be asked")
+    assert found.found.startswith("Intel Arc A770, whose memory cannot be queried")
 
 
 @pytest.mark.parametrize(("kind", "state"), [("npu", State.OK), ("cuda", State.NOTE)])

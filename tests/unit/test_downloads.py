@@ -15,7 +15,8 @@ import pytest
 from support.model_server import ModelServer, Served
 
 from instantid_core.errors import DownloadCancelledError, DownloadError
-from instantid_core.models.download import MARGIN, Manners, Wanted, download, sha256_of
+from instantid_core.models.disk_space import MARGIN
+from instantid_core.models.download import FileSpec, RetryPolicy, download, sha256_of
 
 CONTENT = random.Random(5).randbytes(300_001)
 PATH = "/some/file.bin"
@@ -43,8 +44,8 @@ def target(tmp_path) -> Path:
     return tmp_path / "models" / "file.bin"
 
 
-def manners(**settings) -> Manners:
-    return Manners(**{"timeout": 20.0, "attempts": 3, "pause": 0.0} | settings)
+def policy(**settings) -> RetryPolicy:
+    return RetryPolicy(**{"timeout": 20.0, "attempts": 3, "pause": 0.0} | settings)
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def fetch(server, target) -> Callable[..., list[int]]:
 
     def run(path=PATH, told=None, **settings):
         told = [] if told is None else told
-        wanted = Wanted(server.url + path, len(CONTENT), Served(CONTENT).sha256)
-        download(wanted, target, lambda done, _: told.append(done), manners(**settings))
+        wanted = FileSpec(server.url + path, len(CONTENT), Served(CONTENT).sha256)
+        download(wanted, target, lambda done, _: told.append(done), policy(**settings))
         return told
 
     return run
@@ -193,7 +194,7 @@ def test_a_body_shorter_than_announced_is_not_taken_for_whole(fetch, target, ser
 
 def test_a_page_is_not_a_model(fetch, target, served):
     served.content_type = "text/html; charset=utf-8"
-    with pytest.raises(DownloadError, match="gives a page"):
+    with pytest.raises(DownloadError, match="sent a page"):
         fetch()
     assert left_over(target) == []
 
@@ -208,7 +209,7 @@ def test_a_wrong_hash_is_not_kept(fetch, target, served):
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_what_cannot_be_had_is_not_asked_for_again(fetch, served, status):
     served.failures = [status] * 5
-    with pytest.raises(DownloadError, match=f"answers {status}"):
+    with pytest.raises(DownloadError, match=f"answered {status}"):
         fetch()
     assert len(served.requests) == 1
 
@@ -224,7 +225,7 @@ def test_a_redirect_on_the_same_host_is_followed(fetch, target, server):
 )
 def test_a_redirect_to_elsewhere_is_refused(fetch, target, server, location):
     server.files["/moved"] = Served(b"", status=302, location=location)
-    with pytest.raises(DownloadError, match=r"not followed|answers 302"):
+    with pytest.raises(DownloadError, match=r"not followed|answered 302"):
         fetch(path="/moved")
     assert not target.exists()
 
@@ -235,7 +236,7 @@ def test_redirects_are_counted(fetch, target, server, hops, arrives):
         onward = f"/hop{hop + 1}" if hop + 1 < hops else PATH
         server.files[f"/hop{hop}"] = Served(b"", status=302, location=onward)
     if not arrives:
-        with pytest.raises(DownloadError, match="answers 302"):
+        with pytest.raises(DownloadError, match="answered 302"):
             fetch(path="/hop0")
     else:
         fetch(path="/hop0")
@@ -245,11 +246,11 @@ def test_redirects_are_counted(fetch, target, server, hops, arrives):
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])
 def test_only_web_addresses_are_opened(target, url):
     with pytest.raises(DownloadError, match="http or https"):
-        download(Wanted(url, 1, ""), target, lambda *_: None, manners())
+        download(FileSpec(url, 1, ""), target, lambda *_: None, policy())
 
 
 def test_a_full_disk_is_noticed_before_a_byte_is_asked_for(fetch, target, served):
-    with pytest.raises(DownloadError, match="Make room"):
+    with pytest.raises(DownloadError, match="free some space"):
         fetch(free=lambda _: len(CONTENT) + MARGIN - 1)
     assert served.requests == []
     fetch(free=lambda _: len(CONTENT) + MARGIN)
@@ -347,7 +348,7 @@ def test_cancel_keeps_what_has_come(fetch, target, served):
     served.release.set()
     thread.join(20)
     assert len(errors) == 1
-    assert "goes on from there" in str(errors[0])
+    assert "resumes from there" in str(errors[0])
     kept = part_of(target).read_bytes()
     assert 0 < len(kept) <= len(CONTENT)
     assert kept == CONTENT[: len(kept)]
@@ -358,9 +359,9 @@ def test_cancel_keeps_what_has_come(fetch, target, served):
 
 def test_cancel_is_heard_between_two_chunks(server, target):
     cancelled = threading.Event()
-    wanted = Wanted(server.url + PATH, len(CONTENT), Served(CONTENT).sha256)
+    wanted = FileSpec(server.url + PATH, len(CONTENT), Served(CONTENT).sha256)
     with pytest.raises(DownloadCancelledError):
-        download(wanted, target, lambda *_: cancelled.set(), manners(cancelled=cancelled))
+        download(wanted, target, lambda *_: cancelled.set(), policy(cancelled=cancelled))
     assert 0 < part_of(target).stat().st_size < len(CONTENT)
 
 

@@ -102,7 +102,7 @@ def test_only_for_the_published_pack_the_button_is_named(tmp_path: Path) -> None
 
 def test_empty_folder_is_as_good_as_none(tmp_path: Path) -> None:
     put(tmp_path / "models" / PACK)
-    assert "The face models of antelopev2 were not found. Looked in: " in complaint(tmp_path)
+    assert "The face models of antelopev2 were not found. Searched: " in complaint(tmp_path)
 
 
 @pytest.mark.parametrize(("present", "missing"), [BOTH, BOTH[::-1]])

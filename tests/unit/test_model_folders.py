@@ -10,8 +10,7 @@ from support.small_files import SMALL, small_downloads
 
 from instantid_core.faces.analyzer import FaceModelError
 from instantid_core.models.face_model_files import find_models
-from instantid_core.models.folders import files_below
-from instantid_core.models.inventory import State, take_stock
+from instantid_core.models.inventory import State, files_below, scan
 from instantid_core.models.manifest import Download, published
 
 KINDS = ("instantid", "controlnet", "insightface")
@@ -51,7 +50,7 @@ def test_a_controlnet_of_the_same_size_is_ours_only_by_its_name(roots, name, sta
     identity_net = published()[1]
     # The size alone says nothing: it is that of every ControlNet for SDXL in half precision.
     path = hole(roots["controlnet"][0] / name, identity_net.size)
-    (item,) = take_stock([identity_net], roots)
+    (item,) = scan([identity_net], roots)
     assert item.state is state
     assert (item.files[0].path == path) is (state is State.PRESENT)
 
@@ -59,7 +58,7 @@ def test_a_controlnet_of_the_same_size_is_ours_only_by_its_name(roots, name, sta
 def test_the_name_of_the_controlnet_folder_itself_tells_nothing(tmp_path):
     root = tmp_path / "my-instantid-models" / "controlnet"
     hole(root / "controlnet-canny-sdxl.safetensors", published()[1].size)
-    (item,) = take_stock([published()[1]], {"controlnet": [root]})
+    (item,) = scan([published()[1]], {"controlnet": [root]})
     assert item.state is State.MISSING
 
 
@@ -70,7 +69,7 @@ def test_links_to_folders_are_followed(roots, downloads, tmp_path):
     root = roots["instantid"][0]
     root.mkdir(parents=True)
     (root / "linked").symlink_to(away, target_is_directory=True)
-    (item, *_) = take_stock(downloads, roots)
+    (item, *_) = scan(downloads, roots)
     assert item.state is State.PRESENT
     assert item.files[0].path == root / "linked" / "renamed.bin"
 
@@ -128,7 +127,7 @@ def test_nothing_is_found_in_a_closed_folder_and_the_rest_is_found(roots, downlo
         (root / folder).mkdir(parents=True)
         (root / folder / "renamed.bin").write_bytes(SMALL["adapter"])
     close(root / "closed")
-    (item, *_) = take_stock(downloads, roots)
+    (item, *_) = scan(downloads, roots)
     assert item.files[0].path == root / "open" / "renamed.bin"
 
 
@@ -140,7 +139,7 @@ def test_a_closed_root_is_an_empty_one(roots, downloads, close, kind):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(SMALL.get(file.name, SMALL[item.id]))
     close(roots[kind][0])
-    states = {item.download.kind: item.state for item in take_stock(downloads, roots)}
+    states = {item.download.kind: item.state for item in scan(downloads, roots)}
     assert states == {other: State.MISSING if other == kind else State.PRESENT for other in KINDS}
 
 
@@ -157,5 +156,5 @@ def test_a_file_that_goes_while_it_is_looked_at_is_missing(roots, downloads, mon
     path.parent.mkdir(parents=True)
     path.write_bytes(SMALL["adapter"])
     monkeypatch.setattr("instantid_core.models.inventory.size_of", lambda path: None)
-    (item, *_) = take_stock(downloads, roots)
+    (item, *_) = scan(downloads, roots)
     assert item.state is State.MISSING

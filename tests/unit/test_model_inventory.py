@@ -1,4 +1,4 @@
-"""What is there, what is missing, what is another file; and from the list to the folders."""
+"""The inventory of model files, their retrieval, and the background job."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from instantid_core.errors import (
 )
 from instantid_core.models import face_model_files
 from instantid_core.models.background_job import DownloadJob
-from instantid_core.models.download import MARGIN, Manners
-from instantid_core.models.inventory import State, take_stock
+from instantid_core.models.disk_space import MARGIN
+from instantid_core.models.download import RetryPolicy
+from instantid_core.models.inventory import State, scan
 from instantid_core.models.manifest import Download, address, chosen, published
 from instantid_core.models.retrieval import fetch
 
@@ -54,7 +55,7 @@ def put(path: Path, content: bytes) -> Path:
 
 
 def states(downloads, roots, verify=False) -> dict[str, State]:
-    return {item.download.id: item.state for item in take_stock(downloads, roots, verify)}
+    return {item.download.id: item.state for item in scan(downloads, roots, verify)}
 
 
 # The list
@@ -142,7 +143,7 @@ def test_what_is_no_mirror_is_refused(mirror):
 
 def test_nothing_is_there(downloads, roots):
     assert set(states(downloads, roots).values()) == {State.MISSING}
-    adapter = take_stock(downloads, roots)[0]
+    adapter = scan(downloads, roots)[0]
     assert adapter.files[0].path == roots["instantid"][0] / "ip-adapter.bin"
     assert not adapter.complete
 
@@ -162,14 +163,14 @@ def test_files_are_found_in_every_root(downloads, roots, root):
 def test_a_renamed_copy_is_known_by_its_size(downloads, roots):
     put(roots["instantid"][1] / "SDXL" / "instantid.bin", SMALL["adapter"])
     put(roots["instantid"][1] / "other.bin", b"short")
-    (item, *_) = take_stock(downloads, roots)
+    (item, *_) = scan(downloads, roots)
     assert item.complete
     assert item.files[0].path.name == "instantid.bin"
 
 
 def test_a_cut_file_is_another_file(downloads, roots):
     put(roots["instantid"][0] / "ip-adapter.bin", SMALL["adapter"][:-1])
-    (item, *_) = take_stock(downloads, roots)
+    (item, *_) = scan(downloads, roots)
     assert item.state is State.OTHER
     assert f"expected {len(SMALL['adapter'])} bytes" in item.files[0].detail
 
@@ -177,7 +178,7 @@ def test_a_cut_file_is_another_file(downloads, roots):
 def test_a_file_of_the_right_size_and_wrong_content_shows_on_demand(downloads, roots):
     put(roots["instantid"][0] / "ip-adapter.bin", bytes(len(SMALL["adapter"])))
     assert states(downloads, roots)["adapter"] is State.PRESENT
-    (item, *_) = take_stock(downloads, roots, verify=True)
+    (item, *_) = scan(downloads, roots, verify=True)
     assert item.state is State.OTHER
     assert "SHA-256" in item.files[0].detail
 
@@ -221,8 +222,8 @@ def mirror(downloads):
 
 def run_fetch(item, root, mirror, **settings):
     told = []
-    manners = Manners(**{"attempts": 1, "pause": 0.0} | settings)
-    return fetch(item, root, mirror.url, lambda done, total: told.append((done, total)), manners)
+    policy = RetryPolicy(**{"attempts": 1, "pause": 0.0} | settings)
+    return fetch(item, root, mirror.url, lambda done, total: told.append((done, total)), policy)
 
 
 def test_everything_ends_where_it_is_looked_for(downloads, roots, mirror):
@@ -238,7 +239,7 @@ def test_an_archive_needs_room_for_what_is_in_it(downloads, roots, mirror):
     item = downloads[2]
     root = roots["insightface"][0]
     room = iter([item.size + MARGIN, item.unpacked + MARGIN - 1])
-    with pytest.raises(DownloadError, match="Make room"):
+    with pytest.raises(DownloadError, match="free some space"):
         run_fetch(item, root, mirror, free=lambda _: next(room))
     assert not any((root / "models/antelopev2" / name).exists() for name in FACES)
 
@@ -263,7 +264,7 @@ def test_an_archive_that_passes_its_hash_and_escapes_is_refused(downloads, roots
     served = next(served for path, served in mirror.files.items() if path.endswith(".zip"))
     item, root = downloads[2], roots["insightface"][0]
     served.content = evil
-    with pytest.raises(DownloadError, match="another file"):
+    with pytest.raises(DownloadError, match="a different file"):
         run_fetch(replace(item, size=len(evil) + 1), root, mirror)
     trusted = replace(item, size=len(evil), sha256=served.sha256)
     with pytest.raises(ArchiveError, match="points out of the archive"):

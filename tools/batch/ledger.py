@@ -1,8 +1,7 @@
 """Ledger of finished prompts: the folder of results itself.
 
 Results are written into a temporary folder, which is renamed once it is complete and synced to
-disk. So a folder OUT/NAME is a finished prompt, however the run that made it ended. Standard library
-only.
+disk, so a folder OUT/NAME is a finished prompt, however its run ended. Standard library only.
 """
 
 from __future__ import annotations
