@@ -59,13 +59,13 @@ def test_the_small_world_keeps_identity(quick: dict) -> None:
 
 
 def test_every_experiment_has_figures(quick: dict) -> None:
-    assert {bar["name"] for bar in quick["bars"]} == {
+    assert {criterion["name"] for criterion in quick["bars"]} == {
         "Likeness over that without",
         "Likeness above either part alone",
         "Text kept (style)",
-        "Hold of the other net",
+        "Effect of the other net",
     }
-    assert all(bar["found"] for bar in quick["bars"])
+    assert all(criterion["found"] for criterion in quick["bars"])
     for section in quick["sections"].values():
         assert section["tables"], section["title"]
 
@@ -73,7 +73,7 @@ def test_every_experiment_has_figures(quick: dict) -> None:
 def test_random_weights_pass_no_bar(repository: Path, tmp_path: Path) -> None:
     done = evaluate(repository, tmp_path, "--random", "--quick", "--only=ablation")
     assert done.returncode == 0, done.stderr
-    verdicts = [bar["verdict"].split(",")[0] for bar in figures_in(tmp_path)["bars"]]
+    verdicts = [criterion["verdict"].split(",")[0] for criterion in figures_in(tmp_path)["bars"]]
     assert verdicts == ["fail", "fail"]
     assert "fail: Likeness over that without" in done.stdout
 

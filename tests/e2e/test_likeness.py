@@ -18,11 +18,10 @@ from tools.comfyui.server import HostServer
 from tools.evaluate import control as evaluate_control
 from tools.evaluate import experiments as evaluate_experiments
 from tools.evaluate import people as evaluate_people
-from tools.evaluate.backends import world_ground
+from tools.evaluate.backends import world_backend
 from tools.evaluate.figures import Estimate, Section
-from tools.evaluate.measurements import Lab
-from tools.evaluate.runner import Studio
-from tools.evaluate.settings import Changes, Plan
+from tools.evaluate.measurements import Measurements, Runner
+from tools.evaluate.settings import Overrides, Plan
 from tools.small_world import trained as small_world
 
 pytestmark = pytest.mark.skipif(
@@ -45,16 +44,18 @@ PLAN = Plan(
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    ground = world_ground(PLAN, Changes())
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measurements]:
+    backend = world_backend(PLAN, Overrides())
     base = tmp_path_factory.mktemp("world")
-    with HostServer(ground.launch(base)) as server:
-        analyzer = FaceAnalyzer(find_models([ground.faces(base)]), "cpu")
+    with HostServer(backend.launch(base)) as server:
+        analyzer = FaceAnalyzer(find_models([backend.faces(base)]), "cpu")
         client = ComfyClient(server.url)
-        studio = Studio(client, ground.setup, analyzer, client.object_info())
-        people = studio.admit(ground.subjects, print)
+        runner = Runner(client, backend.setup, analyzer, client.object_info())
+        people = runner.upload_people(backend.subjects, print)
         assert len(people) == PLAN.people
-        yield Lab(ground.setup, PLAN, studio, people, ground.poses, ground.judge, print)
+        yield Measurements(
+            backend.setup, PLAN, runner, people, backend.poses, backend.scorer, print
+        )
 
 
 def values_of(section: Section, table: int = 0) -> dict[str, dict[str, Any]]:
@@ -71,16 +72,16 @@ def values_of(section: Section, table: int = 0) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def measured(lab: Lab) -> Callable[[Callable[[Lab], Section]], Section]:
+def measured(run: Measurements) -> Callable[[Callable[[Measurements], Section]], Section]:
     """Runs an experiment once."""
-    done: dict[Callable[[Lab], Section], Section] = {}
+    done: dict[Callable[[Measurements], Section], Section] = {}
 
-    def run(experiment: Callable[[Lab], Section]) -> Section:
+    def once(experiment: Callable[[Measurements], Section]) -> Section:
         if experiment not in done:
-            done[experiment] = experiment(lab)
+            done[experiment] = experiment(run)
         return done[experiment]
 
-    return run
+    return once
 
 
 def test_identity_is_kept_and_both_parts_are_needed(measured):
@@ -126,7 +127,7 @@ def test_the_way_between_two_people_is_steady(measured):
 
 
 def test_two_people_keep_apart(measured):
-    rows = values_of(measured(evaluate_people.together))
+    rows = values_of(measured(evaluate_people.two_people))
     group, text = rows["with Apply Group"], rows["text alone"]
     assert group["nearer to the own"] > text["nearer to the own"]
     assert group["to the own"] > group["to the other"] + 0.1
@@ -141,9 +142,9 @@ def test_nobody_is_left_behind(measured):
 
 def test_another_control_net_is_followed_beside_identity(measured):
     section = measured(evaluate_control.other_net)
-    alone, beside = (list(values_of(section).values())[n : n + 2] for n in (0, 2))
-    for without, with_net in (alone, beside):
-        assert with_net["colours apart"] < 0.75 * without["colours apart"]
-    (kept,) = section.bars
+    by_itself, beside = (list(values_of(section).values())[n : n + 2] for n in (0, 2))
+    for without, with_net in (by_itself, beside):
+        assert with_net["colour difference"] < 0.75 * without["colour difference"]
+    (kept,) = section.criteria
     assert kept.found.value > 0.7
     assert beside[1]["likeness"] > 0.7 * beside[0]["likeness"] > 0.2

@@ -16,16 +16,14 @@ from PIL import Image
 
 from tools.evaluate.experiments import RUNS
 from tools.evaluate.figures import Estimate, Report
-from tools.evaluate.measurements import Lab
-from tools.evaluate.metrics import turn
+from tools.evaluate.measurements import Measurements, Runner
+from tools.evaluate.metrics import NoTextScorer, head_turn
 from tools.evaluate.options import EXPERIMENTS
 from tools.evaluate.photos import drawn_people
 from tools.evaluate.poses import ModelFacePoses, points_of
-from tools.evaluate.prompts import SHOWN
+from tools.evaluate.prompts import OUTPUT_NODE
 from tools.evaluate.report import html
-from tools.evaluate.runner import Studio
-from tools.evaluate.settings import QUICK, Changes, changed, random_models
-from tools.evaluate.text_scorers import NoJudge
+from tools.evaluate.settings import QUICK, Overrides, random_models, with_overrides
 from tools.small_world import painter
 
 SIDE = 256
@@ -61,7 +59,7 @@ class PaintingServer:
                 paint_at(picture, identity, points)
             self.files.append(encoded(picture))
         images = list(range(first, len(self.files)))
-        return SimpleNamespace(outputs={SHOWN: {"images": images}})
+        return SimpleNamespace(outputs={OUTPUT_NODE: {"images": images}})
 
     def people(self, prompt: dict, number: int) -> list[tuple[int, np.ndarray | None]]:
         """Who is in a picture, and at which keypoints."""
@@ -83,7 +81,7 @@ def paint_at(picture: np.ndarray, identity: int, points: np.ndarray | None) -> N
     if points is None:
         painter.paint_face(picture, (SIDE * 0.4, SIDE * 0.6), SIDE * 0.3, identity=identity)
         return
-    yaw = math.degrees(math.atan(turn(points) / NOSE_OVER_EYES))
+    yaw = math.degrees(math.atan(head_turn(points) / NOSE_OVER_EYES))
     center = points[[0, 1, 3, 4]].mean(axis=0)
     painter.paint_face(picture, center, painter.face_size(points), yaw=yaw, identity=identity)
 
@@ -94,23 +92,23 @@ def encoded(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def lab_on(server: PaintingServer, analyzer) -> Lab:
-    setup = changed(random_models(), Changes(size=f"{SIDE}x{SIDE}"))
-    studio = Studio(server, setup, analyzer, {})
-    people = studio.admit(drawn_people(QUICK.people), lambda line: pytest.fail(line))
+def measurements_on(server: PaintingServer, analyzer) -> Measurements:
+    setup = with_overrides(random_models(), Overrides(size=f"{SIDE}x{SIDE}"))
+    runner = Runner(server, setup, analyzer, {})
+    people = runner.upload_people(drawn_people(QUICK.people), lambda line: pytest.fail(line))
     poses = ModelFacePoses(setup)
-    return Lab(setup, QUICK, studio, people, poses, NoJudge(), lambda line: None)
+    return Measurements(setup, QUICK, runner, people, poses, NoTextScorer(), lambda line: None)
 
 
 @pytest.fixture(scope="module")
-def lab(analyzer) -> Lab:
-    return lab_on(PaintingServer(), analyzer)
+def run(analyzer) -> Measurements:
+    return measurements_on(PaintingServer(), analyzer)
 
 
 @pytest.fixture(scope="module")
-def blind(analyzer) -> Lab:
+def blind(analyzer) -> Measurements:
     """The same with a server that has no idea of people."""
-    return lab_on(PaintingServer(knows_people=False), analyzer)
+    return measurements_on(PaintingServer(knows_people=False), analyzer)
 
 
 def rows_of(section, title):
@@ -123,8 +121,8 @@ def test_every_experiment_of_the_command_line_runs():
     assert tuple(RUNS) == EXPERIMENTS
 
 
-def test_the_ablation_tells_the_parts_apart(lab):
-    section = RUNS["ablation"](lab)
+def test_the_ablation_tells_the_parts_apart(run):
+    section = RUNS["ablation"](run)
     rows = rows_of(section, "Means over people")
     none, adapter, net, both = rows.values()
     assert both["likeness"].value > 0.8
@@ -135,21 +133,21 @@ def test_the_ablation_tells_the_parts_apart(lab):
     assert net["keypoint error"].value < 0.03
     assert min(none["keypoint error"].value, adapter["keypoint error"].value) > 0.1
     assert {row["clear face"].value for row in rows.values()} == {1.0}
-    assert both["pictures"] == len(lab.people)
-    likeness, above = section.bars
+    assert both["pictures"] == len(run.people)
+    likeness, above = section.criteria
     assert likeness.verdict == "pass"
     assert above.found.value == pytest.approx(both["likeness"].value - adapter["likeness"].value)
 
 
 def test_a_server_that_knows_nobody_passes_no_bar(blind):
     section = RUNS["ablation"](blind)
-    assert [bar.passed for bar in section.bars] == [False, False]
+    assert [criterion.passed for criterion in section.criteria] == [False, False]
     rows = rows_of(section, "Means over people")
     assert max(abs(row["likeness"].value) for row in rows.values()) < 0.2
 
 
-def test_likeness_against_weight_has_the_amounts_of_the_plan(lab):
-    section = RUNS["weight"](lab)
+def test_likeness_against_weight_has_the_amounts_of_the_plan(run):
+    section = RUNS["weight"](run)
     rows = rows_of(section, "By weight")
     assert list(rows) == ["0", "0.4", "0.8"]
     assert rows["0"]["likeness"].value < rows["0.4"]["likeness"].value
@@ -157,11 +155,11 @@ def test_likeness_against_weight_has_the_amounts_of_the_plan(lab):
     assert [one.value for one in likeness.lines[0].y] == [
         row["likeness"].value for row in rows.values()
     ]
-    assert saturation.lines[0].x == lab.plan.weights
+    assert saturation.lines[0].x == run.plan.weights
 
 
-def test_views_follow_the_angle(lab):
-    rows = rows_of(RUNS["views"](lab), "By yaw")
+def test_views_follow_the_angle(run):
+    rows = rows_of(RUNS["views"](run), "By yaw")
     wanted, found = (
         [row[name].value for row in rows.values()] for name in ("wanted turn", "found turn")
     )
@@ -172,9 +170,9 @@ def test_views_follow_the_angle(lab):
     assert all(row["keypoint error"].value < 0.05 for row in rows.values())
 
 
-def test_the_way_between_two_people_goes_from_one_to_the_other(lab):
-    section = RUNS["interpolation"](lab)
-    rows = rows_of(section, "Likeness on the way")
+def test_the_way_between_two_people_goes_from_one_to_the_other(run):
+    section = RUNS["interpolation"](run)
+    rows = rows_of(section, "Likeness by stage")
     assert list(rows) == ["0.00", "0.50", "1.00"]
     assert rows["0.00"]["to A"].value > 0.8 > 0.2 > rows["0.00"]["to B"].value
     assert rows["1.00"]["to B"].value > 0.8 > 0.2 > rows["1.00"]["to A"].value
@@ -182,8 +180,8 @@ def test_the_way_between_two_people_goes_from_one_to_the_other(lab):
     assert "to A does not fall at every step" in section.tables[0].notes[1]
 
 
-def test_two_people_are_told_apart_by_their_places(lab, blind):
-    rows = rows_of(RUNS["group"](lab), "Means over pairs")
+def test_two_people_are_told_apart_by_their_places(run, blind):
+    rows = rows_of(RUNS["group"](run), "Means over pairs")
     group = rows["with Apply Group"]
     assert group["two faces"].value == 1
     assert group["nearer to the own"].value == 1
@@ -196,42 +194,42 @@ def test_two_people_are_told_apart_by_their_places(lab, blind):
 
 
 def test_a_person_in_the_place_of_another_is_noticed(analyzer):
-    lab = lab_on(PaintingServer(paints_twins=True), analyzer)
-    group = rows_of(RUNS["group"](lab), "Means over pairs")["with Apply Group"]
+    run = measurements_on(PaintingServer(paints_twins=True), analyzer)
+    group = rows_of(RUNS["group"](run), "Means over pairs")["with Apply Group"]
     assert group["nearer to the own"].value == pytest.approx(0.5)
     assert group["to the own"].value == pytest.approx(group["to the other"].value, abs=0.1)
 
 
-def test_several_photos_are_compared_at_one_pose(lab):
-    rows = rows_of(RUNS["references"](lab), "Likeness")
+def test_several_photos_are_compared_at_one_pose(run):
+    rows = rows_of(RUNS["references"](run), "Likeness")
     one, several = rows["one photo"], rows["several photos, average"]
-    assert one["likeness"].n == several["likeness"].n == len(lab.people)
+    assert one["likeness"].n == several["likeness"].n == len(run.people)
     gain = rows["gain"]["likeness"].value
     assert gain == pytest.approx(several["likeness"].value - one["likeness"].value)
 
 
-def test_pictures_are_painted_once(lab):
-    RUNS["ablation"](lab)
-    before = lab.studio.client.prompts
-    RUNS["ablation"](lab)
-    assert lab.studio.client.prompts == before
-    assert lab.studio.clock.pictures == len(lab.studio.client.files)
+def test_pictures_are_painted_once(run):
+    RUNS["ablation"](run)
+    before = run.runner.client.prompts
+    RUNS["ablation"](run)
+    assert run.runner.client.prompts == before
+    assert run.runner.clock.pictures == len(run.runner.client.files)
 
 
-def test_what_nobody_can_judge_is_said(lab):
-    section = RUNS["text"](lab)
+def test_what_nobody_can_judge_is_said(run):
+    section = RUNS["text"](run)
     assert "Name a folder with a CLIP model" in section.about
     assert not section.tables
-    assert not section.bars
-    assert "No groups are known" in RUNS["groups"](lab).about
+    assert not section.criteria
+    assert "No groups are known" in RUNS["groups"](run).about
 
 
-def test_groups_are_measured_apart(lab):
-    people = lab.people
+def test_groups_are_measured_apart(run):
+    people = run.people
     for person, glasses in zip(people, ("yes", "no", "no", "no"), strict=True):
         person.subject.groups["glasses"] = glasses
     try:
-        rows = rows_of(RUNS["groups"](lab), "By group")
+        rows = rows_of(RUNS["groups"](run), "By group")
     finally:
         for person in people:
             person.subject.groups.clear()
@@ -242,8 +240,8 @@ def test_groups_are_measured_apart(lab):
     assert all(row["with InstantID"].value > 0.8 for row in rows.values())
 
 
-def test_everything_fits_on_the_page(lab):
-    page = html(Report("Evaluation", {}, [run(lab) for run in RUNS.values()]))
+def test_everything_fits_on_the_page(run):
+    page = html(Report("Evaluation", {}, [experiment(run) for experiment in RUNS.values()]))
     assert page.count("<svg") == 5
     assert ">nan" not in page
-    assert isinstance(RUNS["ablation"](lab).bars[0].found, Estimate)
+    assert isinstance(RUNS["ablation"](run).criteria[0].found, Estimate)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tools.evaluate.figures import EvaluationError
+from tools.evaluate.metrics import BACKGROUND, CLIP_T, STYLE, ClipScorer, StyleScorer
 from tools.evaluate.settings import Text
-from tools.evaluate.text_scorers import BACKGROUND, CLIP_T, STYLE, ClipJudge, StyleJudge
 from tools.small_world.onnx_graph import Graph
 
 STYLES, BACKGROUNDS = ("reddish", "greenish", "bluish"), ("dark", "light")
@@ -21,7 +21,7 @@ TEXT = Text("a greenish portrait", "greenish", "light")
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory) -> StyleJudge:
+def scorer(tmp_path_factory) -> StyleScorer:
     """Says which channel is strongest, and whether green is above a half."""
     path = tmp_path_factory.mktemp("style") / "style.onnx"
     graph = Graph("style")
@@ -32,18 +32,18 @@ def judge(tmp_path_factory) -> StyleJudge:
     graph.output(BACKGROUND, graph.concatenate([-1.0 * green, green]), ["n", 2])
     graph.output(STYLE, means, ["n", 3])
     graph.save(path)
-    return StyleJudge(path, STYLES, BACKGROUNDS)
+    return StyleScorer(path, STYLES, BACKGROUNDS)
 
 
-def test_style_and_background_are_told_by_their_names(judge):
-    assert judge.tell(IMAGE) == {STYLE: "greenish", BACKGROUND: "light"}
-    assert judge.tell(IMAGE[..., ::-1] // 4) == {STYLE: "greenish", BACKGROUND: "dark"}
-    assert judge.tell(np.roll(IMAGE, 1, axis=2)) == {STYLE: "bluish", BACKGROUND: "dark"}
+def test_style_and_background_are_told_by_their_names(scorer):
+    assert scorer.classify(IMAGE) == {STYLE: "greenish", BACKGROUND: "light"}
+    assert scorer.classify(IMAGE[..., ::-1] // 4) == {STYLE: "greenish", BACKGROUND: "dark"}
+    assert scorer.classify(np.roll(IMAGE, 1, axis=2)) == {STYLE: "bluish", BACKGROUND: "dark"}
 
 
-def test_what_the_text_says_scores_one(judge):
-    assert judge.scores(IMAGE, TEXT) == {STYLE: 1.0, BACKGROUND: 1.0}
-    assert judge.scores(np.roll(IMAGE, 1, axis=2), TEXT) == {STYLE: 0.0, BACKGROUND: 0.0}
+def test_what_the_text_says_scores_one(scorer):
+    assert scorer.scores(IMAGE, TEXT) == {STYLE: 1.0, BACKGROUND: 1.0}
+    assert scorer.scores(np.roll(IMAGE, 1, axis=2), TEXT) == {STYLE: 0.0, BACKGROUND: 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def clip_folder(tmp_path_factory) -> Path:
 def test_clip_t_is_a_hundred_times_the_cosine(clip_folder):
     from transformers import CLIPModel, CLIPProcessor
 
-    found = ClipJudge(clip_folder).scores(IMAGE, TEXT)[CLIP_T]
+    found = ClipScorer(clip_folder).scores(IMAGE, TEXT)[CLIP_T]
     model, processor = (
         kind.from_pretrained(clip_folder, local_files_only=True)
         for kind in (CLIPModel, CLIPProcessor)
@@ -83,11 +83,11 @@ def test_clip_t_is_a_hundred_times_the_cosine(clip_folder):
         # transformers scales its logits by this factor.
         logits = model.eval()(**given).logits_per_image / model.logit_scale.exp()
     assert found == pytest.approx(100 * float(logits), abs=1e-3)
-    other = ClipJudge(clip_folder).scores(np.roll(IMAGE, 1, axis=2), TEXT)[CLIP_T]
+    other = ClipScorer(clip_folder).scores(np.roll(IMAGE, 1, axis=2), TEXT)[CLIP_T]
     assert other != pytest.approx(found, abs=1e-3)
 
 
 def test_a_folder_without_clip_is_refused(tmp_path):
     pytest.importorskip("transformers")
     with pytest.raises(EvaluationError, match="--clip should name a folder"):
-        ClipJudge(tmp_path)
+        ClipScorer(tmp_path)

@@ -13,7 +13,7 @@ from scipy import stats
 from instantid_core.keypoints.poses import FacePlacement, pose
 from instantid_core.types import Extent
 from tools.evaluate import metrics
-from tools.evaluate.figures import Bar, Estimate
+from tools.evaluate.figures import Criterion, Estimate
 from tools.evaluate.poses import model_face
 from tools.evaluate.settings import Placing
 
@@ -75,7 +75,7 @@ def test_people_without_a_value_are_left_out():
 
 def test_a_ratio_to_nothing_stays_finite():
     found = metrics.ratio(singles([0.5, 0.7]), singles([-0.02, 0.0]))
-    assert found.value == pytest.approx(0.6 / metrics.LEAST)
+    assert found.value == pytest.approx(0.6 / metrics.MIN_DENOMINATOR)
     assert metrics.ratio(singles([0.0, 0.0]), singles([0.0, 0.0])).value == 0
 
 
@@ -100,12 +100,12 @@ def test_keypoint_errors_are_in_heights_of_the_wanted_face():
 
 def test_the_turn_follows_the_yaw_alone():
     yaws = [-40, -20, 0, 20, 40]
-    turns = [metrics.turn(model_face(yaw, PLACING, (400, 400))) for yaw in yaws]
+    turns = [metrics.head_turn(model_face(yaw, PLACING, (400, 400))) for yaw in yaws]
     # The nose stands 0.17 before the line of the eyes, which are 0.3594 apart.
     assert turns == pytest.approx([0.17 / 0.3594 * math.tan(math.radians(y)) for y in yaws])
     tilt = np.array([[0.8, -0.6], [0.6, 0.8]])
     moved = 3 * model_face(20, PLACING, (400, 400)) @ tilt.T + (5, 9)
-    assert metrics.turn(moved) == pytest.approx(turns[3])
+    assert metrics.head_turn(moved) == pytest.approx(turns[3])
 
 
 def test_the_model_face_is_that_of_the_pose_node():
@@ -121,7 +121,7 @@ def test_painted_heads_turn_the_way_the_measure_says():
     from training.world import Person, Pose, Scene, paint
 
     turns = [
-        metrics.turn(paint(Scene((Person(5, Pose(yaw)),))).keypoints[0])
+        metrics.head_turn(paint(Scene((Person(5, Pose(yaw)),))).keypoints[0])
         for yaw in (-30, -15, 0, 15, 30)
     ]
     assert turns == sorted(turns)
@@ -158,10 +158,10 @@ def test_there_is_no_rank_in_what_does_not_change():
 
 
 def test_falling_means_at_every_step():
-    assert metrics.falls([0.9, 0.5, 0.1])
-    assert not metrics.falls([0.9, 0.5, 0.5])
-    assert not metrics.falls([0.9, 0.95, 0.1])
-    assert not metrics.falls([0.9])
+    assert metrics.is_decreasing([0.9, 0.5, 0.1])
+    assert not metrics.is_decreasing([0.9, 0.5, 0.5])
+    assert not metrics.is_decreasing([0.9, 0.95, 0.1])
+    assert not metrics.is_decreasing([0.9])
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_falling_means_at_every_step():
     ],
 )
 def test_verdicts_say_how_sure_they_are(found, strictly, verdict):
-    assert Bar("likeness", found, 3.0, "times", strictly).verdict == verdict
+    assert Criterion("likeness", found, 3.0, "times", strictly).verdict == verdict

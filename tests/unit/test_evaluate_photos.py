@@ -103,7 +103,7 @@ def test_photos_are_turned_upright_and_brought_to_size(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("me.png", b"<html>", "is no image that can be read"),
+        ("me.png", b"<html>", "cannot be read as an image"),
         ("groups.json", b"{", "cannot be read as JSON"),
         ("groups.json", b"[1]", "should hold groups by name"),
         ("notes.txt", b"hello", "holds no photo"),

@@ -11,17 +11,17 @@ import pytest
 from tools.comfyui.prompts import nodes_of
 from tools.evaluate.figures import EvaluationError
 from tools.evaluate.poses import model_face, pose_text
-from tools.evaluate.prompts import BETWEEN, SHOWN, TOGETHER, Job, prompt_of
+from tools.evaluate.prompts import GROUP, INTERPOLATION, OUTPUT_NODE, Job, prompt_of
 from tools.evaluate.settings import (
-    Changes,
+    Overrides,
     OwnModels,
     Setup,
-    changed,
     own_models,
     random_models,
     read_prompts,
     read_size,
     small_world,
+    with_overrides,
 )
 from training.world import BACKGROUNDS, STYLES
 
@@ -38,8 +38,8 @@ JOBS = {
     "IdentityNet only": replace(BOTH, weight=0.0),
     "both": BOTH,
     "several photos": replace(BOTH, people=(("a.png", "b.png", "c.png"),)),
-    "between": replace(BOTH, people=(("a.png",), ("b.png",)), how=BETWEEN, count=5),
-    "together": replace(BOTH, people=(("a.png",), ("b.png",)), how=TOGETHER, count=2),
+    "between": replace(BOTH, people=(("a.png",), ("b.png",)), how=INTERPOLATION, count=5),
+    "together": replace(BOTH, people=(("a.png",), ("b.png",)), how=GROUP, count=2),
 }
 
 
@@ -70,7 +70,9 @@ def test_links_lead_to_nodes_of_the_prompt(job):
         for value in node["inputs"].values()
         if type(value) is list
     ]
-    assert {name for name, _ in links} == set(prompt) - {SHOWN}, "no node is there for nothing"
+    assert {name for name, _ in links} == set(prompt) - {OUTPUT_NODE}, (
+        "no node is there for nothing"
+    )
 
 
 def test_text_alone_has_nothing_of_the_pack():
@@ -146,14 +148,14 @@ def test_backgrounds_go_round():
 
 
 def test_settings_that_are_named_take_the_place_of_the_usual_ones():
-    setup = changed(own_models(OwnModels()), Changes(size="832x1216", steps=8, weight=0.5))
+    setup = with_overrides(own_models(OwnModels()), Overrides(size="832x1216", steps=8, weight=0.5))
     assert (setup.size, setup.group_size) == ((832, 1216), (1000, 976))
     assert (setup.steps, setup.weight, setup.strength, setup.cfg) == (8, 0.5, 0.8, 4.5)
 
 
 @pytest.mark.parametrize("size", ["1016", "1016x", "1000x1001", "32x32", "x", "ax8"])
 def test_a_size_that_is_none_is_refused(size):
-    with pytest.raises(EvaluationError, match="--size is width x height"):
+    with pytest.raises(EvaluationError, match="--size should be width x height"):
         read_size(size)
 
 
@@ -167,7 +169,7 @@ def test_prompts_come_from_a_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("# none\n", "holds no prompt"), ("photo:\n", "holds no prompt"), ("a: x\na: y\n", "twice")],
+    [("# none\n", "holds no prompt"), ("photo:\n", "holds no prompt"), ("a: x\na: y\n", "duplicate label")],
 )
 def test_a_file_without_prompts_is_refused(tmp_path, content, message):
     path = tmp_path / "prompts.txt"

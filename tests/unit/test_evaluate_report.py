@@ -13,11 +13,10 @@ import pytest
 from PIL import Image
 
 from tools.demo.contact_sheet import Captions, contact_sheet, tile_size
-from tools.evaluate.chart import svg, ticks
 from tools.evaluate.figures import (
     NOTHING,
-    Bar,
     Chart,
+    Criterion,
     Estimate,
     Grid,
     Line,
@@ -26,7 +25,7 @@ from tools.evaluate.figures import (
     Table,
     Tile,
 )
-from tools.evaluate.report import html, number, shown, write
+from tools.evaluate.report import as_text, html, number, svg, ticks, write
 
 VOID = {"meta", "img", "br"}
 NAME = "Anna <b>& 'Bob'"
@@ -59,7 +58,10 @@ def report(pictures: int = 2) -> Report:
         ],
         charts=[CHART],
         grids=[Grid("Pictures", [str(n) for n in range(pictures)], [(NAME, tiles)])],
-        bars=[Bar("Likeness", FOUND, 0.4, "cosine"), Bar("Text", NOTHING, 0.9, "of that without")],
+        criteria=[
+            Criterion("Likeness", FOUND, 0.4, "cosine"),
+            Criterion("Text", NOTHING, 0.9, "of that without"),
+        ],
     )
     return Report("Evaluation", {"models": NAME}, [section], ["A note."])
 
@@ -144,9 +146,9 @@ def test_numbers_have_about_three_digits(value, text):
 
 
 def test_an_estimate_of_one_person_has_no_interval():
-    assert shown(FOUND) == "0.62 (0.50 to 0.75)"
-    assert shown(Estimate(0.5, 0.5, 0.5, 1)) == "0.50"
-    assert shown(NOTHING) == "n/a"
+    assert as_text(FOUND) == "0.62 (0.50 to 0.75)"
+    assert as_text(Estimate(0.5, 0.5, 0.5, 1)) == "0.50"
+    assert as_text(NOTHING) == "n/a"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,10 @@ from PIL import Image
 
 from tools.comfyui.client import ClientError, ComfyClient
 from tools.comfyui.server import HostServer
-from tools.evaluate.backends import world_ground
+from tools.evaluate.backends import world_backend
 from tools.evaluate.figures import EvaluationError
-from tools.evaluate.measurements import Lab, Measure
-from tools.evaluate.runner import Studio
-from tools.evaluate.settings import QUICK, Changes, Text
+from tools.evaluate.measurements import Measure, Measurements, Runner
+from tools.evaluate.settings import QUICK, Overrides, Text
 
 from .contact_sheet import Captions, contact_sheet
 
@@ -50,39 +49,41 @@ def run(output: Path, scratch: Path) -> None:
     from instantid_core.faces import FaceAnalyzer
     from instantid_core.models import find_models
 
-    ground = world_ground(replace(QUICK, people=PERSON + 1), Changes())
+    backend = world_backend(replace(QUICK, people=PERSON + 1), Overrides())
     print("Starting ComfyUI", flush=True)
-    with HostServer(ground.launch(scratch)) as server:
+    with HostServer(backend.launch(scratch)) as server:
         print(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}", flush=True)
         client = ComfyClient(server.url)
-        analyzer = FaceAnalyzer(find_models([ground.faces(scratch)]), "cpu")
-        studio = Studio(client, ground.setup, analyzer, client.object_info())
+        analyzer = FaceAnalyzer(find_models([backend.faces(scratch)]), "cpu")
+        runner = Runner(client, backend.setup, analyzer, client.object_info())
         try:
-            people = studio.admit(ground.subjects, print)[-1:]
-            lab = Lab(ground.setup, QUICK, studio, people, ground.poses, ground.judge, print)
-            sheet = portraits(lab)
+            people = runner.upload_people(backend.subjects, print)[-1:]
+            run = Measurements(
+                backend.setup, QUICK, runner, people, backend.poses, backend.scorer, print
+            )
+            sheet = portraits(run)
         except ClientError as error:
             raise EvaluationError(f"{error}\n{server.log_tail()}") from error
     report(sheet, write(sheet, output))
 
 
-def portraits(lab: Lab) -> Sheet:
+def portraits(run: Measurements) -> Sheet:
     """One person in every style but the photo's own, both ways from the same noise."""
-    (person,) = lab.people
-    texts = [text for text in lab.setup.texts_of(person.number) if text.style != PLAIN]
-    variants = [lab.variants[name] for name in ROWS]
+    (person,) = run.people
+    texts = [text for text in run.setup.texts_of(person.number) if text.style != PLAIN]
+    variants = [run.variants[name] for name in ROWS]
     rows = []
     for variant in variants:
         print(f"\n{variant.name}", flush=True)
         rows.append(
-            tuple(_followed(lab, text, lab.portrait(person, text, variant)) for text in texts)
+            tuple(_followed(run, text, run.portrait(person, text, variant)) for text in texts)
         )
     styles = tuple(text.style for text in texts)
     names = tuple(variant.name for variant in variants)
     return Sheet(person.subject.references[0], styles, names, tuple(rows))
 
 
-def _followed(lab: Lab, text: Text, found: Measure) -> Measure:
+def _followed(run: Measurements, text: Text, found: Measure) -> Measure:
     print(f"  {found.tile.caption:>8}  {text.prompt}", flush=True)
     return found
 
@@ -93,11 +94,11 @@ def write(sheet: Sheet, folder: Path) -> list[Path]:
     pictures = {PHOTO: sheet.reference}
     for name, row in zip(("without", "with"), sheet.rows, strict=True):
         for style, measure in zip(sheet.styles, row, strict=True):
-            pictures[f"{style}_{name}.png"] = measure.shot.image
+            pictures[f"{style}_{name}.png"] = measure.picture.image
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(folder / name)
     captions = Captions(sheet.styles, sheet.names, [_likenesses(row) for row in sheet.rows])
-    shown = [[Image.fromarray(one.shot.image) for one in row] for row in sheet.rows]
+    shown = [[Image.fromarray(one.picture.image) for one in row] for row in sheet.rows]
     contact_sheet(Image.fromarray(sheet.reference), shown, captions).save(folder / SHEET)
     return [folder / name for name in (*pictures, SHEET)]
 

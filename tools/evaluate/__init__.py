@@ -1,1 +1,1 @@
-"""`dev.py evaluate`: likeness, text and pose, measured on one page."""
+"""`dev.py evaluate`: measures likeness, text and pose, and writes one page."""

@@ -1,4 +1,4 @@
-"""What an evaluation stands on: the server's models, the people, the poses, the judge."""
+"""Backends of an evaluation: the server's models, the people, the poses and the text scorer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tools.demo.command import require_packages
 from tools.small_world import trained as files
 
 from .figures import EvaluationError
+from .metrics import ClipScorer, NoTextScorer, StyleScorer, TextScorer
 from .photos import Subject, drawn_people, painted_people, people_in
 from .poses import ModelFacePoses, PaintedPoses, Poses
 from .settings import (
-    Changes,
+    Overrides,
     OwnModels,
     Plan,
     Setup,
-    changed,
     own_models,
     random_models,
     small_world,
+    with_overrides,
 )
-from .text_scorers import ClipJudge, Judge, NoJudge, StyleJudge
 
 INSIGHTFACE = Path("models") / "insightface"
 WORLD_NOTE = (
@@ -47,45 +47,45 @@ PUBLISHED_NOTE = (
 
 
 @dataclass(frozen=True)
-class Ground:
-    """One way to evaluate."""
+class Backend:
+    """Everything that an evaluation runs on."""
 
     setup: Setup
     launch: Callable[[Path], Launch]
-    """A server, from a scratch folder."""
+    """Launch of a server, given a scratch folder."""
     faces: Callable[[Path], Path]
-    """The folder of the face models, from the same scratch folder."""
+    """Folder of the face models, given the same scratch folder."""
     subjects: Sequence[Subject]
     poses: Poses
-    judge: Judge
+    scorer: TextScorer
     notes: tuple[str, ...]
 
 
-def ground_of(options: argparse.Namespace, plan: Plan) -> Ground:
-    """What the command line asks for."""
-    names = vars(Changes())
-    changes = Changes(**{name: getattr(options, name) for name in names})
+def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
+    """The backend that the command line selects."""
+    names = vars(Overrides())
+    overrides = Overrides(**{name: getattr(options, name) for name in names})
     if options.installed:
-        return own_ground(options, plan, changes)
-    _require_own_none(options)
-    return random_ground(plan, changes) if options.random else world_ground(plan, changes)
+        return own_backend(options, plan, overrides)
+    _refuse_own_options(options)
+    return random_backend(plan, overrides) if options.random else world_backend(plan, overrides)
 
 
-def _require_own_none(options: argparse.Namespace) -> None:
-    """What only a user's own models can use."""
+def _refuse_own_options(options: argparse.Namespace) -> None:
+    """Raises EvaluationError for options that need --comfyui."""
     for name in ("photos", "prompts", "clip", "insightface", *vars(OwnModels())):
         if getattr(options, name) is not None:
             raise EvaluationError(
-                f"--{name.replace('_', '-')} goes with --comfyui DIR, your own ComfyUI. Without it "
-                "the models, people and texts are those of the small world."
+                f"--{name.replace('_', '-')} needs --comfyui DIR, your own ComfyUI. Without it the "
+                "models, people and texts are those of the small world."
             )
 
 
-def world_ground(plan: Plan, changes: Changes) -> Ground:
-    """The trained small world, and people that it has not seen."""
+def world_backend(plan: Plan, overrides: Overrides) -> Backend:
+    """The trained small world, with people from outside its training data."""
     from training.world import BACKGROUNDS, STYLES
 
-    setup = changed(small_world(STYLES, BACKGROUNDS), changes)
+    setup = with_overrides(small_world(STYLES, BACKGROUNDS), overrides)
     missing = files.missing()
     if missing:
         raise EvaluationError(
@@ -93,33 +93,33 @@ def world_ground(plan: Plan, changes: Changes) -> Ground:
             f"{', '.join(missing)}. Train them (training/README.md), or evaluate your own ComfyUI "
             "with --comfyui DIR --photos FOLDER."
         )
-    return Ground(
+    return Backend(
         setup,
         lambda base: workspace.small_launch(workspace.current(), base, world=True),
         lambda base: base / INSIGHTFACE,
         painted_people(plan.people, plan.references),
         PaintedPoses(setup),
-        StyleJudge(files.STYLE_CLASSIFIER, STYLES, BACKGROUNDS),
+        StyleScorer(files.STYLE_CLASSIFIER, STYLES, BACKGROUNDS),
         (WORLD_NOTE,),
     )
 
 
-def random_ground(plan: Plan, changes: Changes) -> Ground:
+def random_backend(plan: Plan, overrides: Overrides) -> Backend:
     """The small models with random weights."""
-    setup = changed(random_models(), changes)
-    return Ground(
+    setup = with_overrides(random_models(), overrides)
+    return Backend(
         setup,
         lambda base: workspace.small_launch(workspace.current(), base),
         lambda base: base / INSIGHTFACE,
         drawn_people(plan.people),
         ModelFacePoses(setup),
-        NoJudge(),
+        NoTextScorer(),
         (RANDOM_NOTE,),
     )
 
 
-def own_ground(options: argparse.Namespace, plan: Plan, changes: Changes) -> Ground:
-    """The user's own ComfyUI and photos."""
+def own_backend(options: argparse.Namespace, plan: Plan, overrides: Overrides) -> Backend:
+    """The user's ComfyUI and photos."""
     require_packages()
     if options.photos is None:
         raise EvaluationError(
@@ -128,15 +128,15 @@ def own_ground(options: argparse.Namespace, plan: Plan, changes: Changes) -> Gro
         )
     named = {name: getattr(options, name) for name in vars(OwnModels())}
     given = {name: value for name, value in named.items() if value is not None}
-    setup = changed(own_models(OwnModels(**given)), changes)
+    setup = with_overrides(own_models(OwnModels(**given)), overrides)
     host = workspace.current()
     faces = options.insightface or host.comfyui / INSIGHTFACE
-    return Ground(
+    return Backend(
         setup,
         lambda base: workspace.installed_launch(host, base),
         lambda _: faces,
         people_in(options.photos, plan.references)[: plan.people],
         ModelFacePoses(setup),
-        ClipJudge(options.clip) if options.clip else NoJudge(),
+        ClipScorer(options.clip) if options.clip else NoTextScorer(),
         (PUBLISHED_NOTE,),
     )

@@ -1,6 +1,6 @@
-"""`dev.py evaluate`: likeness, text, views and more, measured on a real ComfyUI, on one page.
+"""`dev.py evaluate`: measures likeness, text, views and more on a real ComfyUI; writes one page.
 
-Runs in the Python that runs that ComfyUI.
+Runs in the Python of that ComfyUI.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ from tools.comfyui.prompts import PromptError
 from tools.comfyui.server import HostServer, ServerError
 from tools.demo.command import DemoError, keep_log
 
-from .backends import Ground, ground_of
+from .backends import Backend, backend_of
 from .experiments import RUNS
 from .figures import EvaluationError, Report
-from .measurements import Lab
+from .measurements import Measurements, Runner
 from .options import EXPERIMENTS, add_options
-from .report import shown, write
-from .runner import Studio
+from .report import as_text, write
 from .settings import FULL, QUICK, Plan
 
 LOG = "server.log"
@@ -50,7 +49,7 @@ EXPECTED = (
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluates, writes the page, and returns the exit code."""
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
     options = parse(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
@@ -63,13 +62,13 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _leave(_number: int, _frame: object) -> NoReturn:
-    # An exception, so that the server is stopped on the way out.
+def _exit_on_sigterm(_number: int, _frame: object) -> NoReturn:
+    # As an exception, so that the server is stopped on the way out.
     sys.exit(143)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Options as `dev.py evaluate` passes them on; its help describes them."""
+    """Parses the options that `dev.py evaluate` passes on."""
     parser = argparse.ArgumentParser(prog="dev.py evaluate")
     add_options(parser)
     parser.add_argument("--installed", action="store_true")
@@ -80,55 +79,56 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
     """Starts the server, runs the experiments, writes the report."""
     started = time.monotonic()
     plan = QUICK if options.quick else FULL
-    ground = ground_of(options, plan)
+    backend = backend_of(options, plan)
     say("Starting ComfyUI")
-    with HostServer(ground.launch(scratch)) as server:
+    with HostServer(backend.launch(scratch)) as server:
         say(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}")
-        analyzer = FaceAnalyzer(find_models([ground.faces(scratch)]), "cpu")
+        analyzer = FaceAnalyzer(find_models([backend.faces(scratch)]), "cpu")
         client = ComfyClient(server.url)
-        studio = Studio(client, ground.setup, analyzer, client.object_info())
+        runner = Runner(client, backend.setup, analyzer, client.object_info())
         try:
-            report = measured(options, plan, ground, studio, started)
+            report = measure(options, plan, backend, runner, started)
         except ClientError as error:
             keep_log(server, options.output)
             raise EvaluationError(f"{error}\nThe log is {options.output / LOG}.") from error
     page, figures = write(report, options.output)
-    for bar in report.bars:
-        say(f"{bar.verdict}: {bar.name} {shown(bar.found)}, wanted {bar.threshold}")
+    for criterion in report.criteria:
+        found = as_text(criterion.found)
+        say(f"{criterion.verdict}: {criterion.name} {found}, wanted {criterion.threshold}")
     say(f"Page    {page}\nFigures {figures}")
 
 
-def measured(
-    options: argparse.Namespace, plan: Plan, ground: Ground, studio: Studio, started: float
+def measure(
+    options: argparse.Namespace, plan: Plan, backend: Backend, runner: Runner, started: float
 ) -> Report:
-    """All sections, with what is to be known of the run."""
-    people = studio.admit(ground.subjects, say)
-    lab = Lab(ground.setup, plan, studio, people, ground.poses, ground.judge, say)
+    """Runs the experiments; returns their sections and facts about the run."""
+    people = runner.upload_people(backend.subjects, say)
+    run = Measurements(backend.setup, plan, runner, people, backend.poses, backend.scorer, say)
     sections = []
     for name in options.only or EXPERIMENTS:
         say(f"{name} ({time.monotonic() - started:.0f} s)")
-        sections.append(RUNS[name](lab))
-    return Report(TITLE, facts(lab, time.monotonic() - started), sections, ground.notes)
+        sections.append(RUNS[name](run))
+    return Report(TITLE, facts(run, time.monotonic() - started), sections, backend.notes)
 
 
-def facts(lab: Lab, seconds: float) -> dict[str, str]:
-    """Settings, versions and times."""
-    setup, clock = lab.setup, lab.studio.clock
+def facts(run: Measurements, seconds: float) -> dict[str, str]:
+    """Settings, versions and times of the run."""
+    setup, clock = run.setup, run.runner.clock
     kind, inputs = setup.checkpoint
-    system = json.loads(lab.studio.client.get("/system_stats"))
+    system = json.loads(run.runner.client.get("/system_stats"))
     devices = ", ".join(device["name"] for device in system["devices"])
-    unseen = sum(person.subject.is_unseen for person in lab.people)
+    unseen = sum(person.subject.is_unseen for person in run.people)
     return {
         "models": f"{setup.name}: {', '.join([*inputs.values()] or [kind])}; {setup.adapter}; "
         f"{setup.control_net}",
         "sampling": f"{setup.size[0]} x {setup.size[1]}, {setup.steps} steps, CFG {setup.cfg:g}, "
         f"{setup.sampler} / {setup.scheduler}",
-        "usual amounts": f"weight {setup.weight:g}, strength {setup.strength:g}",
-        "people": f"{len(lab.people)}, {unseen} of them with photos that only the measure sees",
-        "pictures": f"{clock.pictures} in {clock.generating:.0f} s ({clock.a_picture:.2f} s each), "
-        f"analysed in {clock.analysing:.0f} s",
+        "default amounts": f"weight {setup.weight:g}, strength {setup.strength:g}",
+        "people": f"{len(run.people)}, {unseen} of them with photos that generation does not see",
+        "pictures": f"{clock.pictures} in {clock.generating:.0f} s "
+        f"({clock.per_picture:.2f} s each), analysed in {clock.analysing:.0f} s",
         "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
-        "recogniser": f"sha256 {lab.studio.analyzer.recogniser.sha256[:16]}",
+        "recogniser": f"sha256 {run.runner.analyzer.recogniser.sha256[:16]}",
         "software": f"ComfyUI {system['system'].get('comfyui_version', '?')}, torch "
         f"{system['system'].get('pytorch_version', '?')}, Python {platform.python_version()}",
         "machine": f"{platform.machine()} {platform.system()}, {devices}",

@@ -1,4 +1,4 @@
-"""Whether another ControlNet is followed beside IdentityNet as it is alone."""
+"""Experiment: another ControlNet in a chain with IdentityNet."""
 
 from __future__ import annotations
 
@@ -8,95 +8,108 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import metrics
-from .figures import Bar, EvaluationError, Grid, Section, Table, Tile
-from .measurements import Lab, Measure, Variant, likenesses, reference
-from .runner import Person
+from .figures import Criterion, EvaluationError, Grid, Section, Table, Tile
+from .measurements import Measure, Measurements, Person, Variant, likenesses, reference
 from .settings import Text
 
-KEPT = 0.8
-"""The other net's hold with an identity, of that without."""
-LEAST = 0.05
-"""A hold that is as good as none."""
-SHOWN = 4
+MIN_KEPT = 0.8
+"""Threshold: the other net's effect with an identity, relative to that without."""
+MIN_EFFECT = 0.05
+"""Lower bound of an effect that is divided by."""
+GRID_ROWS = 4
 NO_OTHER_NET = (
-    "Left out: there is no other ControlNet here whose hold on a picture could be measured. That "
-    "other nets see exactly the text they would see alone is held by "
-    "tests/host/test_identity_net.py and tests/host/test_parity.py."
+    "Skipped: this backend has no other ControlNet whose effect could be measured. That other nets "
+    "see exactly the text they would see alone is tested in tests/host/test_identity_net.py and "
+    "tests/host/test_parity.py."
 )
 ABOUT = (
-    "A ControlNet that was trained to follow the colours behind people, before IdentityNet in one "
-    "chain. It is given the colours of another scene with the same words. Colours apart is the "
-    "root mean square between the picture and those colours, away from the face, in levels of 255; "
-    "without the net it is what text and chance give, and the share that the net takes off it is "
-    "its hold."
+    "A ControlNet that was trained to follow the colours behind people, chained before "
+    "IdentityNet. "
+    "Its hint holds the colours of another scene with the same text. The colour difference is the "
+    "root mean square between the picture and the hint, away from the face, in levels of 255. "
+    "Without the net it is what text and chance give; the net's effect is the share by which it "
+    "reduces the difference."
 )
 Found = Mapping[tuple[str, bool], Sequence[Measure]]
-"""By the name of the variant, and whether the other net acted: a picture of each person."""
+"""Name of the variant and whether the other net was used -> one picture per person."""
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """The surroundings that one picture is to have, and its text."""
+class _Assignment:
+    """Text and background that one picture should have."""
 
     text: Text
     scene: np.ndarray
-    """[H, W, 3] uint8: a picture with those colours."""
+    """[H, W, 3] uint8: a painted picture with that background."""
     hint: np.ndarray
-    """[H, W, 3] uint8, grey where nothing is asked for."""
+    """[H, W, 3] uint8; grey where it gives no colour."""
     boxes: np.ndarray
-    """Of the faces around which nothing is, [1, 4] pixels."""
+    """Boxes of the faces that the hint leaves out, [1, 4] pixels."""
     name: str
-    """Of the hint, in the server's input folder."""
+    """File name of the hint in the server's input folder."""
 
-    def apart(self, measure: Measure) -> float:
-        """How far a picture's colours are from those of the scene, in levels."""
+    def difference(self, measure: Measure) -> float:
+        """Difference between a picture's colours and those of the scene, in levels."""
         from training.background_hint import deviation
 
-        return deviation(measure.shot.image, self.scene, self.boxes)
+        return deviation(measure.picture.image, self.scene, self.boxes)
 
 
-def other_net(lab: Lab) -> Section:
-    """A ControlNet that follows the colours behind people, with and without InstantID."""
-    people = lab.people[: lab.plan.view_people]
-    people = [one for one in people if one.subject.elsewhere is not None]
-    if not lab.setup.other_net or not people:
+def other_net(run: Measurements) -> Section:
+    """A ControlNet that follows the background colours, with and without InstantID."""
+    people = run.people[: run.plan.view_people]
+    people = [one for one in people if one.subject.repaint is not None]
+    if not run.setup.other_net or not people:
         return Section("control", "Another ControlNet", NO_OTHER_NET)
-    sights = [_sight(lab, person) for person in people]
+    assignments = [_assign(run, person) for person in people]
     found = {}
-    for variant in (lab.variants["none"], lab.variants["both"]):
+    for variant in (run.variants["none"], run.variants["both"]):
         for surrounded in (False, True):
-            lab.say(f"  {variant.name}, {'with' if surrounded else 'without'} the other net")
-            found[variant.name, surrounded] = _pictures(lab, people, sights, variant, surrounded)
-    return _told(lab, people, sights, found)
+            run.say(f"  {variant.name}, {'with' if surrounded else 'without'} the other net")
+            found[variant.name, surrounded] = _pictures(
+                run, people, assignments, variant, surrounded
+            )
+    return _section(run, people, assignments, found)
 
 
-def _sight(lab: Lab, person: Person) -> _Sight:
+def _assign(run: Measurements, person: Person) -> _Assignment:
     from training.background_hint import colours
 
-    text = lab.setup.texts_of(person.number)[0]
-    paint_elsewhere = person.subject.elsewhere
+    text = run.setup.texts_of(person.number)[0]
+    paint_elsewhere = person.subject.repaint
     if paint_elsewhere is None:
-        raise EvaluationError(f"Nobody can paint {person.subject.name} elsewhere.")
+        raise EvaluationError(f"{person.subject.name} cannot be painted before another background.")
     scene = paint_elsewhere(text.style, text.background)
     hint = (255 * colours(scene.image, scene.boxes)).round().astype(np.uint8)
-    name = lab.studio.upload(hint, f"surroundings_{person.number}")
-    return _Sight(text, scene.image, hint, scene.boxes, name)
+    name = run.runner.upload(hint, f"surroundings_{person.number}")
+    return _Assignment(text, scene.image, hint, scene.boxes, name)
 
 
 def _pictures(
-    lab: Lab, people: Sequence[Person], sights: Sequence[_Sight], variant: Variant, surrounded: bool
+    run: Measurements,
+    people: Sequence[Person],
+    assignments: Sequence[_Assignment],
+    variant: Variant,
+    surrounded: bool,
 ) -> list[Measure]:
     measures = []
-    for person, sight in zip(people, sights, strict=True):
-        job = lab.job(person, sight.text, variant)
-        (shot,) = lab.studio.take(replace(job, surroundings=sight.name if surrounded else ""))
-        measures.append(lab.measure(shot, person, person.face.keypoints, sight.text))
+    for person, assignment in zip(people, assignments, strict=True):
+        job = run.job(person, assignment.text, variant)
+        (picture,) = run.runner.generate(
+            replace(job, surroundings=assignment.name if surrounded else "")
+        )
+        measures.append(run.measure(picture, person, person.face.keypoints, assignment.text))
     return measures
 
 
-def _told(lab: Lab, people: Sequence[Person], sights: Sequence[_Sight], found: Found) -> Section:
+def _section(
+    run: Measurements, people: Sequence[Person], assignments: Sequence[_Assignment], found: Found
+) -> Section:
     apart = {
-        key: [[sight.apart(one)] for sight, one in zip(sights, measures, strict=True)]
+        key: [
+            [assignment.difference(one)]
+            for assignment, one in zip(assignments, measures, strict=True)
+        ]
         for key, measures in found.items()
     }
     rows = [
@@ -107,29 +120,38 @@ def _told(lab: Lab, people: Sequence[Person], sights: Sequence[_Sight], found: F
         ]
         for (name, surrounded), measures in found.items()
     ]
-    kept = metrics.estimate(_kept, list(apart.values()))
+    kept = metrics.estimate(_relative_effect, list(apart.values()))
     return Section(
         "control",
         "Another ControlNet kept",
         ABOUT,
-        tables=[Table("Means over people", ["", "colours apart", "likeness"], rows)],
-        grids=[_grid(people, sights, found)],
-        bars=[Bar("Hold of the other net", kept, KEPT, "of that without InstantID")],
+        tables=[Table("Means over people", ["", "colour difference", "likeness"], rows)],
+        grids=[_grid(people, assignments, found)],
+        criteria=[
+            Criterion("Effect of the other net", kept, MIN_KEPT, "of that without InstantID")
+        ],
     )
 
 
-def _kept(apart: np.ndarray) -> np.ndarray:
-    """[..., people, 4] without InstantID and with it, each without the other net and with it ->
-    the net's hold beside InstantID over that without."""
-    alone, held = apart.mean(axis=-2)[..., 0::2], apart.mean(axis=-2)[..., 1::2]
-    hold = 1 - held / alone
-    return hold[..., 1] / np.maximum(hold[..., 0], LEAST)
+def _relative_effect(apart: np.ndarray) -> np.ndarray:
+    """Effect of the other net with InstantID, relative to that without.
+
+    [..., people, 4], the columns being without InstantID and with it, each without the other net
+    and with it -> [...].
+    """
+    without, with_net = apart.mean(axis=-2)[..., 0::2], apart.mean(axis=-2)[..., 1::2]
+    effect = 1 - with_net / without
+    return effect[..., 1] / np.maximum(effect[..., 0], MIN_EFFECT)
 
 
-def _grid(people: Sequence[Person], sights: Sequence[_Sight], found: Found) -> Grid:
+def _grid(people: Sequence[Person], assignments: Sequence[_Assignment], found: Found) -> Grid:
     rows = []
-    for place, (person, sight) in enumerate(list(zip(people, sights, strict=True))[:SHOWN]):
+    for place, (person, assignment) in enumerate(
+        list(zip(people, assignments, strict=True))[:GRID_ROWS]
+    ):
         tiles = [measures[place].tile for measures in found.values()]
-        rows.append((person.subject.name, [reference(person), Tile(sight.hint, "hint"), *tiles]))
-    columns = [f"{name}, {'with it' if held else 'without it'}" for name, held in found]
+        rows.append(
+            (person.subject.name, [reference(person), Tile(assignment.hint, "hint"), *tiles])
+        )
+    columns = [f"{name}, {'with it' if used else 'without it'}" for name, used in found]
     return Grid("The same text and seed", ["reference", "hint", *columns], rows)

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures with intervals, in tables, curves, grids and bars."""
+"""Results of an evaluation: estimates with intervals, tables, charts, grids and criteria."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 
-MISSING = "n/a"
+NOT_AVAILABLE = "n/a"
 
 
 class EvaluationError(Exception):
-    """The evaluation cannot go on; the message says why and what to do."""
+    """The evaluation cannot continue; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure over people."""
+    """A mean or other statistic over people."""
 
     value: float
     low: float
-    """Lower end of the 95 % interval; the value itself where there is a single person."""
+    """Lower end of the 95 % interval; the value itself for a single person."""
     high: float
     n: int
-    """People (or pairs of people) behind it."""
+    """Number of people or pairs."""
 
     @property
     def known(self) -> bool:
-        """Whether there was anything to measure."""
+        """Whether anything was measured."""
         return self.n > 0 and math.isfinite(self.value)
 
 
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart; the band around it is its intervals."""
+    """One line of a chart, with its intervals as a band."""
 
     label: str
     x: Sequence[float]
@@ -68,7 +68,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture with words under it."""
+    """A picture with a caption."""
 
     image: np.ndarray
     """[H, W, 3] uint8 RGB."""
@@ -77,7 +77,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of pictures; the first of each row may be what the others are compared with."""
+    """Rows of pictures, each with a label."""
 
     title: str
     columns: Sequence[str]
@@ -85,15 +85,15 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A figure that should reach a threshold."""
+class Criterion:
+    """An estimate that should reach a threshold."""
 
     name: str
     found: Estimate
     wanted: float
     meaning: str
     strictly: bool = False
-    """Whether the threshold itself is not enough."""
+    """Whether the estimate has to exceed the threshold."""
 
     @property
     def passed(self) -> bool:
@@ -104,22 +104,22 @@ class Bar:
 
     @property
     def threshold(self) -> str:
-        """In words."""
+        """The threshold as text."""
         return f"{'more than' if self.strictly else 'at least'} {self.wanted:g}"
 
     @property
     def verdict(self) -> str:
-        """`pass`, `fail`, or that the interval reaches to the other side."""
+        """`pass` or `fail`, and whether the threshold lies within the interval."""
         if not self.found.known:
             return "not measured"
         word = "pass" if self.passed else "fail"
-        sure = self._reaches(self.found.low) == self._reaches(self.found.high)
-        return word if sure else f"{word}, within the interval"
+        certain = self._reaches(self.found.low) == self._reaches(self.found.high)
+        return word if certain else f"{word}, within the interval"
 
 
 @dataclass(frozen=True)
 class Section:
-    """What one experiment found."""
+    """Results of one experiment."""
 
     name: str
     title: str
@@ -127,12 +127,12 @@ class Section:
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
     grids: Sequence[Grid] = ()
-    bars: Sequence[Bar] = ()
+    criteria: Sequence[Criterion] = ()
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page."""
+    """Contents of the page."""
 
     title: str
     facts: Mapping[str, str]
@@ -141,24 +141,29 @@ class Report:
     notes: Sequence[str] = field(default_factory=tuple)
 
     @property
-    def bars(self) -> list[Bar]:
-        return [bar for section in self.sections for bar in section.bars]
+    def criteria(self) -> list[Criterion]:
+        return [criterion for section in self.sections for criterion in section.criteria]
 
 
 def as_data(report: Report) -> dict[str, Any]:
-    """All figures as JSON can hold them; pictures are left out."""
+    """All figures as JSON values, without pictures."""
     return {
         "title": report.title,
         "facts": dict(report.facts),
-        "bars": [_bar(bar) for bar in report.bars],
+        "bars": [_criterion(criterion) for criterion in report.criteria],
         "sections": {section.name: _section(section) for section in report.sections},
         "notes": list(report.notes),
     }
 
 
-def _bar(bar: Bar) -> dict[str, Any]:
-    found = _entry(bar.found)
-    return {"name": bar.name, "found": found, "wanted": bar.wanted, "verdict": bar.verdict}
+def _criterion(criterion: Criterion) -> dict[str, Any]:
+    found = _entry(criterion.found)
+    return {
+        "name": criterion.name,
+        "found": found,
+        "wanted": criterion.wanted,
+        "verdict": criterion.verdict,
+    }
 
 
 def _section(section: Section) -> dict[str, Any]:

@@ -1,35 +1,39 @@
-"""Measures of pictures, and means over people with intervals. Numbers in, numbers out."""
+"""Metrics of pictures: geometry, colours, cosines and text adherence; means with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
 from instantid_core.keypoints import oval_of_points
 
-from .figures import NOTHING, Estimate
+from .figures import NOTHING, Estimate, EvaluationError
+from .settings import Text
 
 RESAMPLES = 4000
 SEED = 20240115
 CONFIDENCE = 95.0
 """Percent; intervals are percentiles of the bootstrap (Efron, 1979)."""
-LEAST = 0.1
-"""A figure below it counts as this much where something is divided by it: cosines of strangers lie
-around 0, and a likeness that nobody sees must not be many times that."""
+MIN_DENOMINATOR = 0.1
+"""Lower bound of a denominator: cosines of strangers are close to 0, and a ratio to them would be
+meaningless."""
 Statistic = Callable[[np.ndarray], np.ndarray]
 """[..., people, quantities] -> [...]."""
 
 
 def keypoint_error(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean distance of keypoints [5, 2] to the wanted ones, in heights of the wanted face."""
+    """Mean distance of keypoints [5, 2] from the wanted ones, in heights of the wanted face."""
     distances = np.linalg.norm(_exact(found) - _exact(wanted), axis=1)
     return float(distances.mean() / oval_of_points(wanted).size)
 
 
-def turn(points: np.ndarray) -> float:
-    """How far a head is turned: way of the nose from the middle of the eyes, along the line of the
-    eyes, in eye distances. Keypoints [5, 2]; 0 is straight ahead, positive to image right."""
+def head_turn(points: np.ndarray) -> float:
+    """Turn of a head: offset of the nose from the centre of the eyes along the eye line, in eye
+    distances. Keypoints [5, 2]; 0 is straight ahead, positive is towards image right."""
     left, right, nose, *_ = _exact(points)
     across = right - left
     return float((nose - (left + right) / 2) @ across / (across @ across))
@@ -59,8 +63,10 @@ def mean(values: Sequence[Sequence[float]]) -> Estimate:
 
 
 def ratio(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]]) -> Estimate:
-    """Ratio of two means over the same people. A lower mean than `LEAST` counts as that."""
-    return estimate(lambda x: _mean(x) / np.maximum(x[..., 1].mean(axis=-1), LEAST), [over, under])
+    """Ratio of two means over the same people; the denominator is at least MIN_DENOMINATOR."""
+    return estimate(
+        lambda x: _mean(x) / np.maximum(x[..., 1].mean(axis=-1), MIN_DENOMINATOR), [over, under]
+    )
 
 
 def difference(more: Sequence[Sequence[float]], less: Sequence[Sequence[float]]) -> Estimate:
@@ -69,7 +75,7 @@ def difference(more: Sequence[Sequence[float]], less: Sequence[Sequence[float]])
 
 
 def share(values: Sequence[Sequence[bool]]) -> Estimate:
-    """Share of what is true, over people."""
+    """Share of true values, over people."""
     return mean([[float(value) for value in one] for one in values])
 
 
@@ -77,8 +83,8 @@ def estimate(statistic: Statistic, quantities: Sequence[Sequence[Sequence[float]
     """A statistic of people with its bootstrap interval.
 
     quantities: for each quantity, for each person (in the same order), that person's values. People
-    that lack a value of any quantity are left out. Whole people are drawn, since pictures of one
-    person are not independent of each other. The generator is fixed: equal values, equal interval.
+    that lack a value of any quantity are left out. Whole people are resampled, because pictures of
+    one person are not independent. The seed is fixed: equal values give equal intervals.
     """
     people = np.array([[_known_mean(one) for one in each] for each in quantities], np.float64).T
     people = people.reshape(-1, len(quantities))
@@ -94,16 +100,18 @@ def estimate(statistic: Statistic, quantities: Sequence[Sequence[Sequence[float]
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
-    """Spearman's correlation of two rows of numbers: 1 where y rises with x all the way, -1 where
-    it falls. NaN where one of them does not change, or is shorter than two."""
+    """Spearman's rank correlation: 1 if y always increases with x, -1 if it always decreases.
+
+    NaN if one of them is constant or has fewer than two values.
+    """
     pairs = np.array([pair for pair in zip(x, y, strict=True) if np.isfinite(pair).all()])
     if len(pairs) < 2 or (pairs == pairs[0]).all(axis=0).any():
         return float("nan")
     return float(np.corrcoef(_ranks(pairs[:, 0]), _ranks(pairs[:, 1]))[0, 1])
 
 
-def falls(values: Sequence[float]) -> bool:
-    """Whether every value is smaller than the one before it; not so for fewer than two."""
+def is_decreasing(values: Sequence[float]) -> bool:
+    """Whether every value is smaller than the one before it; False for fewer than two."""
     return len(values) > 1 and bool(np.all(np.diff(np.asarray(values, np.float64)) < 0))
 
 
@@ -118,7 +126,7 @@ def _mean_direction(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """[N] -> [N] places from 0; equal values share the mean of theirs."""
+    """[N] -> [N] ranks from 0; equal values share their mean rank."""
     below = (values[:, None] > values).sum(axis=1)
     equal = (values[:, None] == values).sum(axis=1)
     return below + (equal - 1) / 2
@@ -131,3 +139,98 @@ def _known_mean(values: Sequence[float]) -> float:
 
 def _exact(points: np.ndarray) -> np.ndarray:
     return np.asarray(points, np.float64)
+
+
+STYLE, BACKGROUND, CLIP_T = "style", "background", "CLIP-T"
+
+
+class TextScorer(Protocol):
+    """Scores of text adherence, by name; larger is better."""
+
+    names: tuple[str, ...]
+    is_share: bool
+    """Whether scores are 1 or 0, so that their mean is a share."""
+    main: str
+    """The score that the criterion uses."""
+
+    def scores(self, image: np.ndarray, text: Text) -> Mapping[str, float]: ...
+
+
+class NoTextScorer:
+    """A scorer without scores."""
+
+    names: tuple[str, ...] = ()
+    is_share = False
+    main = ""
+
+    def scores(self, image: np.ndarray, text: Text) -> Mapping[str, float]:
+        """Empty scores."""
+        del image, text
+        return {}
+
+
+class StyleScorer:
+    """Scores from the small world's classifier of styles and backgrounds."""
+
+    names: tuple[str, ...] = (STYLE, BACKGROUND)
+    is_share = True
+    main = STYLE
+
+    def __init__(self, path: Path, styles: Sequence[str], backgrounds: Sequence[str]) -> None:
+        """path: an ONNX file from [N, 3, H, W] RGB in 0..1 to logits of styles and backgrounds."""
+        import onnxruntime
+
+        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+        self.labels = {STYLE: tuple(styles), BACKGROUND: tuple(backgrounds)}
+
+    def scores(self, image: np.ndarray, text: Text) -> Mapping[str, float]:
+        """1 for style and background if they match the text, else 0."""
+        found = self.classify(image)
+        wanted = {STYLE: text.style, BACKGROUND: text.background}
+        return {name: float(found[name] == wanted[name]) for name in self.names}
+
+    def classify(self, image: np.ndarray) -> dict[str, str]:
+        """Style and background of [H, W, 3] uint8 RGB."""
+        batch = image.transpose(2, 0, 1)[None].astype(np.float32) / 255
+        logits: Any = self.session.run(list(self.names), {self.input: batch})
+        pairs = zip(self.names, logits, strict=True)
+        return {name: self.labels[name][int(np.argmax(values[0]))] for name, values in pairs}
+
+
+class ClipScorer:
+    """CLIP-T: 100 times the cosine of CLIP's embeddings of picture and text (arXiv 2104.08718
+    without its factor 2.5), as in the published figures."""
+
+    names: tuple[str, ...] = (CLIP_T,)
+    is_share = False
+    main = CLIP_T
+
+    def __init__(self, folder: Path) -> None:
+        """folder: a CLIP model in transformers format. Nothing is downloaded."""
+        try:
+            from transformers import CLIPModel, CLIPProcessor
+        except ImportError as error:
+            raise EvaluationError(
+                f"--clip needs the package transformers, which this Python lacks ({error})."
+            ) from error
+        try:
+            self.model: Any = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+            self.processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise EvaluationError(
+                f"--clip should name a folder with a CLIP model in transformers format (config, "
+                f"weights, tokenizer, preprocessor), but {folder} cannot be loaded: {error}."
+            ) from error
+
+    def scores(self, image: np.ndarray, text: Text) -> Mapping[str, float]:
+        """CLIP-T, -100..100; published figures for portraits are between 20 and 30."""
+        import torch
+
+        given = self.processor(
+            text=[text.prompt], images=Image.fromarray(image), return_tensors="pt", truncation=True
+        )
+        with torch.inference_mode():
+            found = self.model(**given)
+        cosine = torch.nn.functional.cosine_similarity(found.text_embeds, found.image_embeds)
+        return {CLIP_T: 100 * float(cosine[0])}

@@ -1,4 +1,4 @@
-"""The command line of `dev.py evaluate`, for dev.py and for the Python that it hands over to.
+"""The command line of `dev.py evaluate`, shared by dev.py and the Python that runs it.
 
 Standard library only.
 """
@@ -21,15 +21,15 @@ EXPERIMENTS = (
 )
 """In the order of the page."""
 OUTPUT = REPOSITORY / "output" / "evaluation"
-OWN = "own ComfyUI: "
+OWN = "with --comfyui: "
 FLAGS = {
     "quick": "about a tenth of the pictures",
-    "random": "models with random weights: a control, no likeness may come of it",
+    "random": "models with random weights: a control that must show no likeness",
 }
 PATHS = {
     "photos": f"{OWN}folder with a photo, or a subfolder of photos, per person",
     "prompts": f"{OWN}text file, one 'label: prompt' per line",
-    "clip": f"{OWN}folder with a CLIP model as transformers saves it, for CLIP-T",
+    "clip": f"{OWN}folder with a CLIP model in transformers format, for CLIP-T",
     "insightface": f"{OWN}folder of the face models (default: its models/insightface)",
     "output": f"folder for report.html and report.json (default: {OUTPUT})",
 }
@@ -43,28 +43,28 @@ NAMES = {
 NUMBERS = {
     "steps": (int, "sampling steps"),
     "cfg": (float, "classifier-free guidance"),
-    "weight": (float, "usual weight of the adapter"),
-    "strength": (float, "usual strength of IdentityNet"),
+    "weight": (float, "default weight of the adapter"),
+    "strength": (float, "default strength of IdentityNet"),
 }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """All options but those that say where ComfyUI is."""
-    for name, words in FLAGS.items():
-        parser.add_argument(f"--{name}", action="store_true", help=words)
-    only = "this experiment; may be repeated (default: all)"
+    """Adds all options except those for the user's ComfyUI."""
+    for name, description in FLAGS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=description)
+    only = "only this experiment; may be repeated (default: all)"
     parser.add_argument("--only", action="append", choices=EXPERIMENTS, help=only)
-    for name, words in PATHS.items():
-        usual = OUTPUT if name == "output" else None
-        parser.add_argument(f"--{name}", type=Path, default=usual, help=words)
-    for name, words in NAMES.items():
-        parser.add_argument(_flag(name), help=words)
-    for name, (kind, words) in NUMBERS.items():
-        parser.add_argument(_flag(name), type=kind, help=words)
+    for name, description in PATHS.items():
+        default = OUTPUT if name == "output" else None
+        parser.add_argument(f"--{name}", type=Path, default=default, help=description)
+    for name, description in NAMES.items():
+        parser.add_argument(_flag(name), help=description)
+    for name, (kind, description) in NUMBERS.items():
+        parser.add_argument(_flag(name), type=kind, help=description)
 
 
 def forwarded(options: argparse.Namespace) -> list[str]:
-    """The same options as arguments, paths made absolute."""
+    """The options as command-line arguments, with absolute paths."""
     arguments = [_flag(name) for name in FLAGS if getattr(options, name)]
     arguments += [f"--only={name}" for name in options.only or ()]
     values = {name: getattr(options, name) for name in (*PATHS, *NAMES, *NUMBERS)}

@@ -1,4 +1,4 @@
-"""The experiments with other poses, with several people, and with several photos of one."""
+"""Experiments with other poses, several people, and several photos of one person."""
 
 from __future__ import annotations
 
@@ -9,62 +9,71 @@ import numpy as np
 
 from . import metrics
 from .figures import Chart, Entry, Estimate, Grid, Line, Section, Table, Tile
-from .measurements import SEED, Lab, Measure, likenesses, mean, reference
+from .measurements import (
+    SEED,
+    GeneratedImage,
+    Measure,
+    Measurements,
+    Person,
+    likenesses,
+    mean,
+    reference,
+    with_one_face,
+)
 from .poses import points_of
-from .prompts import BETWEEN, TOGETHER, Job
-from .runner import Person, Shot, alone
+from .prompts import GROUP, INTERPOLATION, Job
 
-SHOWN = 3
-"""Rows of a grid."""
+GRID_ROWS = 3
+"""Rows shown in a grid."""
 GROUP_SEEDS = 2
 
 
-def views(lab: Lab) -> Section:
-    """Novel views: the keypoints of another face, turned."""
-    people = lab.people[: lab.plan.view_people]
-    variant = lab.variants["both"]
+def views(run: Measurements) -> Section:
+    """Novel views: the keypoints of another face, turned by yaw."""
+    people = run.people[: run.plan.view_people]
+    variant = run.variants["both"]
     rows: list[list[Entry]] = []
     found: list[list[list[Measure]]] = []
     wanted: list[Estimate] = []
-    for yaw in lab.plan.yaws:
-        lab.say(f"  yaw {yaw:g}")
-        poses = [lab.poses.view(person.number, yaw) for person in people]
-        wanted.append(metrics.mean([[metrics.turn(points_of(pose)[0])] for pose in poses]))
+    for yaw in run.plan.yaws:
+        run.say(f"  yaw {yaw:g}")
+        poses = [run.poses.view(person.number, yaw) for person in people]
+        wanted.append(metrics.mean([[metrics.head_turn(points_of(pose)[0])] for pose in poses]))
         found.append(
             [
-                [lab.portrait(person, lab.setup.texts_of(person.number)[0], variant, pose)]
+                [run.portrait(person, run.setup.texts_of(person.number)[0], variant, pose)]
                 for person, pose in zip(people, poses, strict=True)
             ]
         )
-    turns = [mean(each, lambda one: one.turn) for each in found]
+    turns = [mean(each, lambda one: one.head_turn) for each in found]
     likeness = [metrics.mean(likenesses(each)) for each in found]
-    for n, yaw in enumerate(lab.plan.yaws):
+    for n, yaw in enumerate(run.plan.yaws):
         error = mean(found[n], lambda one: one.error)
         rows.append([f"{yaw:g}", wanted[n], turns[n], error, likeness[n]])
     columns = ["yaw (degrees)", "wanted turn", "found turn", "keypoint error", "likeness"]
-    notes = [f"Rank correlation of found turn and yaw per person: {_followed(lab, found)}."]
+    notes = [f"Rank correlation of found turn and yaw per person: {_followed(run, found)}."]
     return Section(
         "views",
         "Novel views",
-        "Each person at the keypoints of a face that is not theirs, turned by yaw. The turn is "
-        "measured from detected keypoints: the way of the nose from the middle of the eyes, in eye "
-        "distances. Likeness should stay; only the angle may change.",
+        "Each person at the keypoints of another face, turned by yaw. The turn is measured from "
+        "detected keypoints: the offset of the nose from the centre of the eyes, in eye distances. "
+        "Likeness should stay constant; only the angle should change.",
         tables=[Table("By yaw", columns, rows, notes)],
-        charts=_view_charts(lab.plan.yaws, wanted, turns, likeness),
-        grids=[_view_grid(lab, people, found)],
+        charts=_view_charts(run.plan.yaws, wanted, turns, likeness),
+        grids=[_view_grid(run, people, found)],
     )
 
 
-def _followed(lab: Lab, found: Sequence[Sequence[Sequence[Measure]]]) -> str:
+def _followed(run: Measurements, found: Sequence[Sequence[Sequence[Measure]]]) -> str:
     correlations = [
-        [metrics.rank_correlation(lab.plan.yaws, [each[n][0].turn for each in found])]
+        [metrics.rank_correlation(run.plan.yaws, [each[n][0].head_turn for each in found])]
         for n in range(len(found[0]))
     ]
-    return spelled(metrics.mean(correlations))
+    return in_words(metrics.mean(correlations))
 
 
-def spelled(found: Estimate) -> str:
-    """An estimate in a sentence."""
+def in_words(found: Estimate) -> str:
+    """An estimate as text within a sentence."""
     if not found.known:
         return "not measured"
     return f"{found.value:.2f} (95 % interval {found.low:.2f} to {found.high:.2f}, n = {found.n})"
@@ -85,101 +94,106 @@ def _view_charts(
 
 
 def _view_grid(
-    lab: Lab, people: Sequence[Person], found: Sequence[Sequence[Sequence[Measure]]]
+    run: Measurements, people: Sequence[Person], found: Sequence[Sequence[Sequence[Measure]]]
 ) -> Grid:
     rows = []
-    for n, person in enumerate(people[:SHOWN]):
+    for n, person in enumerate(people[:GRID_ROWS]):
         tiles = [each[n][0].tile for each in found]
         rows.append((person.subject.name, [reference(person), *tiles]))
-    columns = ["reference", *(f"{yaw:g}" for yaw in lab.plan.yaws)]
+    columns = ["reference", *(f"{yaw:g}" for yaw in run.plan.yaws)]
     return Grid("Views by yaw, likeness under each", columns, rows)
 
 
-def interpolation(lab: Lab) -> Section:
-    """The way from one person to another."""
-    pairs = pairs_of(lab.people, lab.plan.pairs)
-    ways = np.linspace(0, 1, lab.plan.stages)
-    shots, to_a, to_b = [], [], []
+def interpolation(run: Measurements) -> Section:
+    """Interpolation from one person to another."""
+    pairs = pairs_of(run.people, run.plan.pairs)
+    fractions = np.linspace(0, 1, run.plan.stages)
+    pictures, to_a, to_b = [], [], []
     for number, (a, b) in enumerate(pairs):
-        lab.say(f"  pair {number + 1} of {len(pairs)}")
-        taken = lab.studio.take(_between(lab, number, a, b))
-        shots.append(taken)
-        to_a.append([_likeness(lab, a, shot) for shot in taken])
-        to_b.append([_likeness(lab, b, shot) for shot in taken])
+        run.say(f"  pair {number + 1} of {len(pairs)}")
+        taken = run.runner.generate(_interpolation_job(run, number, a, b))
+        pictures.append(taken)
+        to_a.append([_likeness(run, a, picture) for picture in taken])
+        to_b.append([_likeness(run, b, picture) for picture in taken])
     falling, rising = (
-        [[metrics.rank_correlation(list(ways), each)] for each in rows] for rows in (to_a, to_b)
-    )
-    mean_a, mean_b = (
-        [metrics.mean([[each[n]] for each in rows]) for n in range(len(ways))]
+        [[metrics.rank_correlation(list(fractions), each)] for each in rows]
         for rows in (to_a, to_b)
     )
-    rows = [[f"{t:.2f}", mean_a[n], mean_b[n]] for n, t in enumerate(ways)]
+    mean_a, mean_b = (
+        [metrics.mean([[each[n]] for each in rows]) for n in range(len(fractions))]
+        for rows in (to_a, to_b)
+    )
+    rows = [[f"{t:.2f}", mean_a[n], mean_b[n]] for n, t in enumerate(fractions)]
     notes = [
-        f"Rank correlation with t per pair: to A {spelled(metrics.mean(falling))}, to B "
-        f"{spelled(metrics.mean(rising))}.",
+        f"Rank correlation with t per pair: to A {in_words(metrics.mean(falling))}, to B "
+        f"{in_words(metrics.mean(rising))}.",
         _monotone([one.value for one in mean_a], [one.value for one in mean_b]),
     ]
-    lines = [Line("to A", list(ways), mean_a), Line("to B", list(ways), mean_b)]
+    lines = [Line("to A", list(fractions), mean_a), Line("to B", list(fractions), mean_b)]
     return Section(
         "interpolation",
         "Between two people",
         "InstantID Interpolate Identities (slerp) from A to B over a batch, all at the same pose "
         "of a third person and the same text.",
-        tables=[Table("Likeness on the way", ["t", "to A", "to B"], rows, notes)],
-        charts=[Chart("Likeness on the way", "t", "likeness", lines)],
-        grids=[_way_grid(pairs, shots, to_a, to_b, ways)],
+        tables=[Table("Likeness by stage", ["t", "to A", "to B"], rows, notes)],
+        charts=[Chart("Likeness by stage", "t", "likeness", lines)],
+        grids=[_interpolation_grid(pairs, pictures, to_a, to_b, fractions)],
     )
 
 
-def _between(lab: Lab, number: int, a: Person, b: Person) -> Job:
+def _interpolation_job(run: Measurements, number: int, a: Person, b: Person) -> Job:
     return Job(
-        lab.setup.texts_of(number)[0].prompt,
+        run.setup.texts_of(number)[0].prompt,
         SEED + number,
-        lab.setup.size,
-        count=lab.plan.stages,
+        run.setup.size,
+        count=run.plan.stages,
         people=(a.photo, b.photo),
-        how=BETWEEN,
-        weight=lab.setup.weight,
-        strength=lab.setup.strength,
-        pose=lab.poses.view(number, 0.0),
+        how=INTERPOLATION,
+        weight=run.setup.weight,
+        strength=run.setup.strength,
+        pose=run.poses.view(number, 0.0),
     )
 
 
 def _monotone(to_a: Sequence[float], to_b: Sequence[float]) -> str:
-    falls = "falls" if metrics.falls(to_a) else "does not fall"
-    rises = "rises" if metrics.falls([-value for value in to_b]) else "does not rise"
+    falls = "falls" if metrics.is_decreasing(to_a) else "does not fall"
+    rises = "rises" if metrics.is_decreasing([-value for value in to_b]) else "does not rise"
     return f"The mean likeness to A {falls} at every step; that to B {rises} at every step."
 
 
-def _way_grid(
+def _interpolation_grid(
     pairs: Sequence[tuple[Person, Person]],
-    shots: Sequence[Sequence[Shot]],
+    pictures: Sequence[Sequence[GeneratedImage]],
     to_a: Sequence[Sequence[float]],
     to_b: Sequence[Sequence[float]],
-    ways: np.ndarray,
+    fractions: np.ndarray,
 ) -> Grid:
     rows = []
-    for number, (a, b) in enumerate(pairs[:SHOWN]):
-        found = zip(shots[number], to_a[number], to_b[number], strict=True)
-        tiles = [Tile(shot.image, f"A {one:.2f}  B {other:.2f}") for shot, one, other in found]
+    for number, (a, b) in enumerate(pairs[:GRID_ROWS]):
+        found = zip(pictures[number], to_a[number], to_b[number], strict=True)
+        tiles = [
+            Tile(picture.image, f"A {one:.2f}  B {other:.2f}") for picture, one, other in found
+        ]
         name = f"{a.subject.name} to {b.subject.name}"
         rows.append((name, [reference(a), *tiles, reference(b)]))
-    return Grid("From A to B", ["A", *(f"{t:.2f}" for t in ways), "B"], rows)
+    return Grid("From A to B", ["A", *(f"{t:.2f}" for t in fractions), "B"], rows)
 
 
-def together(lab: Lab) -> Section:
+def two_people(run: Measurements) -> Section:
     """Two people in one picture."""
-    pairs = pairs_of(lab.people, lab.plan.groups)
-    weights = {"with Apply Group": lab.setup.weight, "text alone": 0.0}
+    pairs = pairs_of(run.people, run.plan.groups)
+    weights = {"with Apply Group": run.setup.weight, "text alone": 0.0}
     rows: list[list[Entry]] = []
     grid_rows = []
     for label, weight in weights.items():
-        lab.say(f"  {label}")
-        shots = [lab.studio.take(_couple(lab, n, pair, weight)) for n, pair in enumerate(pairs)]
-        rows.append([label, *_couple_figures(lab, pairs, shots)])
-        for pair, taken in list(zip(pairs, shots, strict=True))[:SHOWN]:
+        run.say(f"  {label}")
+        pictures = [
+            run.runner.generate(_pair_job(run, n, pair, weight)) for n, pair in enumerate(pairs)
+        ]
+        rows.append([label, *_pair_figures(run, pairs, pictures)])
+        for pair, taken in list(zip(pairs, pictures, strict=True))[:GRID_ROWS]:
             if weight:
-                tiles = [_couple_tile(lab, pairs.index(pair), pair, shot) for shot in taken]
+                tiles = [_pair_tile(run, pairs.index(pair), pair, picture) for picture in taken]
                 name = " and ".join(person.subject.name for person in pair)
                 grid_rows.append((name, [*map(reference, pair), *tiles]))
     columns = ["", "two faces", "to the own", "to the other", "nearer to the own"]
@@ -187,35 +201,37 @@ def together(lab: Lab) -> Section:
     return Section(
         "group",
         "Two people in one picture",
-        "InstantID Apply Group with two identities at the two faces of a pose. Of pictures with "
-        "two faces or more, the face nearest to each wanted place is compared with the person who "
-        "belongs there (own) and with the one beside (other). With text alone nobody is asked for.",
+        "InstantID Apply Group with two identities at the two faces of a pose. In pictures with "
+        "two or more faces, the face nearest to each wanted position is compared with the person "
+        "who belongs there (own) and with the other one. With text alone no identity is used.",
         tables=[Table("Means over pairs", columns, rows)],
         grids=[Grid("Own likeness, left and right", ["left", "right", *seeds], grid_rows)],
     )
 
 
-def _couple(lab: Lab, number: int, pair: tuple[Person, Person], weight: float) -> Job:
-    text = lab.setup.group_texts[number % len(lab.setup.group_texts)]
-    job = Job(text, SEED + number, lab.setup.group_size, count=GROUP_SEEDS)
+def _pair_job(run: Measurements, number: int, pair: tuple[Person, Person], weight: float) -> Job:
+    text = run.setup.group_texts[number % len(run.setup.group_texts)]
+    job = Job(text, SEED + number, run.setup.group_size, count=GROUP_SEEDS)
     if not weight:
         return job
     return replace(
         job,
         people=tuple(person.photo for person in pair),
-        how=TOGETHER,
+        how=GROUP,
         weight=weight,
-        strength=lab.setup.strength,
-        pose=lab.poses.pair(number),
+        strength=run.setup.strength,
+        pose=run.poses.pair(number),
     )
 
 
-def _couple_figures(
-    lab: Lab, pairs: Sequence[tuple[Person, Person]], shots: Sequence[Sequence[Shot]]
+def _pair_figures(
+    run: Measurements,
+    pairs: Sequence[tuple[Person, Person]],
+    pictures: Sequence[Sequence[GeneratedImage]],
 ) -> list[Entry]:
     two, own, other, nearer = [], [], [], []
-    for number, (pair, taken) in enumerate(zip(pairs, shots, strict=True)):
-        cosines = [_crossed(lab, number, pair, shot) for shot in taken]
+    for number, (pair, taken) in enumerate(zip(pairs, pictures, strict=True)):
+        cosines = [_cross_cosines(run, number, pair, picture) for picture in taken]
         known = [each for each in cosines if each is not None]
         two.append([each is not None for each in cosines])
         own.append([value for each in known for value in np.diag(each)])
@@ -224,45 +240,51 @@ def _couple_figures(
     return [metrics.share(two), metrics.mean(own), metrics.mean(other), metrics.mean(nearer)]
 
 
-def _crossed(lab: Lab, number: int, pair: tuple[Person, Person], shot: Shot) -> np.ndarray | None:
-    """[2, 2] cosines: of the face at each place with each person. None without two faces."""
-    faces = list(shot.frame.faces)
+def _cross_cosines(
+    run: Measurements, number: int, pair: tuple[Person, Person], picture: GeneratedImage
+) -> np.ndarray | None:
+    """[2, 2] cosines of the face at each position with each person; None without two faces."""
+    faces = list(picture.frame.faces)
     if len(faces) < 2:
         return None
     cosines = np.zeros((2, 2))
-    for place, wanted in enumerate(points_of(lab.poses.pair(number))):
-        ways = [float(np.linalg.norm(face.keypoints.mean(0) - wanted.mean(0))) for face in faces]
-        frame = alone(shot.frame, faces.pop(int(np.argmin(ways))))
-        found = [lab.studio.cosine(person.target, frame) for person in pair]
+    for place, wanted in enumerate(points_of(run.poses.pair(number))):
+        distances = [
+            float(np.linalg.norm(face.keypoints.mean(0) - wanted.mean(0))) for face in faces
+        ]
+        frame = with_one_face(picture.frame, faces.pop(int(np.argmin(distances))))
+        found = [run.runner.cosine(person.target, frame) for person in pair]
         cosines[place] = [0.0 if cosine is None else cosine for cosine in found]
     return cosines
 
 
-def _couple_tile(lab: Lab, number: int, pair: tuple[Person, Person], shot: Shot) -> Tile:
-    cosines = _crossed(lab, number, pair, shot)
+def _pair_tile(
+    run: Measurements, number: int, pair: tuple[Person, Person], picture: GeneratedImage
+) -> Tile:
+    cosines = _cross_cosines(run, number, pair, picture)
     if cosines is None:
-        return Tile(shot.image, "fewer than two faces")
-    return Tile(shot.image, f"{cosines[0, 0]:.2f}  {cosines[1, 1]:.2f}")
+        return Tile(picture.image, "fewer than two faces")
+    return Tile(picture.image, f"{cosines[0, 0]:.2f}  {cosines[1, 1]:.2f}")
 
 
-def references(lab: Lab) -> Section:
-    """One photo against several."""
-    several = [one for one in lab.people if len(one.photos) > 1]
-    variant = lab.variants["both"]
+def references(run: Measurements) -> Section:
+    """One reference photo compared with several."""
+    several = [one for one in run.people if len(one.photos) > 1]
+    variant = run.variants["both"]
     one, many = [], []
     for person in several:
-        text = lab.setup.texts_of(person.number)[0]
-        job = lab.job(person, text, variant)
+        text = run.setup.texts_of(person.number)[0]
+        job = run.job(person, text, variant)
         wanted = points_of(job.pose)[0]
         for photos, found in ((person.photo, one), (person.photos, many)):
-            (shot,) = lab.studio.take(replace(job, people=(photos,)))
-            found.append([lab.measure(shot, person, wanted, text)])
+            (picture,) = run.runner.generate(replace(job, people=(photos,)))
+            found.append([run.measure(picture, person, wanted, text)])
     about = (
         "The same pose, text and seed with one reference photo and with all of a person's "
-        f"references ({lab.plan.references} at most), averaged by InstantID Embed Identity."
+        f"references ({run.plan.references} at most), averaged by InstantID Embed Identity."
     )
     if not several:
-        about = "Nobody has several photos, so there is nothing to compare."
+        about = "No person has several photos, so there is nothing to compare."
     gain = metrics.difference(likenesses(many), likenesses(one))
     rows: list[list[Entry]] = [
         ["one photo", metrics.mean(likenesses(one))],
@@ -274,12 +296,12 @@ def references(lab: Lab) -> Section:
 
 
 def pairs_of(people: Sequence[Person], count: int) -> list[tuple[Person, Person]]:
-    """The first with the second, the third with the fourth, and so on, then shifted by one."""
+    """Up to `count` pairs in a fixed order, in which each person occurs at most twice."""
     order = [*people[::2], *people[1::2]]
     pairs = [(order[n], order[(n + 1) % len(order)]) for n in range(len(order))]
     return pairs[:count] if len(people) > 1 else []
 
 
-def _likeness(lab: Lab, person: Person, shot: Shot) -> float:
-    cosine = lab.studio.cosine(person.target, shot.frame)
+def _likeness(run: Measurements, person: Person, picture: GeneratedImage) -> float:
+    cosine = run.runner.cosine(person.target, picture.frame)
     return 0.0 if cosine is None else cosine

@@ -1,4 +1,4 @@
-"""Who an evaluation is about: painted people, or the photos in a user's folder."""
+"""People of an evaluation: painted ones, or those in a user's folder of photos."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from .figures import EvaluationError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LONGEST_SIDE = 1280
-"""Pixels to which larger photos are brought, as the reference implementation does."""
+"""Larger photos are scaled down to this many pixels, as in the reference implementation."""
 GROUPS_FILE = "groups.json"
-MOST_TARGETS = 2
+MAX_TARGETS = 2
 POSING = 40
-"""The last held-out people are left for poses."""
+"""Number of held-out people, the last ones, that are reserved for poses."""
 TURNED_BY = 0.5
-"""Painted photos are turned by half of what pictures of the world are: people look at a camera."""
+"""Scale of the angles in painted photos: people look at the camera."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A person, by photos [H, W, 3] uint8 RGB."""
+    """A person and their photos, [H, W, 3] uint8 RGB."""
 
     name: str
     references: tuple[np.ndarray, ...]
-    """What generation sees; the first one alone, where it is not said otherwise."""
+    """Photos for generation; only the first one, unless stated otherwise."""
     targets: tuple[np.ndarray, ...]
-    """What likeness is measured against."""
+    """Photos that likeness is measured against."""
     groups: Mapping[str, str]
     examples: tuple[np.ndarray, ...] = ()
-    """Pictures as a perfect generator would make them, one in each style; none of real people."""
-    elsewhere: Callable[[str, str], Any] | None = None
-    """Paints the first reference again in a style and before a background; None of real people."""
+    """Ideal pictures, one in each style; empty for real people."""
+    repaint: Callable[[str, str], Any] | None = None
+    """Paints the first reference in another style and background; None for real people."""
 
     @property
     def is_unseen(self) -> bool:
-        """Whether likeness is measured against photos that generation has not seen."""
+        """Whether likeness is measured against photos that generation does not see."""
         return not any(one is other for one in self.targets for other in self.references)
 
 
 def painted_people(count: int, references: int) -> list[Subject]:
-    """People of the small world that no model has seen, spread evenly over the groups."""
+    """Held-out people of the small world, spread evenly over the groups."""
     return [_painted(number, references) for number in spread_numbers(count)]
 
 
 def spread_numbers(count: int) -> list[int]:
-    """Numbers of held-out people: one of each combination of groups in turn, in a fixed order."""
+    """Numbers of held-out people, one per combination of groups in turn, in a fixed order."""
     from training.world import HELD_OUT, identity_of
 
     cells: dict[tuple[str, ...], list[int]] = {}
@@ -68,20 +68,20 @@ def spread_numbers(count: int) -> list[int]:
 def _painted(number: int, references: int) -> Subject:
     from training.world import STYLES, identity_of, paint
 
-    photos = [paint(_photo_scene(number, shot)).image for shot in range(references + MOST_TARGETS)]
+    photos = [paint(_photo_scene(number, shot)).image for shot in range(references + MAX_TARGETS)]
     later = range(len(photos), len(photos) + len(STYLES))
     examples = [
         paint(_photo_scene(number, shot, style)).image
         for shot, style in zip(later, STYLES, strict=True)
     ]
-    groups, elsewhere = identity_of(number).groups, partial(_elsewhere, number)
+    groups, repaint = identity_of(number).groups, partial(_repaint, number)
     seen, unseen = photos[:references], photos[references:]
     examples = tuple(examples)
-    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, examples, elsewhere)
+    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, examples, repaint)
 
 
 def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:
-    """A picture of one person, turned a little, with an expression and a place of its own."""
+    """Scene of one person, slightly turned, with its own expression and position."""
     from training.world import Pose, random_scene
 
     scene = random_scene(np.random.default_rng((number, shot)), [number])
@@ -90,14 +90,14 @@ def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:
     return replace(scene, people=(replace(person, pose=turned),), style=style)
 
 
-def _elsewhere(number: int, style: str, background: str) -> Any:
+def _repaint(number: int, style: str, background: str) -> Any:
     from training.world import paint
 
     return paint(replace(_photo_scene(number, 0, style), background=background, seed=number))
 
 
 def drawn_people(count: int) -> list[Subject]:
-    """Drawn faces that the small models with random weights know."""
+    """Drawn faces that the small models with random weights can detect."""
     from tools.small_world.painter import portrait
 
     people = []
@@ -108,17 +108,19 @@ def drawn_people(count: int) -> list[Subject]:
 
 
 def people_in(folder: Path, references: int) -> list[Subject]:
-    """One person per file, or per subfolder with several photos; `groups.json` may say more.
+    """One person per file, or per subfolder with several photos; `groups.json` may name groups.
 
-    Of several photos the last one (of six and more, the last two) is what likeness is measured
-    against and is not shown to the models. A single photo serves for both.
+    Of several photos the last one (of six and more, the last two) is the target of likeness and is
+    not used for generation. A single photo serves for both.
     """
     if not folder.is_dir():
-        raise EvaluationError(f"--photos should name a folder with photos; {folder} is none.")
+        raise EvaluationError(
+            f"--photos should name a folder with photos, but {folder} is not a folder."
+        )
     groups = read_groups(folder / GROUPS_FILE)
     people = []
     for name, files in _photo_files(folder):
-        photos = [read_photo(file) for file in files[: references + MOST_TARGETS]]
+        photos = [read_photo(file) for file in files[: references + MAX_TARGETS]]
         people.append(_subject(name, photos, references, groups.get(name, {})))
     if not people:
         raise EvaluationError(
@@ -129,7 +131,7 @@ def people_in(folder: Path, references: int) -> list[Subject]:
 
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:
-    """`{"anna": {"skin": "dark", "glasses": "yes"}}`: groups of people by name; {} without it."""
+    """Groups of people by name: `{"anna": {"skin": "dark"}}`; empty without the file."""
     if not path.is_file():
         return {}
     try:
@@ -150,13 +152,13 @@ def read_photo(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
-        raise EvaluationError(f"{path} is no image that can be read: {error}.") from error
+        raise EvaluationError(f"{path} cannot be read as an image: {error}.") from error
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(upright)
 
 
 def on_one_size(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Photos with a border at the right and below, so that all have one size and make a batch."""
+    """Photos padded at the right and bottom to one size, so that they form a batch."""
     height = max(photo.shape[0] for photo in photos)
     width = max(photo.shape[1] for photo in photos)
     return [
@@ -180,5 +182,5 @@ def _subject(
 ) -> Subject:
     if len(photos) == 1:
         return Subject(name, tuple(photos), tuple(photos), groups)
-    kept_back = MOST_TARGETS if len(photos) >= references + MOST_TARGETS else 1
+    kept_back = MAX_TARGETS if len(photos) >= references + MAX_TARGETS else 1
     return Subject(name, tuple(photos[:-kept_back]), tuple(photos[-kept_back:]), groups)

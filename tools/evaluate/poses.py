@@ -1,4 +1,4 @@
-"""Where faces go: keypoints of painted faces or of the core's model face, as poses for prompts."""
+"""Poses for prompts: keypoints of painted faces, or of the core's model face."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from .photos import POSING
 from .settings import Placing, Setup
 
 GROUP_CENTERS = (0.27, 0.73)
-"""Where the faces of two people are, of the picture's width."""
+"""Horizontal positions of two people's faces, relative to the picture's width."""
 EYES = 2
 
 
 def pose_text(points: Sequence[np.ndarray], size: tuple[int, int]) -> str:
-    """Keypoints, each [5, 2] pixels of a picture of width and height `size`, as the node's JSON."""
+    """Pose JSON of keypoints, each [5, 2] pixels, on a picture of width and height `size`."""
     faces = tuple(pointed(np.asarray(each, np.float32)) for each in points)
     return to_json(as_pose((FrameFaces(Extent(*size), faces),)))
 
 
 def points_of(pose: str) -> list[np.ndarray]:
-    """The keypoints [5, 2] in pixels of a pose's JSON."""
+    """Keypoints of a pose JSON, each [5, 2] pixels."""
     return [face.keypoints for face in from_json(pose).frames[0].faces]
 
 
 def letterboxed(points: np.ndarray, photo: Extent, size: tuple[int, int]) -> np.ndarray:
-    """Keypoints of a photo where they lie on a picture of another size."""
+    """Keypoints of a photo, transferred to a picture of another size."""
     return placement(photo, Extent(*size), "letterbox").apply(points)
 
 
 def model_face(
     yaw: float, placing: Placing, size: tuple[int, int], center_x: float = 0.5
 ) -> np.ndarray:
-    """[5, 2] pixels of the core's model face turned by `yaw` degrees; see `FacePlacement`."""
+    """Keypoints [5, 2] in pixels of the core's model face turned by `yaw` degrees."""
     width, height = size
     turned = ((FACE_MODEL - PIVOT) @ View(yaw).rotation.T)[:, :2]
     eye_line = turned[:EYES, 1].mean()
@@ -56,18 +56,18 @@ def model_face(
 
 @dataclass(frozen=True)
 class ModelFacePoses:
-    """Poses of a face that is nobody's."""
+    """Poses of the core's model face."""
 
     setup: Setup
 
     def view(self, number: int, yaw: float) -> str:
-        """One face, turned; the same for every number."""
+        """Pose with one turned face; the same for every number."""
         del number
         size = self.setup.size
         return pose_text([model_face(yaw, self.setup.placing, size)], size)
 
     def pair(self, number: int) -> str:
-        """Two faces side by side, the same for every number."""
+        """Pose with two faces side by side; the same for every number."""
         del number
         size, placing = self.setup.group_size, self.setup.group_placing
         return pose_text([model_face(0, placing, size, x) for x in GROUP_CENTERS], size)
@@ -75,12 +75,12 @@ class ModelFacePoses:
 
 @dataclass(frozen=True)
 class PaintedPoses:
-    """Poses of painted people who are not otherwise in the evaluation: the last held-out ones."""
+    """Poses of painted people who are otherwise not in the evaluation."""
 
     setup: Setup
 
     def view(self, number: int, yaw: float) -> str:
-        """One face of another person for each number, turned by `yaw` degrees."""
+        """Pose with one face, of a different person for each number, turned by `yaw` degrees."""
         from training.world import HELD_OUT, Person, Pose, Scene, paint
 
         width, height = self.setup.size
@@ -90,7 +90,7 @@ class PaintedPoses:
         return pose_text(list(paint(scene).keypoints), self.setup.size)
 
     def pair(self, number: int) -> str:
-        """Two people as pictures of the world have them, others for each number."""
+        """Pose with two people, different ones for each number."""
         from training.world import HELD_OUT, paint, random_scene
 
         rng = np.random.default_rng((number, 2))

@@ -1,4 +1,4 @@
-"""What an evaluation asks the server for: jobs, and the prompts that they become."""
+"""Jobs of an evaluation, and their prompts."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from tools.comfyui.prompts import Prompt
 
 from .settings import Setup
 
-SHOWN = "pictures"
-"""Id of the node that gives the pictures."""
-ALONE, BETWEEN, TOGETHER = "alone", "between", "together"
+OUTPUT_NODE = "pictures"
+"""Id of the node that outputs the pictures."""
+SINGLE, INTERPOLATION, GROUP = "alone", "between", "together"
 WINDOW = {"start_at": 0.0, "end_at": 1.0}
 Link = list[Any]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Pictures that one prompt makes; equal jobs give equal pictures."""
+    """Description of one prompt's pictures; equal jobs give equal pictures."""
 
     text: str
     seed: int
     size: tuple[int, int]
     """Width and height in pixels."""
     count: int = 1
-    """Pictures, all from one batch."""
+    """Number of pictures in the batch."""
     people: tuple[tuple[str, ...], ...] = ()
-    """For each person the photos in the server's input folder; nobody at all for text alone."""
-    how: str = ALONE
-    """`alone` takes one person; `between` a row of identities from one to a second, one for each
-    picture; `together` puts all of them into each picture."""
+    """Per person, photos in the server's input folder; empty for text alone."""
+    how: str = SINGLE
+    """SINGLE uses one person; INTERPOLATION a series of identities from one person to a second, one
+    per picture; GROUP puts all people into each picture."""
     weight: float = 0.0
-    """Of the adapter; at 0 its node is left out."""
+    """Weight of the adapter; at 0 its node is left out."""
     strength: float = 0.0
-    """Of IdentityNet; at 0 its node is left out."""
+    """Strength of IdentityNet; at 0 its node is left out."""
     pose: str = ""
-    """Keypoints of IdentityNet, as the Pose node's JSON."""
+    """Keypoints for IdentityNet, as JSON of the Pose node."""
     surroundings: str = ""
-    """A picture in the server's input folder for the other ControlNet."""
+    """Hint for the other ControlNet, in the server's input folder."""
 
     @property
     def has_identity(self) -> bool:
@@ -47,7 +47,7 @@ class Job:
 
 
 def prompt_of(job: Job, setup: Setup) -> Prompt:
-    """The API prompt that makes a job's pictures."""
+    """The API prompt of a job."""
     graph = _Graph()
     model, clip, vae = (graph.add("checkpoint", *setup.checkpoint, slot=n) for n in range(3))
     given = {
@@ -75,18 +75,18 @@ def prompt_of(job: Job, setup: Setup) -> Prompt:
     }
     samples = graph.add("sampler", "KSampler", sampler)
     images = graph.add("decoded", "VAEDecode", {"samples": samples, "vae": vae})
-    graph.add(SHOWN, "PreviewImage", {"images": images})
+    graph.add(OUTPUT_NODE, "PreviewImage", {"images": images})
     return graph.prompt
 
 
 class _Graph:
-    """A prompt that grows; every node is known by its id."""
+    """A prompt under construction."""
 
     def __init__(self) -> None:
         self.prompt: Prompt = {}
 
     def add(self, name: str, kind: str, inputs: Any, slot: int = 0) -> Link:
-        """Adds a node under `name`, or takes the one that is there; a link to one output."""
+        """Adds a node under `name` unless it exists; returns a link to one output."""
         node = {"class_type": kind, "inputs": dict(inputs), "_meta": {"title": name}}
         self.prompt.setdefault(name, node)
         return [name, slot]
@@ -96,7 +96,7 @@ def _with_identity(
     graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]
 ) -> dict[str, Link]:
     adapter = graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
-    if job.how == TOGETHER:
+    if job.how == GROUP:
         return _group(graph, job, setup, {**given, "adapter": adapter})
     common = {"adapter": adapter, "identity": _identity(graph, job, setup), **WINDOW}
     if job.weight:
@@ -164,7 +164,7 @@ def _group(graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]) -> dic
 
 
 def _identity(graph: _Graph, job: Job, setup: Setup) -> Link:
-    if job.how == ALONE:
+    if job.how == SINGLE:
         return _person(graph, setup, job.people[0], "0")
     first, second = (_person(graph, setup, job.people[n], str(n)) for n in (0, 1))
     inputs = {"identity_a": first, "identity_b": second, "steps": job.count, "how": "slerp"}
@@ -172,7 +172,7 @@ def _identity(graph: _Graph, job: Job, setup: Setup) -> Link:
 
 
 def _person(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Link:
-    """The identity of somebody's photos."""
+    """Link to the identity of a person's photos."""
     faces = _faces(graph, setup, photos, name)
     inputs = {"faces": faces, "combine": "average"}
     return graph.add(f"identity_{name}", "InstantIDEmbedIdentity", inputs)

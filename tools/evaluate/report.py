@@ -1,4 +1,4 @@
-"""The page of an evaluation: one HTML file with everything in it."""
+"""The page of an evaluation: one self-contained HTML file, with charts as SVG."""
 
 from __future__ import annotations
 
@@ -13,8 +13,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .chart import svg
-from .figures import MISSING, Bar, Entry, Estimate, Grid, Report, Section, Table, Tile, as_data
+from .figures import (
+    NOT_AVAILABLE,
+    Chart,
+    Criterion,
+    Entry,
+    Estimate,
+    Grid,
+    Line,
+    Report,
+    Section,
+    Table,
+    Tile,
+    as_data,
+)
 
 PAGE, FIGURES = "report.html", "report.json"
 LARGEST_TILE = 160
@@ -47,7 +59,7 @@ svg polyline { fill: none; stroke-width: 2 }
 
 
 def write(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Writes page and figures into `folder`; their paths."""
+    """Writes page and figures into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     page, figures = folder / PAGE, folder / FIGURES
     page.write_text(html(report), encoding="utf-8")
@@ -64,7 +76,7 @@ def html(report: Report) -> str:
             f"<title>{escape(report.title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(report.title)}</h1>",
             '<div class="bars">',
-            *(_bar(bar) for bar in report.bars),
+            *(_criterion(criterion) for criterion in report.criteria),
             "</div>",
             _facts(report),
             *(part for section in report.sections for part in _section(section)),
@@ -74,20 +86,20 @@ def html(report: Report) -> str:
     )
 
 
-def shown(entry: Entry) -> str:
+def as_text(entry: Entry) -> str:
     """An entry as plain text."""
     if isinstance(entry, Estimate):
         if not entry.known:
-            return MISSING
+            return NOT_AVAILABLE
         interval = f" ({number(entry.low)} to {number(entry.high)})" if entry.n > 1 else ""
         return number(entry.value) + interval
     return number(entry) if isinstance(entry, float) else str(entry)
 
 
 def number(value: float) -> str:
-    """About three digits."""
+    """A number with about three digits."""
     if not math.isfinite(value):
-        return MISSING
+        return NOT_AVAILABLE
     if abs(value) < 0.0005:
         return "0"
     if abs(value) >= 9.995:
@@ -95,13 +107,13 @@ def number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 0.0995 else f"{value:.2f}"
 
 
-def _bar(bar: Bar) -> str:
-    kind = bar.verdict.split(",")[0] if bar.found.known else "open"
-    interval = f"{number(bar.found.low)} to {number(bar.found.high)}"
+def _criterion(criterion: Criterion) -> str:
+    kind = criterion.verdict.split(",")[0] if criterion.found.known else "open"
+    interval = f"{number(criterion.found.low)} to {number(criterion.found.high)}"
     return (
-        f'<div class="bar {kind}">{escape(bar.name)}<b>{number(bar.found.value)}</b>'
-        f'<span class="note">{escape(bar.meaning)}; 95 % interval {interval}, wanted '
-        f"{bar.threshold}: {escape(bar.verdict)}</span></div>"
+        f'<div class="bar {kind}">{escape(criterion.name)}<b>{number(criterion.found.value)}</b>'
+        f'<span class="note">{escape(criterion.meaning)}; 95 % interval {interval}, wanted '
+        f"{criterion.threshold}: {escape(criterion.verdict)}</span></div>"
     )
 
 
@@ -132,7 +144,7 @@ def _cell(entry: Entry) -> str:
     if isinstance(entry, Estimate) and entry.known and entry.n > 1:
         interval = f"{number(entry.low)} to {number(entry.high)}"
         return f"<td>{number(entry.value)} <small>{interval}</small></td>"
-    return f"<td>{escape(shown(entry))}</td>"
+    return f"<td>{escape(as_text(entry))}</td>"
 
 
 def _grid(grid: Grid) -> str:
@@ -159,3 +171,98 @@ def _tile(tile: Tile) -> str:
 
 def _notes(notes: Sequence[str]) -> Iterator[str]:
     return (f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+WIDTH, HEIGHT = 460, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 30, 44
+"""Margins of the plot, in pixels."""
+COLOURS = ("#2563a8", "#c2571a", "#2f7d4f", "#8a3fa0")
+ENTRY = 74
+"""Width of a legend entry, in pixels."""
+STEPS = (1, 2, 2.5, 5, 10)
+TICKS = 5
+"""Approximate number of ticks on an axis."""
+
+
+def svg(chart: Chart) -> str:
+    """The chart as an SVG element."""
+    xs = [x for line in chart.lines for x in line.x]
+    ys = [y for line in chart.lines for one in line.y if one.known for y in (one.low, one.high)]
+    if not ys:
+        return f"<p>{escape(chart.title)}: nothing was measured.</p>"
+    plot = _Plot(ticks(min(xs), max(xs)), ticks(min(0.0, *ys), max(ys)))
+    parts = [
+        *plot.frame(chart),
+        *plot.legend(chart.lines),
+        *(p for n, one in enumerate(chart.lines) for p in plot.line(n, one)),
+    ]
+    label = escape(chart.title, quote=True)
+    head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
+    return "\n".join([head, *parts, "</svg>"])
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`."""
+    span = (high - low) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / TICKS))
+    step = next(power * one for one in STEPS if power * one * TICKS >= span * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
+
+
+class _Plot:
+    """Conversion from values to pixels, and the parts of a plot."""
+
+    def __init__(self, x_ticks: Sequence[float], y_ticks: Sequence[float]) -> None:
+        self.x_ticks, self.y_ticks = x_ticks, y_ticks
+
+    def x(self, value: float) -> float:
+        low, high = self.x_ticks[0], self.x_ticks[-1]
+        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(self, value: float) -> float:
+        low, high = self.y_ticks[0], self.y_ticks[-1]
+        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+
+    def frame(self, chart: Chart) -> Iterator[str]:
+        """Title, axes and their numbers."""
+        yield _text(LEFT, 16, chart.title, "start", "title")
+        for value in self.y_ticks:
+            y = self.y(value)
+            yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+            yield _text(LEFT - 6, y + 4, f"{value:g}", "end")
+        for value in self.x_ticks:
+            yield _text(self.x(value), HEIGHT - BOTTOM + 16, f"{value:g}", "middle")
+        yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, chart.x_label, "middle")
+        middle = (TOP + HEIGHT - BOTTOM) / 2
+        words = escape(chart.y_label)
+        place = f'transform="translate(12 {middle}) rotate(-90)"'
+        yield f'<text text-anchor="middle" {place}>{words}</text>'
+
+    def legend(self, lines: Sequence[Line]) -> Iterator[str]:
+        """Labels of the lines, right-aligned beside the title, if there are several."""
+        for number, line in enumerate(lines if len(lines) > 1 else ()):
+            left = WIDTH - RIGHT - ENTRY * (len(lines) - number)
+            yield f'<rect x="{left}" y="7" width="10" height="10" fill="{_colour(number)}"/>'
+            yield _text(left + 16, 16, line.label, "start")
+
+    def line(self, number: int, line: Line) -> Iterator[str]:
+        """The interval band, the line, and its points."""
+        colour = _colour(number)
+        known = [(x, one) for x, one in zip(line.x, line.y, strict=True) if one.known]
+        above = [f"{self.x(x)},{self.y(one.high)}" for x, one in known]
+        below = [f"{self.x(x)},{self.y(one.low)}" for x, one in reversed(known)]
+        middle = [f"{self.x(x)},{self.y(one.value)}" for x, one in known]
+        yield f'<polygon points="{" ".join(above + below)}" fill="{colour}" opacity="0.16"/>'
+        yield f'<polyline points="{" ".join(middle)}" stroke="{colour}"/>'
+        for x, one in known:
+            yield f'<circle cx="{self.x(x)}" cy="{self.y(one.value)}" r="3" fill="{colour}"/>'
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _text(x: float, y: float, words: str, anchor: str, kind: str = "") -> str:
+    style = f' class="{kind}"' if kind else ""
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{style}>{escape(words)}</text>'

@@ -1,4 +1,4 @@
-"""Which models an evaluation runs on, with which settings and texts, and how much of it."""
+"""Settings of an evaluation: models, sampling, texts, and the extent of each experiment."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ OWN_PROMPTS = (
     ("neon", "cinematic portrait of a person at night, neon light, rain"),
     ("statue", "marble statue of a person in a museum, studio light"),
 )
-"""What is painted on a user's own models: a photo, and four styles far from one."""
+"""Texts for a user's own models: a photo, and four very different styles."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A prompt, and what a picture of it should show."""
+    """A prompt, and the style and background that its picture should show."""
 
     prompt: str
     style: str
     background: str = ""
-    """Empty where nothing tells backgrounds apart."""
+    """Empty if backgrounds are not scored."""
 
 
 @dataclass(frozen=True)
 class Placing:
-    """Where the faces of preset poses go, as `FacePlacement` of the core means it."""
+    """Position of faces in preset poses, as in `FacePlacement` of the core."""
 
     face_height: float
     eye_line: float
@@ -47,18 +47,18 @@ class Setup:
 
     name: str
     checkpoint: tuple[str, Mapping[str, Any]]
-    """Node class that gives MODEL, CLIP and VAE, and its inputs."""
+    """Node class with the outputs MODEL, CLIP and VAE, and its inputs."""
     adapter: str
     control_net: str
     size: tuple[int, int]
     """Width and height in pixels."""
     group_size: tuple[int, int]
-    """The same for two people."""
+    """Size for two people."""
     placing: Placing
     group_placing: Placing
     texts: tuple[Text, ...]
     group_texts: tuple[str, ...]
-    """For two people; pictures take turns."""
+    """Texts for two people, used in turn."""
     steps: int
     cfg: float
     sampler: str = "euler"
@@ -68,7 +68,7 @@ class Setup:
     strength: float = 0.8
     model_pack: str = "antelopev2"
     other_net: str = ""
-    """Another ControlNet, for the colours behind people; empty where there is none."""
+    """Another ControlNet, for the colours behind people; empty if there is none."""
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -76,8 +76,7 @@ class Setup:
         return tuple(dict.fromkeys(text.style for text in self.texts))
 
     def texts_of(self, person: int) -> tuple[Text, ...]:
-        """One text for each style. With which one it begins, and which background each has, goes
-        round with the person."""
+        """One text per style; the order of styles and the backgrounds rotate with the person."""
         chosen = []
         for number in range(person, person + len(self.styles)):
             style = self.styles[number % len(self.styles)]
@@ -88,26 +87,26 @@ class Setup:
 
 @dataclass(frozen=True)
 class Plan:
-    """How many people, texts and steps each experiment takes."""
+    """Extent of the experiments: numbers of people, texts and stages."""
 
     people: int
     ablation_texts: int
-    """Of each person's texts, those that all four variants are painted for."""
+    """Texts per person for which all four variants are generated."""
     weight_people: int
     weights: tuple[float, ...]
     view_people: int
     yaws: tuple[float, ...]
     """Degrees."""
     pairs: int
-    """Of people to go between."""
+    """Pairs of people for interpolation."""
     stages: int
-    """Of such a way, both ends counted."""
+    """Stages of an interpolation, including both ends."""
     groups: int
-    """Pictures with two people, each painted with two seeds."""
+    """Pairs of people for Apply Group, each with two seeds."""
     references: int
-    """Photos of the long form of the references experiment."""
+    """Maximum number of photos in the references experiment."""
     seeds: int = 2
-    """Different seeds for the same text; people take turns."""
+    """Different seeds per text, used in turn by the people."""
 
 
 FULL = Plan(
@@ -164,7 +163,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
             for style, background in zip(styles, backgrounds, strict=False)
         ),
         steps=12,
-        # Chosen by likeness of 30 people of the training set.
+        # Chosen by the likeness of 30 people of the training set.
         cfg=1.5,
         weight=1.2,
         strength=1.2,
@@ -173,7 +172,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
 
 
 def random_models() -> Setup:
-    """The small models with random weights: everything runs, and no likeness may come of it."""
+    """The small models with random weights: everything runs, without any likeness."""
     texts = tuple(Text(f"a {style} portrait of a person", style) for style in ("plain", "red"))
     return Setup(
         name="random weights",
@@ -193,7 +192,7 @@ def random_models() -> Setup:
 
 @dataclass(frozen=True)
 class OwnModels:
-    """What a user may say about the models of their own ComfyUI."""
+    """Models of a user's own ComfyUI."""
 
     checkpoint: str = "sd_xl_base_1.0.safetensors"
     adapter: str = "ip-adapter.bin"
@@ -201,14 +200,14 @@ class OwnModels:
     prompts: Path | None = None
 
 
-def own_models(wishes: OwnModels) -> Setup:
+def own_models(models: OwnModels) -> Setup:
     """A user's own ComfyUI with the published weights, at the settings of the shipped workflows."""
-    texts = read_prompts(wishes.prompts) if wishes.prompts else _texts(OWN_PROMPTS)
+    texts = read_prompts(models.prompts) if models.prompts else _texts(OWN_PROMPTS)
     return Setup(
         name="own ComfyUI",
-        checkpoint=("CheckpointLoaderSimple", {"ckpt_name": wishes.checkpoint}),
-        adapter=wishes.adapter,
-        control_net=wishes.identity_net,
+        checkpoint=("CheckpointLoaderSimple", {"ckpt_name": models.checkpoint}),
+        adapter=models.adapter,
+        control_net=models.identity_net,
         size=(1016, 1016),
         group_size=wide(1016, 1016),
         placing=Placing(face_height=0.53, eye_line=0.34),
@@ -224,8 +223,8 @@ def own_models(wishes: OwnModels) -> Setup:
 
 
 @dataclass(frozen=True)
-class Changes:
-    """Settings that the command line names; None leaves them as they are."""
+class Overrides:
+    """Settings from the command line; None keeps the default."""
 
     size: str | None = None
     steps: int | None = None
@@ -234,35 +233,35 @@ class Changes:
     strength: float | None = None
 
 
-def changed(setup: Setup, changes: Changes) -> Setup:
-    """The setup with other settings."""
-    named = {name: value for name, value in vars(changes).items() if value is not None}
-    if changes.size is not None:
-        named["size"] = read_size(changes.size)
+def with_overrides(setup: Setup, overrides: Overrides) -> Setup:
+    """The setup with the given settings replaced."""
+    named = {name: value for name, value in vars(overrides).items() if value is not None}
+    if overrides.size is not None:
+        named["size"] = read_size(overrides.size)
         named["group_size"] = wide(*named["size"])
     return replace(setup, **named)
 
 
 def wide(width: int, height: int) -> tuple[int, int]:
-    """The size of a picture of two people beside a portrait of width x height."""
-    return _step(width * 1.2), _step(height * 0.8)
+    """Size of a picture of two people, given that of a portrait."""
+    return _multiple_of_8(width * 1.2), _multiple_of_8(height * 0.8)
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """`1016x1016` as width and height in pixels, multiples of 8."""
+    """Width and height in pixels, multiples of 8, from a text such as `1016x1016`."""
     sides = text.lower().split("x")
     if len(sides) == 2 and all(side.isdecimal() for side in sides):
         width, height = map(int, sides)
         if width % 8 == height % 8 == 0 and min(width, height) >= 64:
             return width, height
     raise EvaluationError(
-        f"--size is width x height in pixels, multiples of 8 from 64 on, such as 1016x1016; found "
-        f"'{text}'."
+        f"--size should be width x height in pixels, multiples of 8 and at least 64, such as "
+        f"1016x1016; found '{text}'."
     )
 
 
 def read_prompts(path: Path) -> tuple[Text, ...]:
-    """One text per line, `label: prompt` or the prompt alone; empty lines and # lines are none."""
+    """One text per line, `label: prompt` or the prompt alone; ignores empty lines and # lines."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -280,7 +279,7 @@ def read_prompts(path: Path) -> tuple[Text, ...]:
         )
     labels = [label for label, _ in pairs]
     if len(set(labels)) < len(labels):
-        raise EvaluationError(f"{path} has a label twice. Give every prompt a label of its own.")
+        raise EvaluationError(f"{path} has a duplicate label. Give every prompt its own label.")
     return _texts(pairs)
 
 
@@ -288,5 +287,5 @@ def _texts(pairs: Sequence[tuple[str, str]]) -> tuple[Text, ...]:
     return tuple(Text(prompt, label) for label, prompt in pairs)
 
 
-def _step(side: float) -> int:
+def _multiple_of_8(side: float) -> int:
     return max(64, round(side / 8) * 8)

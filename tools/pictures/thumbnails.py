@@ -30,7 +30,7 @@ from tools.small_world import trained as small_world
 from .thumbnail_prompt import photos_shown, thumbnail_prompt
 
 if TYPE_CHECKING:
-    from tools.evaluate.backends import Ground
+    from tools.evaluate.backends import Backend
     from tools.evaluate.photos import Subject
     from tools.evaluate.settings import Setup
 
@@ -42,19 +42,19 @@ QUALITY = 88
 PEOPLE = 3
 
 
-def ground() -> Ground:
+def backend() -> Backend:
     """The trained models where there are some, else those with random weights."""
-    from tools.evaluate.backends import random_ground, world_ground
-    from tools.evaluate.settings import QUICK, Changes
+    from tools.evaluate.backends import random_backend, world_backend
+    from tools.evaluate.settings import QUICK, Overrides
 
-    make = random_ground if small_world.missing() else world_ground
-    return make(replace(QUICK, people=PEOPLE), Changes())
+    make = random_backend if small_world.missing() else world_backend
+    return make(replace(QUICK, people=PEOPLE), Overrides())
 
 
 def main(names: Sequence[str]) -> int:
     """Writes the thumbnails of the named workflows, or of all."""
     chosen = [WORKFLOWS / f"{name}.json" for name in names] or sorted(WORKFLOWS.glob("*.json"))
-    here = ground()
+    here = backend()
     print(f"Models: {here.setup.name}", flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch,
