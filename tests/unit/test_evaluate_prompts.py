@@ -169,7 +169,11 @@ def test_prompts_come_from_a_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("# none\n", "holds no prompt"), ("photo:\n", "holds no prompt"), ("a: x\na: y\n", "duplicate label")],
+    [
+        ("# none\n", "holds no prompt"),
+        ("photo:\n", "holds no prompt"),
+        ("a: x\na: y\n", "duplicate label"),
+    ],
 )
 def test_a_file_without_prompts_is_refused(tmp_path, content, message):
     path = tmp_path / "prompts.txt"
