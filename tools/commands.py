@@ -78,7 +78,7 @@ def bench(options: argparse.Namespace) -> int:
 def batch(options: argparse.Namespace) -> int:
     """A file of prompts on several ComfyUI, in an environment that has Ray."""
     arguments = batch_options.forwarded(options)
-    if batch_options.started(options):
+    if batch_options.local_count(options):
         host = (
             _installed(options.comfyui, options.python) if options.comfyui else environment.ready()
         )
