@@ -35,18 +35,18 @@ def several_references(object_info: ObjectInfo) -> Graph:
 
         Three photos give a steadier likeness than one.
 
-        1. Choose three photos of the person, each with a clear face. **Batch Images** brings them
-           to the shape of the first one by cutting the sides, so take similar shapes.
-        2. Look at **Compare Identities**: it calls 0.55 and more moderate, 0.80 and more strong;
-           different people come out near 0. Replace a photo that stands apart.
+        1. Choose three photos of the person, each with a clear face. **Batch Images** crops them to
+           the aspect ratio of the first one, so choose similar ratios.
+        2. Look at **Compare Identities**: 0.55 and more is moderate, 0.80 and more strong;
+           different people are near 0. Replace a photo that differs from the others.
         3. Run.
 
-        Two ways of putting photos together stand side by side: **average** makes one identity of
-        their mean and is what is used here; **sequence** shows the adapter all of them together.
-        Connect the other Embed Identity to both Apply nodes to try it.
+        Two methods of combining the photos are prepared: **average** takes their mean and is
+        connected; **sequence** shows all of them to the adapter. To try it, connect the other Embed
+        Identity to both Apply nodes.
 
-        Photos of different shapes, or some that should count more: analyse and embed each apart,
-        and join them with **Combine Identities**, which takes weights.
+        For photos of different aspect ratios, or if some should count more, analyse and embed each
+        separately, and combine them with **Combine Identities**, which takes weights.
         """
     graph = Graph("instantid_several_references", object_info, note(about))
     parts = models(graph)
@@ -82,17 +82,17 @@ def interpolation(object_info: ObjectInfo) -> Graph:
     about = f"""
         # From one person to another
 
-        **Interpolate Identities** makes {STEPS} identities on the way from the first person to
-        the second. Over a latent batch of {STEPS} every picture gets its own, in one run.
+        **Interpolate Identities** makes {STEPS} identities from the first person to the second.
+        With a latent batch of {STEPS} every image gets its own, in one run.
 
         1. Choose the two photos.
         2. Run.
 
-        The pose is the first person's in all pictures, and all begin with the same noise, so that
-        only the face changes. For more pictures raise `steps` and `batch_size` together. The last
-        node scores every picture against the first person.
+        All images have the first person's pose and the same noise, so that only the face changes.
+        For more images raise `steps` and `batch_size` together. The last node scores every image
+        against the first person.
 
-        A single face between two people: **Blend Identities**.
+        For a single face between two people use **Blend Identities**.
         """
     graph = Graph("instantid_interpolation", object_info, note(about))
     parts = models(graph)
@@ -120,20 +120,19 @@ def novel_view(object_info: ObjectInfo) -> Graph:
         # One person from several sides
 
         1. Choose the photo.
-        2. Run. The first picture node shows {len(PRESETS)} preset views, the second a turn of the
-           head in {STEPS} pictures.
+        2. Run. The first image node shows {len(PRESETS)} preset views, the second a turn of the
+           head in {STEPS} images.
 
-        **Views**: each **Pose** makes one view, and its `preview` is the keypoint picture.
-        **Batch Images** puts them together for the `image` input of Apply IdentityNet; over a
-        latent batch of the same size each picture gets its own. Add or remove poses, and set
-        `batch_size` to match.
+        **Views**: each **Pose** makes one view, and its `preview` is the keypoint image. **Batch
+        Images** collects them for the `image` input of Apply IdentityNet; with a latent batch of
+        the same size each image gets its own. Add or remove poses, and set `batch_size` to match.
 
-        **Turn**: **Interpolate Poses** goes from one pose to another in even steps, and its
-        `faces` go to Apply IdentityNet directly.
+        **Turn**: **Interpolate Poses** goes from one pose to another in even steps; its `faces` are
+        connected to Apply IdentityNet directly.
 
-        A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then
-        scale, rotate or mirror it. All pictures begin with the same noise, so that they differ by
-        the view alone. Short of memory: take fewer at a time.
+        A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then scale,
+        rotate or mirror it. All images have the same noise, so that they differ only by the view.
+        If memory is short, make fewer at a time.
         """
     graph = Graph("instantid_novel_view", object_info, note(about))
     parts = models(graph)

@@ -32,21 +32,20 @@ CHARACTER_FILE = Model("my_character.safetensors", "", "loras")
 
 def comparison(object_info: ObjectInfo) -> Graph:
     about = """
-        # Three ways to one person
+        # Three methods, one person
 
-        The same prompt, seed and size with InstantID, with ComfyUI's own PhotoMaker nodes, and
-        with a LoRA of the person. **Score Identity** measures each result against the photo, and
-        the last picture has them side by side.
+        The same prompt, seed and size with InstantID, with ComfyUI's own PhotoMaker nodes, and with
+        a LoRA of the person. **Score Identity** compares each result with the photo, and the last
+        image shows them side by side.
 
         1. Choose the photo and run: InstantID alone, since the other two branches are muted.
         2. For a branch whose files you have, select the nodes of its group and press **Ctrl+M**.
-           Without it, the sheet simply leaves it out.
+           Muted branches are left out of the last image.
 
-        Each way has a prompt of its own, because PhotoMaker needs the word `photomaker` behind
-        the word for the person and a LoRA its trigger word (`ohwx` here). Keep the rest equal.
-        The score is the cosine of two face embeddings and the same for all three, but InstantID
-        is conditioned on that very embedding, so it has an advantage here: look at the pictures
-        too.
+        Each method has its own prompt, because PhotoMaker needs the word `photomaker` after the
+        word for the person, and a LoRA its trigger word (`ohwx` here). Keep the rest equal. The
+        score is the cosine similarity of two face embeddings, the same for all three, but InstantID
+        is conditioned on that embedding, which gives it an advantage: compare the images as well.
         """
     files = (
         "PhotoMaker (`photomaker-v1.bin` of "

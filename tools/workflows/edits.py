@@ -22,18 +22,18 @@ from .parts import (
 
 def img2img(object_info: ObjectInfo) -> Graph:
     about = """
-        # A person in a picture that exists
+        # A person in an existing image
 
-        Sampling starts from your picture in place of pure noise. Its layout and colours stay, its
-        face becomes the person's, and the prompt changes the rest.
+        Sampling starts from your image instead of pure noise. Its layout and colours stay, its face
+        becomes the person's, and the prompt changes the rest.
 
         1. Choose the photo of the person.
-        2. Choose the **picture to start from**. It is brought to the output's size first, and its
-           face is looked for at that size, so place and pose of the face stay as they are.
-        3. Run. `denoise` says how much may change: 0.4 is a touch, 0.8 keeps only the layout.
+        2. Choose the **picture to start from**. It is scaled to the output's size, and its face is
+           detected at that size, so the position and pose of the face stay.
+        3. Run. `denoise` sets how much changes: 0.4 is a little, 0.8 keeps only the layout.
 
-        If the picture has no face, connect `faces` of the photo to Apply IdentityNet instead. To
-        change the face alone, use the workflow `instantid_face_swap`.
+        If the image has no face, connect `faces` of the photo to Apply IdentityNet instead. To
+        change only the face, use the workflow `instantid_face_swap`.
         """
     graph = Graph("instantid_img2img", object_info, note(about))
     parts = models(graph)
@@ -67,21 +67,20 @@ def img2img(object_info: ObjectInfo) -> Graph:
 
 def face_swap(object_info: ObjectInfo) -> Graph:
     about = """
-        # A face in a picture, made anew
+        # Regenerate a face in an image
 
-        **Crop Face** cuts the face out with some room around it and enlarges it, so that even a
-        small face in a group photo is generated at full size. Only the masked part of the crop is
-        sampled. **Paste Face** puts it back in place; outside the mask the picture keeps every
-        bit.
+        **Crop Face** crops the face with some surroundings and enlarges it, so that even a small
+        face in a group photo is generated at full size. Only the masked part of the crop is
+        sampled. **Paste Face** puts it back; outside the mask the image is unchanged, bit for bit.
 
         1. Choose the photo of the person.
-        2. Choose the **picture to change**. Its largest face is taken: for another one set
-           `select` to `index`, and choose by the number in the preview.
-        3. Describe the picture around the face in the prompt.
+        2. Choose the **picture to change**. Its largest face is regenerated; to select another one,
+           click it in the preview after a run.
+        3. Describe the image in the prompt.
         4. Run. A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face.
 
-        The last node scores the result against the photo. Hair belongs to the mask only in part:
-        raise `padding`, an advanced input of Crop Face, for more of it.
+        The last node scores the result against the photo. The mask covers only part of the hair:
+        raise `padding`, an advanced input of Crop Face, to include more.
         """
     graph = Graph("instantid_face_swap", object_info, note(about))
     parts = models(graph)

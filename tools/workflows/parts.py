@@ -201,16 +201,16 @@ def two_photos(graph: Graph, parts: Parts, first: str, second: str) -> tuple[Per
 
 # The note.
 
-USUAL_CFG = "**CFG 4.5.** InstantID burns colours at the CFG of 7 or 8 that plain SDXL likes."
+USUAL_CFG = "**CFG 4.5.** InstantID burns colours at the CFG of 7 or 8 that suits plain SDXL."
 USUAL_SIZE = (
     "**About 1016 pixels a side**, not exactly 1024: the published weights tend to draw watermarks "
     "at 1024 x 1024."
 )
 USUAL_AMOUNTS = (
-    "**weight 0.8 and strength 0.8** are the usual start. Colours burnt or prompt ignored: lower "
-    "the weight first, then the strength. Not like the person: raise both."
+    "**weight 0.8 and strength 0.8** are a good start. If colours burn or the prompt is ignored, "
+    "lower the weight first, then the strength. If the likeness is low, raise both."
 )
-USUAL_SAMPLER = "`ddpm` with `karras` is what is set here; `euler` with `normal` works too."
+USUAL_SAMPLER = "`ddpm` with `karras` is set here; `euler` with `normal` works too."
 FILES = (
     "SDXL checkpoint: `models/checkpoints`",
     "IdentityNet (`ControlNetModel/diffusion_pytorch_model.safetensors` of "

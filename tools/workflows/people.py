@@ -24,27 +24,28 @@ from .parts import (
 
 LANDSCAPE = (1208, 824)
 LANDSCAPE_SIZE = (
-    "**1208 x 824**: about as many pixels as 1016 x 1016, and not one of the standard sizes, at "
-    "which the published weights tend to draw watermarks."
+    "**1208 x 824**: about as many pixels as 1016 x 1016, and not a standard size, at which the "
+    "published weights tend to draw watermarks."
 )
 
 
 def two_people(object_info: ObjectInfo) -> Graph:
     about = """
-        # Two people in one picture
+        # Two people in one image
 
         1. Choose a photo of each person.
-        2. Choose a **pose photo** with two faces: the picture gets its faces where that photo has
-           them. Nobody's likeness is taken from it.
-        3. Describe the scene. The prompt acts on the whole picture.
+        2. Choose a **pose photo** with two faces. It sets the positions of the faces; no likeness
+           is taken from it.
+        3. Describe the scene. The prompt acts on the whole image.
         4. Run.
 
-        **Apply Group** gives the first identity the left face and the second the right one, each
-        within a mask of its own that is made from the faces. The model runs once per step, as for
-        one person. For a third person connect one more identity, and take a pose photo with three
-        faces. Faces without an identity are left to the prompt.
+        **Apply Group** assigns the first identity to the left face and the second to the right one,
+        each within a mask made from its face. The model runs once per step, as for one person. For
+        a third person connect one more identity, and use a pose photo with three faces. Faces
+        without an identity are left to the prompt.
 
-        Likeness leaks from one to the other: lower `padding`. Hair or neck look foreign: raise it.
+        If likeness leaks from one person to the other, lower `padding`. If hair or neck do not
+        match, raise it.
         """
     advice = replace(USUAL, size=LANDSCAPE_SIZE)
     graph = Graph("instantid_two_people", object_info, note(about, advice=advice))
@@ -83,25 +84,24 @@ def pose_photo(graph: Graph, parts: Parts, select: str) -> Output:
 
 def two_people_two_styles(object_info: ObjectInfo) -> Graph:
     about = """
-        # Two people, each in a style of their own
+        # Two people, each in their own style
 
-        **Face Mask** with `each_face` splits the picture between the two faces of the pose photo.
-        Its first mask is the left person's part, the inverse of it the right person's. Each part
-        has a prompt (Conditioning Set Mask) and an identity, in a chain of Apply Adapter and
-        Apply IdentityNet.
+        **Face Mask** with `each_face` splits the image between the two faces of the pose photo. Its
+        first mask is the left person's part, its inverse the right person's. Each part has a prompt
+        (Conditioning Set Mask) and an identity, in a chain of Apply Adapter and Apply IdentityNet.
 
         1. Choose a photo of each person and a **pose photo** with two faces.
         2. Write one prompt for the left part and one for the right. Both should name the same
            scene.
         3. Run.
 
-        The identities cost no further run of the model: every step computes three rows (left
-        prompt, right prompt, negative), as two prompts without any identity do. Each person has a
-        weight, a strength and a window of their own; here both are lowered for the styles.
+        The identities add no run of the model: every step computes three rows (left prompt, right
+        prompt, negative), as for two prompts without identities. Each person has a separate weight,
+        strength and window; here the weights are lowered for the styles.
         """
     amounts = (
-        "**weight 0.6 and strength 0.6** for both people, because both are drawn. For a photo part "
-        "take 0.8."
+        "**weight 0.6 and strength 0.6** for both people, because both parts are stylised. For a "
+        "photographic part use 0.8."
     )
     advice = replace(USUAL, size=LANDSCAPE_SIZE, amounts=amounts)
     graph = Graph("instantid_two_people_two_styles", object_info, note(about, advice=advice))

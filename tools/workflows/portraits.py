@@ -48,9 +48,9 @@ def basic(object_info: ObjectInfo) -> Graph:
         2. Write the prompt.
         3. Run.
 
-        **InstantID Apply** does everything: it finds the face, reads who it is, and gives that to
-        the model and to IdentityNet. Connect a second photo to `image_kps` to take place and pose
-        of the face from there.
+        **InstantID Apply** does everything: it finds the face, computes its embedding, and applies
+        it to the model and to IdentityNet. Connect a second photo to `image_kps` to take the
+        position and pose of the face from there.
         """
     graph = Graph("instantid_basic", object_info, note(about))
     parts = models(graph)
@@ -73,16 +73,16 @@ def basic(object_info: ObjectInfo) -> Graph:
 
 def composed(object_info: ObjectInfo) -> Graph:
     about = """
-        # InstantID, every node apart
+        # InstantID with separate nodes
 
-        - **Analyze Faces** finds the face, shows what it found, and picks the one you mean.
-        - **Embed Identity** makes one identity of it. A batch of photos of one person is averaged.
-        - **Apply Adapter** gives the identity to the model.
-        - **Apply IdentityNet** puts the face where `faces` says. For a pose from another photo,
+        - **Analyze Faces** finds the faces, shows them, and selects one.
+        - **Embed Identity** turns it into an identity. A batch of photos of one person is averaged.
+        - **Apply Adapter** adds the identity to the model.
+        - **Apply IdentityNet** places the face as in `faces`. For the pose of another photo,
           analyse that photo with a second Analyze Faces and connect its `faces` here instead.
-        - **Draw Keypoints** shows the picture that IdentityNet works from. It is only for looking
-          at here: IdentityNet draws its own at the size of the output. To change it by hand,
-          disconnect `faces` from Apply IdentityNet and connect a keypoint picture to `image`.
+        - **Draw Keypoints** shows the keypoint image that IdentityNet uses. Here it is only a
+          preview: IdentityNet draws its own at the size of the output. To use an edited one,
+          disconnect `faces` from Apply IdentityNet and connect the keypoint image to `image`.
         """
     graph = Graph("instantid_composed", object_info, note(about))
     parts = models(graph)
@@ -100,18 +100,18 @@ def composed(object_info: ObjectInfo) -> Graph:
 
 def depth_controlnet(object_info: ObjectInfo) -> Graph:
     about = """
-        # InstantID beside another ControlNet
+        # InstantID with another ControlNet
 
-        IdentityNet holds the face, a depth ControlNet the room around it. Each sees its own
-        context: IdentityNet the identity, the depth net your prompt.
+        IdentityNet controls the face, a depth ControlNet the scene. Each sees its own context:
+        IdentityNet the identity, the depth ControlNet your prompt.
 
         1. Choose the photo of the person.
         2. Choose a **depth map** (white is near). Any depth preprocessor makes one from a photo.
         3. Run.
 
-        Depth acts at strength 0.65 and only for the first third of the steps, so that it lays out
-        the scene and does not fight the face later. Any SDXL ControlNet (canny, pose, ...) goes
-        in its place, before or after IdentityNet.
+        Depth acts at strength 0.65 and only for the first third of the steps, so that it sets the
+        layout and does not interfere with the face later. Any SDXL ControlNet (canny, pose, ...)
+        can take its place, before or after IdentityNet.
         """
     depth_file = (
         "Depth ControlNet (`diffusion_pytorch_model.fp16.safetensors` of "
@@ -152,21 +152,21 @@ def stylized(object_info: ObjectInfo) -> Graph:
     about = """
         # A person in a drawn or painted style
 
-        The prompt names the style, and the identity acts at half its usual amount, so that it
-        does not pull the picture back towards a photo.
+        The prompt names the style. The identity has a lower weight than usual, so that it does not
+        pull the image back towards a photo.
 
         1. Choose the photo.
-        2. Write the style into the prompt, and what you do not want ("photo, photorealistic")
-           into the negative prompt.
+        2. Put the style into the prompt, and what you do not want ("photo, photorealistic") into
+           the negative prompt.
         3. Run. Then change `weight` and `strength` in steps of 0.1.
 
-        More ways to leave room for the style, all in **Apply Adapter**: a `start_at` of 0.1 to
-        0.2; the advanced input `profile`, with which some layers of the model are spared; `curve`
-        set to `fade in`.
+        Other settings of **Apply Adapter** that leave room for the style: a `start_at` of 0.1 to
+        0.2; the advanced input `profile`, which lowers the weight in some layers; `curve` set to
+        `fade in`.
         """
     amounts = (
-        "**weight 0.5 and strength 0.5**, not 0.8. Too little likeness: raise the weight first. "
-        "Looks like a photo with a filter: lower both."
+        "**weight 0.5 and strength 0.5**, not 0.8. If the likeness is low, raise the weight "
+        "first. If it looks like a filtered photo, lower both."
     )
     advice = replace(USUAL, amounts=amounts)
     graph = Graph("instantid_stylized", object_info, note(about, advice=advice))
@@ -189,18 +189,18 @@ def style_lora(object_info: ObjectInfo) -> Graph:
     about = """
         # A person and a style LoRA
 
-        The LoRA stands before **Apply Adapter**: it changes the model's own weights, the identity
-        comes on top. Both keep working, in either order.
+        The LoRA comes before **Apply Adapter**: it changes the model's weights, and the identity is
+        added to that. Both orders work.
 
         1. Choose the photo.
         2. Choose the LoRA, and write its trigger word into the prompt (here `papercut`).
         3. Run. More style: raise `strength_model` of the LoRA to 1. More likeness: raise `weight`.
 
-        Any SDXL LoRA fits, and several in a row do.
+        Any SDXL LoRA works, and so do several in a chain.
         """
     amounts = (
-        "**weight 0.6 and strength 0.6**, since a style LoRA and a full identity get in each "
-        "other's way."
+        "**weight 0.6 and strength 0.6**, since a style LoRA and a full identity interfere "
+        "with each other."
     )
     file = (
         "LoRA (`papercut.safetensors` of "
@@ -224,20 +224,20 @@ def lightning(object_info: ObjectInfo) -> Graph:
     about = """
         # Four steps
 
-        A Lightning LoRA makes SDXL paint in four steps. At CFG 1 the negative prompt is not
-        computed at all, which halves each step once more; the identity then acts on the positive
-        side alone, as it should.
+        With a Lightning LoRA, SDXL needs four steps. At CFG 1 the negative prompt is not computed,
+        which halves the cost of each step; the identity then acts on the positive side only, as
+        intended.
 
         1. Choose the photo and write the prompt.
         2. Run.
 
-        With an LCM LoRA take the sampler `lcm`, 6 to 8 steps and a CFG of 1 to 1.5. With the
-        8-step Lightning LoRA set 8 steps.
+        With an LCM LoRA use the sampler `lcm`, 6 to 8 steps and a CFG of 1 to 1.5. With the 8-step
+        Lightning LoRA set 8 steps.
         """
     advice = replace(
         USUAL,
-        cfg="**CFG 1**: what distilled models are made for. Higher values burn.",
-        sampler="`euler` with `sgm_uniform`, and as many steps as the LoRA's name says.",
+        cfg="**CFG 1**: distilled models are made for it. Higher values burn.",
+        sampler="`euler` with `sgm_uniform`, and as many steps as the name of the LoRA says.",
     )
     file = (
         "Lightning LoRA (`sdxl_lightning_4step_lora.safetensors` of "
