@@ -17,7 +17,7 @@ from tools.small_world.scenes import png
 ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
 """Identity to the middle and the size of its face."""
-HINT = "Click chooses, Shift adds."
+HINT = "Click to select, Shift+click to add."
 
 
 def group_photo(shift: int = 0) -> bytes:
@@ -93,7 +93,7 @@ def ran(editor: Editor, *photos: str) -> int:
 
 def test_a_click_chooses_and_shift_adds(editor: Editor, photo: str) -> None:
     node = graph(editor, photo)
-    expect(status(editor)).to_contain_text("Run the graph")
+    expect(status(editor)).to_contain_text("Run the workflow")
     assert editor.run()["kind"] == "execution_success"
     editor.show(node)
     expect(faces(editor)).to_have_count(3)
@@ -106,7 +106,7 @@ def test_a_click_chooses_and_shift_adds(editor: Editor, photo: str) -> None:
     assert setting(editor, node) == ("index", 2, "")
     faces(editor).nth(0).click(modifiers=["Shift"])
     assert setting(editor, node) == ("index", 2, "2, 0")
-    expect(status(editor)).to_contain_text(f"Chosen: 2, 0 of 3 faces. {HINT}")
+    expect(status(editor)).to_contain_text(f"Selected: 2, 0 of 3 faces. {HINT}")
     editor.photograph("face_picker")
     assert editor.run()["kind"] == "execution_success"
     expect(faces(editor, pressed=True)).to_have_count(2)
@@ -186,19 +186,19 @@ def test_widgets_and_boxes_agree(editor: Editor, photo: str) -> None:
         editor.set_value(node, name, value)
         pressed = [box.get_attribute("data-number") for box in faces(editor, pressed=True).all()]
         assert pressed == [str(number) for number in chosen], (name, value)
-    expect(status(editor)).to_contain_text("no such face")
+    expect(status(editor)).to_contain_text("no face with that number")
 
 
 def test_every_picture_of_a_batch(editor: Editor, photo: str, other_photo: str) -> None:
     node = ran(editor, photo, other_photo)
-    expect(picker(editor)).to_contain_text("Picture 1 of 2")
+    expect(picker(editor)).to_contain_text("Image 1 of 2")
     faces(editor).nth(2).click()
-    picker(editor).get_by_role("button", name="Next picture").click()
+    picker(editor).get_by_role("button", name="Next image").click()
     expect(faces(editor)).to_have_count(1)
-    expect(status(editor)).to_contain_text("no such face")
+    expect(status(editor)).to_contain_text("no face with that number")
     faces(editor).first.click(modifiers=["Shift"])
     assert setting(editor, node) == ("index", 2, "2, 0")
-    picker(editor).get_by_role("button", name="Previous picture").click()
+    picker(editor).get_by_role("button", name="Previous image").click()
     expect(faces(editor, pressed=True)).to_have_count(2)
 
 
@@ -240,7 +240,7 @@ def test_a_file_with_values_of_another_kind(canvas_editor: Editor, photo: str) -
     mine["widgets_values"] = ["index", "first", 0.5, "error", {"a": 1}]
     canvas_editor.load(saved)
     assert setting(canvas_editor, node) == ("index", 0, "")
-    expect(status(canvas_editor)).to_contain_text("no usable value for index and numbers")
+    expect(status(canvas_editor)).to_contain_text("an invalid value for index and numbers")
     assert canvas_editor.run()["kind"] == "execution_success"
     expect(faces(canvas_editor, pressed=True)).to_have_count(1)
 
@@ -249,7 +249,7 @@ def test_after_a_reload_it_asks_for_a_run(canvas_editor: Editor, photo: str) -> 
     ran(canvas_editor, photo)
     canvas_editor.page.wait_for_timeout(1500)
     canvas_editor.reload()
-    expect(status(canvas_editor)).to_contain_text("Run the graph")
+    expect(status(canvas_editor)).to_contain_text("Run the workflow")
     assert canvas_editor.run()["kind"] == "execution_success"
     expect(faces(canvas_editor)).to_have_count(3)
 
@@ -273,38 +273,6 @@ def test_at_double_size(open_editor: Callable[..., Editor], photo: str) -> None:
     faces(editor).nth(2).click()
     assert setting(editor, node) == ("index", 2, "")
     editor.photograph("face_picker_200_percent")
-
-
-def test_rules_of_the_choice(canvas_editor: Editor) -> None:
-    """Those of the module that knows nothing of the page."""
-    found = canvas_editor.page.evaluate(
-        """async () => {
-            const rules = await import("/extensions/instantid-compose/js/picker/choice.js");
-            const face = (number, x, half) => ({ number, box: [x - half, 0, x + half, half] });
-            const picture = { width: 100, height: 100,
-                faces: [face(0, 0.2, 0.1), face(1, 0.5, 0.05), face(2, 0.8, 0.2)] };
-            const chosen = (select, index = 0, numbers = "") =>
-                rules.chosenIn(picture, { select, index, numbers });
-            const add = (numbers, number, index = 0, select = "index") =>
-                rules.toggled(picture, { select, index, numbers }, number);
-            return [
-                ["", "0, 2", "1;-1", " 3 3 "].map(rules.readNumbers),
-                [null, undefined, "a", "1.5", "1,,x", {}].map(rules.readNumbers),
-                ["largest", "all", "left_to_right", "center", "unknown"].map((s) => chosen(s)),
-                [chosen("index", -1), chosen("index", 5), chosen("index", 0, "2 -1 0")],
-                [add("", 2), add("0, 2", 0), add("-1, 7", 2), add("", 0), add("", 1, 0, "largest")],
-                rules.chosenIn({ ...picture, faces: [] }, { select: "largest" }),
-            ];
-        }"""
-    )
-    numbers, none, policies, by_index, added, empty = found
-    assert numbers == [[], [0, 2], [1, -1], [3]]
-    assert none == [[], [], None, None, None, None]
-    assert policies == [[2], [0, 1, 2], [0, 1, 2], [1], [0, 1, 2]]
-    assert by_index == [[2], [], [2, 0]]
-    assert [each["numbers"] for each in added] == ["0, 2", "", "", "", "2, 1"]
-    assert [each["index"] for each in added] == [0, 2, 7, 0, 2]
-    assert empty == []
 
 
 def test_pictures_are_those_of_the_run(canvas_editor: Editor, photo: str) -> None:

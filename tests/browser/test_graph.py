@@ -144,7 +144,7 @@ def test_points_of_the_last_run_are_those_of_its_photo(
 
     def is_known() -> bool:
         dialog = node.open()
-        notice = dialog.get_by_text("Start from its points begins").is_visible()
+        notice = dialog.get_by_text("takes its faces from a photo").is_visible()
         node.press("Cancel")
         node.dialog.wait_for(state="detached")
         return not notice
@@ -218,10 +218,10 @@ def test_a_photos_points_are_a_start(editor: Editor, client: ComfyClient) -> Non
     node = PoseNode(editor)
     take_photo(editor, client.upload("traced.png", painted_photo()), node.id)
     dialog = node.open()
-    assert "Start from its points begins" in dialog.get_by_role("alert").inner_text()
+    assert "takes its faces from a photo" in dialog.get_by_role("alert").inner_text()
     node.press("Connected photo")
-    node.press("Start from its points")
-    dialog.get_by_text("Started from 1 face of the photo.").wait_for(timeout=RUNNING)
+    node.press("Start from photo points")
+    dialog.get_by_text("Started from 1 face in the photo.").wait_for(timeout=RUNNING)
     editor.photograph("pose_editor_photo")
     node.apply()
     kept = node.shown(client)

@@ -72,7 +72,7 @@ def test_crops_side_by_side_with_score_and_band(
     editor: Editor, photos: tuple[str, str, str]
 ) -> None:
     node = graph(editor, photos[0], *photos)
-    expect(panel(editor)).to_contain_text("Run the graph")
+    expect(panel(editor)).to_contain_text("Run the workflow")
     assert editor.run()["kind"] == "execution_success"
     editor.show(node)
     expect(rows(editor)).to_have_count(3)
@@ -82,9 +82,9 @@ def test_crops_side_by_side_with_score_and_band(
     expect(other.locator(".iid-band")).to_contain_text("weak")
     expect(nobody).to_contain_text("n/a")
     expect(nobody.locator(".iid-band")).to_contain_text("no face")
-    expect(panel(editor).get_by_role("status")).to_contain_text("Mean likeness of 2 of 3 pictures")
+    expect(panel(editor).get_by_role("status")).to_contain_text("Mean likeness of 2 of 3 images")
     expect(same.get_by_role("img", name="Reference: the face")).to_be_visible()
-    expect(same.get_by_role("img", name="Picture 1: the face")).to_be_visible()
+    expect(same.get_by_role("img", name="Image 1: face")).to_be_visible()
     expect(same.get_by_role("img", name=re.compile("Score 1.00 of 1, strong"))).to_be_visible()
     editor.page.wait_for_function(
         "() => [...document.querySelectorAll('.iid-likeness img')].every((i) => i.naturalWidth)"

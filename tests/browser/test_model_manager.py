@@ -157,7 +157,7 @@ def test_text_of_the_server_is_never_markup(canvas_editor):
 
 
 def test_a_loader_without_a_file_leads_to_the_dialog(editor):
-    hint = editor.page.get_by_role("status").filter(has_text="InstantID lacks model files")
+    hint = editor.page.get_by_role("status").filter(has_text="InstantID is missing model files")
     editor.add("InstantIDLoadAdapter")
     expect(hint).to_be_visible()
     editor.photograph("model_hint")
@@ -172,7 +172,7 @@ def test_a_refused_run_leads_to_the_dialog_too(canvas_editor):
     shown = canvas_editor.add("PreviewAny", 300)
     canvas_editor.connect(loader, 0, shown, "source")
     canvas_editor.run()
-    hint = canvas_editor.page.get_by_role("status").filter(has_text="lacks model files")
+    hint = canvas_editor.page.get_by_role("status").filter(has_text="is missing model files")
     expect(hint).to_be_visible(timeout=MILLISECONDS)
     hint.get_by_role("button", name="Not now").click()
     expect(hint).to_be_hidden()
@@ -310,7 +310,7 @@ def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
     expect(adapter).to_contain_text("downloading")
     dialog.get_by_role("button", name="Stop download").click()
     file.release.set()
-    expect(adapter).to_contain_text("what has come is kept", timeout=MILLISECONDS)
+    expect(adapter).to_contain_text("the downloaded part is kept", timeout=MILLISECONDS)
     assert "ip-adapter.bin" not in site.written()
     canvas_editor.page.evaluate("() => window.app.graph.clear()")
     loader = canvas_editor.add("InstantIDLoadAdapter")
@@ -318,7 +318,7 @@ def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
         box.uncheck()
     dialog.get_by_role("checkbox").first.check()
     dialog.get_by_role("button", name="Download").first.click()
-    expect(adapter).to_contain_text("there", timeout=MILLISECONDS)
+    expect(adapter).to_contain_text("present", timeout=MILLISECONDS)
     assert (site.elsewhere / "ip-adapter.bin").read_bytes() == SMALL["adapter"]
     canvas_editor.page.wait_for_function(
         """(id) => window.app.graph.getNodeById(id).widgets
@@ -340,4 +340,4 @@ def test_progress_without_the_events(canvas_editor, site):
     dialog = opened(canvas_editor)
     served(site, ".zip").failures = []
     dialog.get_by_role("button", name="Download").first.click()
-    expect(dialog).to_contain_text("Everything is there.", timeout=MILLISECONDS)
+    expect(dialog).to_contain_text("All files are present.", timeout=MILLISECONDS)

@@ -152,7 +152,7 @@ def open_the_template(person: Person) -> None:
 
 def get_the_models(person: Person, machine: Machine) -> None:
     page = person.page
-    hint = page.get_by_role("status").filter(has_text="InstantID lacks model files")
+    hint = page.get_by_role("status").filter(has_text="InstantID is missing model files")
     expect(hint).to_be_visible(timeout=LONG)
     person.sees("told what is missing")
     person.click(hint.get_by_role("button", name="Get InstantID models"))
@@ -160,7 +160,7 @@ def get_the_models(person: Person, machine: Machine) -> None:
     expect(dialog.get_by_text("missing", exact=True)).to_have_count(3, timeout=LONG)
     person.sees("models to get")
     person.click(dialog.get_by_role("button", name=re.compile("^Download")))
-    expect(dialog).to_contain_text("Everything is there.", timeout=LONG)
+    expect(dialog).to_contain_text("All files are present.", timeout=LONG)
     person.sees("models are there")
     person.click(dialog.get_by_role("button", name="Close"))
     written = {path.name for path in (machine.base / "models").rglob("*") if path.is_file()}

@@ -151,7 +151,7 @@ def test_edits_of_the_node_go_into_the_pose(canvas_editor: Editor, client: Comfy
     after = server_drawing(node.text, SIDE, SIDE)
     assert (before != after).any(-1).mean() < 0.001
     node.open()
-    node.press("Clear kept pose")
+    node.press("Clear saved pose")
     node.dialog.wait_for(state="detached")
     assert node.text == ""
 
@@ -159,7 +159,7 @@ def test_edits_of_the_node_go_into_the_pose(canvas_editor: Editor, client: Comfy
 @pytest.mark.parametrize("text", REFUSALS)
 def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
     """The editor says so and starts from the preset; the server says so in its own sentence. In a
-    file it is taken out, with a warning; the graph's undo brings it back."""
+    file it is cleared, with a warning; the graph's undo brings it back."""
     node = PoseNode(canvas_editor)
     canvas_editor.set_value(node.id, "pose_json", text)
     end = canvas_editor.run()
@@ -172,7 +172,7 @@ def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
     )
     node.press("Cancel")
     canvas_editor.load(canvas_editor.saved())
-    warned(canvas_editor, "in pose_json is taken out")
+    warned(canvas_editor, "pose_json was cleared")
     assert node.text == ""
     assert canvas_editor.run()["kind"] == "execution_success"
     node.open()
@@ -190,7 +190,7 @@ def test_undo_brings_a_text_back_that_was_taken_out(canvas_editor: Editor) -> No
     node = PoseNode(canvas_editor)
     canvas_editor.set_value(node.id, "pose_json", "{")
     canvas_editor.load(canvas_editor.saved())
-    warned(canvas_editor, "in pose_json is taken out")
+    warned(canvas_editor, "pose_json was cleared")
     assert node.text == ""
     canvas_editor.page.evaluate(f"() => {TRACKER}.undo()")
     canvas_editor.page.wait_for_timeout(500)
@@ -202,8 +202,8 @@ def test_points_outside_come_back(canvas_editor: Editor) -> None:
     far = np.add(FRONT, [0.6, -3]).tolist()
     canvas_editor.set_value(node.id, "pose_json", kept([far, FRONT]))
     node.open()
-    assert node.dialog.get_by_text("5 points lie outside.").is_visible()
-    node.press("Bring into the frame")
+    assert node.dialog.get_by_text("5 points are outside the frame.").is_visible()
+    node.press("Move into the frame")
     node.apply()
     assert node.faces.min() > 0
     assert node.faces.max() < 1
@@ -224,7 +224,7 @@ def test_a_frame_without_pixels_and_a_node_without_the_value(canvas_editor: Edit
     assert canvas_editor.run()["kind"] == "execution_success"
     canvas_editor.set_value(node.id, "width", 0)
     node.open()
-    assert "stands in" in node.dialog.get_by_role("alert").inner_text()
+    assert "is used instead" in node.dialog.get_by_role("alert").inner_text()
     node.press("Add face")
     node.apply()
     assert len(node.faces) == 2

@@ -36,7 +36,7 @@ def test_compare_says_how_much_they_are_alike(editor: Editor, client: ComfyClien
     for slot, node in enumerate(identities(editor, client)):
         editor.connect(node, "identity", compare, f"identities.identity{slot}")
     editor.show(compare)
-    expect(editor.page.locator(".iid-result")).to_contain_text("Run the graph")
+    expect(editor.page.locator(".iid-result")).to_contain_text("Run the workflow")
     assert editor.run()["kind"] == "execution_success"
     editor.show(compare)
     expect(shown(editor)).to_contain_text("least alike: ")

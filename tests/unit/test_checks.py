@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from tools.checks import javascript
 from tools.checks.suites import (
     OPEN,
     Console,
@@ -42,6 +43,26 @@ def test_a_run_without_a_report_has_failed(tmp_path):
     outcome = pytest_outcome("host", 139, 0.0, tmp_path / "report.xml")
     assert (outcome.failed, outcome.ok) == (1, False)
     assert "exit code 139" in outcome.note
+
+
+@pytest.mark.parametrize(
+    ("code", "cases", "counted"),
+    [
+        (0, '<testcase name="a"/><testcase name="b"/>', (2, 0)),
+        (1, '<testcase name="a"/><testcase name="b"><failure/></testcase>', (1, 1)),
+        (1, '<testcase name="a"/>', (1, 1)),
+        (0, "", (0, 1)),
+    ],
+    ids=["all pass", "one fails", "a crash after the tests", "no tests"],
+)
+def test_node_tests_are_counted(tmp_path, code, cases, counted):
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites>{cases}</testsuites>")
+    assert javascript.counts(code, report) == counted
+
+
+def test_node_without_a_report_has_failed(tmp_path):
+    assert javascript.counts(0, tmp_path / "report.xml") == (0, 1)
 
 
 def test_nothing_selected_is_no_failure(tmp_path):

@@ -14,15 +14,17 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from tools.comfyui.environment import REPOSITORY, Environment, child_environ, say
 
+from . import javascript
 from .front_ends import VARIABLE as FRONT_END
 
 PYTEST_SUITES = ("unit", "host", "e2e", "browser")
-SUITES = ("lint", "types", *PYTEST_SUITES)
+SUITES = ("lint", "types", "js", *PYTEST_SUITES)
 NO_TESTS_COLLECTED = 5
 
 
@@ -148,6 +150,8 @@ def run_suite(
         ok = run_lint(environment, console)
     elif name == "types":
         ok = run_types(environment, console)
+    elif name == "js":
+        return run_javascript(environment, console)
     else:
         return run_pytest(environment, name, pytest_args, console=console)
     return Outcome(name, ok, time.monotonic() - started)
@@ -171,6 +175,17 @@ def run_types(environment: Environment, console: Console = OPEN) -> bool:
         settings = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
         command += ["--pythonpath", str(environment.python)]
         return call(command, settings, console) == 0
+
+
+def run_javascript(environment: Environment, console: Console = OPEN) -> Outcome:
+    """Types of the browser's scripts, and their unit tests even if there is a type error."""
+    started = time.monotonic()
+    run = partial(call, console=console)
+    is_sound = javascript.check_types(environment, run)
+    passed, failed = javascript.run_tests(environment, run)
+    note = "" if is_sound else "TypeScript has found errors"
+    seconds = time.monotonic() - started
+    return Outcome("js", is_sound and not failed, seconds, passed, failed, note=note)
 
 
 def pyright_config(environment: Environment) -> dict[str, object]:

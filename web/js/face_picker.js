@@ -1,185 +1,196 @@
-/** The face picker on InstantID Analyze Faces: after a run, click the face that is meant. */
+/** The face picker on InstantID Analyze Faces: after a run, faces are selected by clicking them. */
 
 import { app } from "../../../scripts/app.js";
-import { chosenIn, only, readNumbers, toggled } from "./picker/choice.js";
-import { element } from "./picker/elements.js";
-import { addPanel, makeRoom } from "./picker/panel.js";
-import { makeStage, mark } from "./picker/stage.js";
+import { faceBoxes, markSelected } from "./panels/face_boxes.js";
+import { readNumbers, selectedFaces, selectOnly, toggle } from "./panels/face_choice.js";
+import { addPanel, readJson, resize } from "./panels/panel.js";
+import { button, element } from "./shared/dom.js";
+import { isConnected, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
+/** @typedef {import("./panels/face_boxes.js").ShownPicture} ShownPicture */
+
 const NODE = "InstantIDAnalyzeFaces";
-const KEY = "instantid_faces";
-const WIDGETS = ["select", "index", "numbers"];
+const OUTPUT = "instantid_faces";
+const WIDGETS = /** @type {const} */ (["select", "index", "numbers"]);
 const EMPTY_HEIGHT = 60;
 const WIDTH = 320;
-const HIGHEST = 232; // then the node stays within the place that shipped workflows keep for it
-const STAGE = { width: WIDTH - 20, lowest: 140 };
-const LINES_HEIGHT = 42;
-const TURNER_HEIGHT = 34;
+const MAX_HEIGHT = 232; // the node then fits the space that the shipped workflows leave for it
+const STAGE_WIDTH = WIDTH - 20;
+const MIN_STAGE_HEIGHT = 140;
+const STATUS_HEIGHT = 42;
+const PAGER_HEIGHT = 34;
 
 class FacePicker {
-  /** @param {object} node */
+  /** @type {ShownPicture[]} */
+  pictures = [];
+  current = 0;
+  /** A sentence about values that were restored. */
+  notice = "";
+  /** @type {HTMLElement | null} */
+  boxes = null;
+
+  /** @param {ComfyNode} node */
   constructor(node) {
     this.node = node;
-    this.pictures = [];
-    this.current = 0;
-    this.note = "";
-    this.body = element("div", { class: "iid-body" });
-    this.status = element("p", { class: "iid-status", role: "status" }, texts().picker.beforeARun);
-    this.root = element("div", { class: "iid-panel iid-picker" }, this.body, this.status);
+    this.body = element("div", { className: "iid-body" });
+    this.status = element(
+      "p",
+      { className: "iid-status", role: "status" },
+      texts().picker.beforeARun,
+    );
+    this.root = element("div", { className: "iid-panel iid-picker" }, this.body, this.status);
     this.watchWidgets();
     addPanel(node, "face_picker", this.root, {
-      key: KEY,
+      key: OUTPUT,
       height: () => this.height(),
       show: (reports) => this.show(reports),
+      read: readJson,
     });
   }
 
-  /** @param {Array<Array<object>> | null} reports pictures of each call of the node */
+  /** @param {ShownPicture[][] | null} reports the pictures of each call of the node */
   show(reports) {
-    this.pictures = reports ? reports.flat() : [];
+    this.pictures = reports?.flat() ?? [];
     this.current = Math.min(this.current, Math.max(0, this.pictures.length - 1));
-    this.root.style.setProperty("--iid-height", `${this.height()}px`);
     this.draw();
-    makeRoom(this.node, this.pictures.length ? WIDTH : 0);
+    resize(this.node, this.root, this.height(), this.pictures.length ? WIDTH : 0);
   }
 
-  /** Pixels for the tallest picture at the usual width; a node that is made larger shows more. */
+  /** Pixels for the tallest picture at the default width; a larger node shows it larger. */
   height() {
     if (!this.pictures.length) return EMPTY_HEIGHT;
     const tallest = Math.max(...this.pictures.map(({ width, height }) => height / width));
-    const lines = LINES_HEIGHT + (this.pictures.length > 1 ? TURNER_HEIGHT : 0);
-    const wanted = Math.max(STAGE.lowest, Math.round(STAGE.width * tallest));
-    return Math.min(HIGHEST, wanted + lines);
+    const stage = Math.max(MIN_STAGE_HEIGHT, Math.round(STAGE_WIDTH * tallest));
+    const pager = this.pictures.length > 1 ? PAGER_HEIGHT : 0;
+    return Math.min(MAX_HEIGHT, stage + STATUS_HEIGHT + pager);
   }
 
+  /** Shows the current picture. */
   draw() {
-    const count = this.pictures.length;
+    const t = texts().picker;
     const picture = this.pictures[this.current];
     if (!picture) {
+      this.boxes = null;
       this.body.replaceChildren();
-      this.status.textContent = [this.note, texts().picker.beforeARun].filter(Boolean).join(" ");
+      this.status.textContent = [this.notice, t.beforeARun].filter(Boolean).join(" ");
       return;
     }
-    const label = texts().picker.faces(this.current + 1, count);
-    this.stage = makeStage(picture, label, (number, add) => this.choose(number, add));
-    this.body.replaceChildren(this.stage, ...(count > 1 ? [this.makeTurner()] : []));
-    this.paint();
+    const count = this.pictures.length;
+    const label = t.faces(this.current + 1, count);
+    this.boxes = faceBoxes(picture, label, (number, isAdded) => this.choose(number, isAdded));
+    this.body.replaceChildren(this.boxes, ...(count > 1 ? [this.pager()] : []));
+    this.update();
   }
 
-  /** Shows what the widgets say, which keeps the buttons and the focus where they are. */
-  paint() {
+  /** Shows the selection that the widgets hold. Buttons and focus stay as they are. */
+  update() {
     const picture = this.pictures[this.current];
-    if (!picture || !this.stage) return;
-    const chosen = chosenIn(picture, this.setting());
-    mark(this.stage, chosen);
-    this.status.textContent = this.sentence(picture, chosen);
+    if (!picture || !this.boxes) return;
+    const selected = selectedFaces(picture, this.selection());
+    markSelected(this.boxes, selected);
+    this.status.textContent = this.sentence(picture, selected);
   }
 
-  sentence(picture, chosen) {
+  /** @param {ShownPicture} picture @param {number[]} selected */
+  sentence(picture, selected) {
     const t = texts().picker;
-    const { select, index, numbers } = this.setting();
-    const linked = WIDGETS.find((name) => this.isLinked(name));
-    if (linked) return t.linked(linked);
+    const { select, index, numbers } = this.selection();
+    const connected = WIDGETS.find((name) => isConnected(this.node, name));
+    if (connected) return t.linked(connected);
     if (select === "index" && readNumbers(numbers) === null) return t.noList(numbers, index);
     const count = picture.faces.length;
     if (!count) return t.noFace;
-    const told = chosen.length ? t.chosen(chosen.join(", "), count) : t.noSuchFace;
-    return this.pictures.length > 1 ? `${told} ${t.everyPicture}` : told;
+    const sentence = selected.length ? t.selected(selected.join(", "), count) : t.noSuchFace;
+    return this.pictures.length > 1 ? `${sentence} ${t.everyPicture}` : sentence;
   }
 
-  /** Buttons from picture to picture of a batch. */
-  makeTurner() {
+  /** Buttons for the previous and the next picture of a batch. */
+  pager() {
     const t = texts().picker;
     const count = this.pictures.length;
-    const turn = (by) => () => {
-      this.current = (this.current + by + count) % count;
-      this.draw();
-      this.body.querySelector(`[data-turn="${by}"]`)?.focus();
+    /** @param {number} step @param {string} label @param {string} sign */
+    const turn = (step, label, sign) => {
+      const act = () => {
+        this.current = (this.current + step + count) % count;
+        this.draw();
+        /** @type {HTMLElement | null} */ (
+          this.body.querySelector(`[data-step="${step}"]`)
+        )?.focus();
+      };
+      return button(sign, act, { className: "iid-turn", "aria-label": label, "data-step": step });
     };
-    const button = (by, label, text) =>
-      element(
-        "button",
-        { type: "button", class: "iid-turn", "aria-label": label, "data-turn": by, onclick: turn(by) },
-        text,
-      );
     return element(
       "div",
-      { class: "iid-turner" },
-      button(-1, t.previous, "\u2039"),
+      { className: "iid-turner" },
+      turn(-1, t.previous, "\u2039"),
       element("span", {}, t.place(this.current + 1, count)),
-      button(1, t.next, "\u203a"),
+      turn(1, t.next, "\u203a"),
     );
   }
 
-  choose(number, add) {
+  /** @param {number} number @param {boolean} isAdded to the selection, instead of replacing it */
+  choose(number, isAdded) {
     const picture = this.pictures[this.current];
-    this.write(add ? toggled(picture, this.setting(), number) : only(number));
-    this.paint();
+    this.write(isAdded ? toggle(picture, this.selection(), number) : selectOnly(number));
+    this.update();
   }
 
-  /** @returns {import("./picker/choice.js").Setting} what the widgets hold */
-  setting() {
-    const value = (name) => this.widget(name)?.value;
+  /** @returns {import("./panels/face_choice.js").Selection} the values of the widgets */
+  selection() {
     return {
-      select: String(value("select") ?? "largest"),
-      index: Math.trunc(Number(value("index"))) || 0,
-      numbers: String(value("numbers") ?? ""),
+      select: String(valueOf(this.node, "select") ?? "largest"),
+      index: Math.trunc(Number(valueOf(this.node, "index"))) || 0,
+      numbers: String(valueOf(this.node, "numbers") ?? ""),
     };
   }
 
-  /** Sets the widgets as one change, so that one undo takes it back. */
-  write(setting) {
-    const { canvas } = app;
-    canvas.emitBeforeChange?.();
-    for (const name of WIDGETS) {
-      const widget = this.widget(name);
-      if (!widget || widget.value === setting[name]) continue;
-      widget.value = setting[name];
-      widget.callback?.(widget.value, canvas, this.node, this.node.pos);
-    }
-    canvas.emitAfterChange?.();
+  /**
+   * Sets the widgets in one step of the graph's undo.
+   * @param {import("./panels/face_choice.js").Selection} selection
+   */
+  write(selection) {
+    app.canvas.emitBeforeChange?.();
+    for (const name of WIDGETS) setWidget(this.node, name, selection[name]);
+    app.canvas.emitAfterChange?.();
     this.node.graph?.setDirtyCanvas(true, true);
   }
 
-  /** Puts defaults where a workflow file had values of another kind, and says so. */
-  mend() {
-    const sound = { index: Number.isInteger, numbers: (value) => typeof value === "string" };
-    const usual = { index: 0, numbers: "" };
-    const odd = Object.keys(sound).filter((name) => {
-      const widget = this.widget(name);
-      return widget && !sound[name](widget.value);
-    });
-    for (const name of odd) this.widget(name).value = usual[name];
-    if (!odd.length) return;
+  /** Restores the defaults of widgets that have a value of the wrong type, and reports it. */
+  restoreDefaults() {
+    const index = widgetOf(this.node, "index");
+    const numbers = widgetOf(this.node, "numbers");
+    const restored = [];
+    if (index && !Number.isInteger(index.value)) {
+      index.value = 0;
+      restored.push("index");
+    }
+    if (numbers && typeof numbers.value !== "string") {
+      numbers.value = "";
+      restored.push("numbers");
+    }
+    if (!restored.length) return;
     const t = texts().picker;
-    this.note = t.mended(odd.join(t.and));
+    this.notice = t.restored(restored.join(t.and));
     this.draw();
   }
 
   /** Follows changes that are made in the widgets themselves. */
   watchWidgets() {
-    for (const widget of WIDGETS.map((name) => this.widget(name)).filter(Boolean)) {
-      const before = widget.callback;
+    for (const name of WIDGETS) {
+      const widget = widgetOf(this.node, name);
+      if (!widget) continue;
+      const original = widget.callback;
       widget.callback = (...given) => {
-        const result = before?.apply(widget, given);
-        this.paint();
+        const result = original?.apply(widget, given);
+        this.update();
         return result;
       };
     }
   }
-
-  widget(name) {
-    return this.node.widgets?.find((widget) => widget.name === name);
-  }
-
-  isLinked(name) {
-    const slot = this.node.inputs?.find((input) => input.widget?.name === name);
-    return slot?.link !== null && slot?.link !== undefined;
-  }
 }
 
-/** @type {WeakMap<object, FacePicker>} by node */
+/** @type {WeakMap<ComfyNode, FacePicker>} */
 const pickers = new WeakMap();
 
 app.registerExtension({
@@ -188,6 +199,6 @@ app.registerExtension({
     if (node.comfyClass === NODE) pickers.set(node, new FacePicker(node));
   },
   loadedGraphNode(node) {
-    pickers.get(node)?.mend();
+    pickers.get(node)?.restoreDefaults();
   },
 });

@@ -1,106 +1,111 @@
-/** Gives InstantID Pose its editor: a button on the node that opens a dialog. */
+/** The keypoint editor of InstantID Pose: a button on the node that opens a dialog. */
 
 import { app } from "../../../scripts/app.js";
 import { editPose } from "./editor/dialog.js";
-import { watchOpening } from "./editor/instances.js";
-import { linkedEdits, mendNode, photoOf, readNode, takesPhoto, writeNode } from "./editor/node_state.js";
-import { originOf } from "./editor/origin.js";
-import { findPoints, PHOTO_OUTPUT } from "./editor/photo_points.js";
-import { everyNode } from "./graph_walk.js";
+import { connectedEdits, readNode, restoreDefaults, writeNode } from "./editor/node_state.js";
+import { watchOpening } from "./editor/opened_subgraphs.js";
+import { findPhotoPose, POSE_OUTPUT } from "./editor/photo_points.js";
+import { photoOf, takesPhoto } from "./editor/photo_source.js";
+import { upstreamSnapshot } from "./editor/upstream.js";
+import { everyNode, listenTo } from "./shared/graph.js";
+import { imageUrl, sleep } from "./shared/server.js";
+import { warn } from "./shared/toasts.js";
 import { texts } from "./texts/texts.js";
-import { warn } from "./warn.js";
 
 const POSE_CLASS = "InstantIDPose";
-const LOOK_EVERY = 20; // milliseconds
-const LONGEST_LOADING = 10_000;
+const POLL_INTERVAL = 20; // milliseconds
+const LOADING_TIMEOUT = 10_000;
 
-/** Pose text of a node's photo as its last run told it, and what from; nothing of it is saved. */
-const photoTexts = new WeakMap();
+/**
+ * Pose of a node's photo at its last run, and what it depended on; it is not saved.
+ * @type {WeakMap<ComfyNode, {text: string, upstream: string | null}>}
+ */
+const photoPoses = new WeakMap();
 
 app.registerExtension({
   name: "InstantIDCompose.KeypointEditor",
   nodeCreated(node) {
-    if (node.comfyClass !== POSE_CLASS) return;
-    const button = node.addWidget("button", "edit_pose", null, () => edit(node), {
-      serialize: false,
-    });
-    button.label = texts().pose.button;
-    button.tooltip = texts().pose.tooltip;
-    // Values of widgets are saved by their place; this one has none.
-    button.serialize = false;
-    listen(node);
+    if (node.comfyClass === POSE_CLASS) addButton(node);
   },
   loadedGraphNode(loaded) {
-    for (const node of everyNode([loaded])) if (node.comfyClass === POSE_CLASS) mend(node);
+    for (const node of everyNode([loaded])) if (node.comfyClass === POSE_CLASS) checkValues(node);
   },
   setup() {
     watchOpening(app.canvas);
   },
 });
 
-function listen(node) {
-  const before = node.onExecuted;
-  node.onExecuted = function (output) {
-    photoTexts.set(node, { text: output?.[PHOTO_OUTPUT]?.[0] ?? "", origin: originOf(node) });
-    return before?.apply(this, arguments);
-  };
+/** @param {ComfyNode} node */
+function addButton(node) {
+  const open = () => edit(node);
+  const button = node.addWidget("button", "edit_pose", null, open, { serialize: false });
+  button.label = texts().pose.button;
+  button.tooltip = texts().pose.tooltip;
+  // Workflow files save widget values by position; this widget must not take one.
+  button.serialize = false;
+  listenTo(node, "onExecuted", (output) => {
+    const text = output?.[POSE_OUTPUT]?.[0] ?? "";
+    photoPoses.set(node, { text, upstream: upstreamSnapshot(node) });
+  });
 }
 
-/** The pose of the photo, unless the photo or what is taken from it has changed since the run. */
-function photoTextOf(node) {
-  const { text, origin } = photoTexts.get(node) ?? {};
-  return origin && origin === originOf(node) ? text : "";
+/** The photo's pose, empty if anything upstream has changed since the run. @param {ComfyNode} node */
+function photoPoseOf(node) {
+  const { text = "", upstream = null } = photoPoses.get(node) ?? {};
+  return upstream !== null && upstream === upstreamSnapshot(node) ? text : "";
 }
 
-/** Puts sound values where a workflow file had others, and says so. */
-async function mend(node) {
-  // What undo brings back is what was mended before.
-  if (tracker()?._restoringState) return;
-  // Undo begins with what is there when the whole file is loaded: with the file's own values.
-  const end = Date.now() + LONGEST_LOADING;
-  do await new Promise((later) => setTimeout(later, LOOK_EVERY));
-  while (tracker()?.constructor.isLoadingGraph && Date.now() < end);
-  const sentences = mendNode(node, app.canvas);
+/** Restores defaults for invalid values of a workflow file, and warns. @param {ComfyNode} node */
+async function checkValues(node) {
+  // Values that undo restores have been checked before.
+  if (changeTracker()?._restoringState) return;
+  // The first state for undo is that of the loaded file, with the file's own values.
+  const end = Date.now() + LOADING_TIMEOUT;
+  do await sleep(POLL_INTERVAL);
+  while (changeTracker()?.constructor.isLoadingGraph && Date.now() < end);
+  const sentences = restoreDefaults(node);
   for (const sentence of sentences) warn(node, sentence);
-  if (sentences.length) remember();
+  if (sentences.length) recordChange();
 }
 
 let isOpen = false;
 
+/** @param {ComfyNode} node */
 async function edit(node) {
   if (isOpen) return;
   isOpen = true;
   try {
-    await editOnce(node);
+    await openEditor(node);
   } finally {
     isOpen = false;
   }
 }
 
-async function editOnce(node) {
-  const start = readNode(node, photoTextOf(node));
-  const linked = linkedEdits(node);
-  if (linked.length) {
-    start.notices.push(texts().pose.linked(linked.join(", ")));
-  }
+/** @param {ComfyNode} node */
+async function openEditor(node) {
+  const start = readNode(node, photoPoseOf(node));
+  const connected = connectedEdits(node);
+  if (connected.length) start.notices.push(texts().pose.linked(connected.join(", ")));
   const photo = photoOf(node);
-  const photoAddress = photo && app.api.apiURL(`/view?${new URLSearchParams(photo)}`);
-  const find = () => findPoints(app, node, () => isOpen);
-  const findPhotoPose = takesPhoto(node) ? find : null;
-  const text = await editPose({ ...start, photoAddress, findPhotoPose });
+  const find = () => findPhotoPose(app, node, () => isOpen);
+  const text = await editPose(start, {
+    url: photo && imageUrl(photo),
+    findPose: takesPhoto(node) ? find : null,
+  });
   if (text === null) return;
-  writeNode(node, text, app.canvas);
+  writeNode(node, text);
   node.graph?.setDirtyCanvas(true, true);
-  remember();
+  recordChange();
 }
 
-/** The undo of the graph. */
-function tracker() {
+/** The undo history of the graph. */
+function changeTracker() {
   return app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
 }
 
-/** Tells the undo of the graph that something has changed. */
-function remember() {
-  const undo = tracker();
-  (undo?.captureCanvasState ?? undo?.checkState)?.call(undo);
+/** Adds a state to the undo history of the graph. */
+function recordChange() {
+  const tracker = changeTracker();
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.();
 }

@@ -1,139 +1,154 @@
 /** The likeness panel on InstantID Score Identity: reference, result, score and its band. */
 
 import { app } from "../../../scripts/app.js";
-import { element } from "./picker/elements.js";
-import { addPanel, addressOf, makeRoom } from "./picker/panel.js";
+import { addPanel, readJson, resize } from "./panels/panel.js";
+import { bandOf, formatCosine, meanCosine } from "./panels/scores.js";
+import { element } from "./shared/dom.js";
+import { imageUrl } from "./shared/server.js";
 import { texts } from "./texts/texts.js";
 
+/**
+ * @typedef {import("./panels/scores.js").Result} Result
+ * @typedef {import("./panels/scores.js").Limits} Limits
+ * @typedef {import("./shared/server.js").StoredImage} StoredImage
+ * @typedef {{reference: StoredImage | null, results: (Result & {image: StoredImage})[],
+ *   limits: Limits}} Report
+ * @typedef {Result & {image: StoredImage, reference: StoredImage | null, limits: Limits}} Row
+ */
+
 const NODE = "InstantIDScoreIdentity";
-const KEY = "instantid_likeness";
+const OUTPUT = "instantid_likeness";
 const EMPTY_HEIGHT = 60;
 const HEAD_HEIGHT = 34;
 const ROW_HEIGHT = 132;
-const ROWS_IN_VIEW = 2;
+const VISIBLE_ROWS = 2;
 const WIDTH = 320;
 const SYMBOLS = { strong: "\u25cf", moderate: "\u25d0", weak: "\u25cb" };
-
-/**
- * @typedef {{cosine: number | null, band: string | null, text: string, image: object}} Result
- * @typedef {{reference: object | null, results: Result[], limits: Record<string, number>}} Report
- */
+const NO_SYMBOL = "\u2013";
 
 class LikenessPanel {
-  /** @param {object} node */
+  /** @type {Row[]} */
+  rows = [];
+
+  /** @param {ComfyNode} node */
   constructor(node) {
     this.node = node;
-    this.rows = 0;
-    this.root = element("div", { class: "iid-panel iid-likeness" });
+    this.root = element("div", { className: "iid-panel iid-likeness" });
     addPanel(node, "likeness_panel", this.root, {
-      key: KEY,
+      key: OUTPUT,
       height: () => this.height(),
       show: (reports) => this.show(reports),
+      read: readJson,
     });
   }
 
   height() {
-    if (!this.rows) return EMPTY_HEIGHT;
-    return HEAD_HEIGHT + ROW_HEIGHT * Math.min(this.rows, ROWS_IN_VIEW);
+    if (!this.rows.length) return EMPTY_HEIGHT;
+    return HEAD_HEIGHT + ROW_HEIGHT * Math.min(this.rows.length, VISIBLE_ROWS);
   }
 
   /** @param {Report[] | null} reports one for each call of the node */
   show(reports) {
-    const rows = (reports ?? []).flatMap((report) =>
-      report.results.map((result) => ({ ...result, ...pick(report) })),
+    this.rows = (reports ?? []).flatMap(({ results, reference, limits }) =>
+      results.map((result) => ({ ...result, reference, limits })),
     );
-    this.rows = rows.length;
-    this.root.style.setProperty("--iid-height", `${this.height()}px`);
-    const head = element("p", { class: "iid-status", role: "status" }, summary(rows));
-    const list = rows.map((row, place) => makeRow(row, place + 1, rows.length));
-    const scroller = {
-      class: "iid-rows",
+    const count = this.rows.length;
+    const head = element("p", { className: "iid-status", role: "status" }, summary(this.rows));
+    const rows = this.rows.map((row, i) => makeRow(row, i + 1, count));
+    const list = {
+      className: "iid-rows",
       role: "list",
       "aria-label": texts().likeness.list,
-      tabindex: "0",
-      // Nodes 2.0 then lets the wheel scroll here while this has the focus.
+      tabIndex: 0,
+      // Nodes 2.0 then lets the wheel scroll the list while it has the focus.
       "data-capture-wheel": "true",
     };
-    this.root.replaceChildren(head, ...(rows.length ? [element("div", scroller, ...list)] : []));
-    makeRoom(this.node, rows.length ? WIDTH : 0);
+    this.root.replaceChildren(head, ...(count ? [element("div", list, ...rows)] : []));
+    resize(this.node, this.root, this.height(), count ? WIDTH : 0);
   }
 }
 
-function pick({ reference, limits }) {
-  return { reference, limits };
-}
-
+/** @param {Row[]} rows */
 function summary(rows) {
   const t = texts().likeness;
   if (!rows.length) return t.beforeARun;
-  const known = rows.map((row) => row.cosine).filter((cosine) => cosine !== null);
-  if (!known.length) return t.noScore;
-  const mean = known.reduce((sum, cosine) => sum + cosine, 0) / known.length;
-  if (rows.length === 1) return t.one(shown(mean), t.bands[rows[0].band]);
-  const band = bandOf(mean, rows[0].limits);
-  return t.mean(known.length, rows.length, shown(mean), t.bands[band]);
+  const { mean, count } = meanCosine(rows);
+  if (mean === null) return t.noScore;
+  const band = t.bands[bandOf(mean, rows[0].limits)];
+  if (rows.length === 1) return t.one(formatCosine(mean), band);
+  return t.mean(count, rows.length, formatCosine(mean), band);
 }
 
-/** Two digits, and no minus before a zero. */
-function shown(cosine) {
-  return (Math.round(cosine * 100) / 100 || 0).toFixed(2);
-}
-
-function bandOf(cosine, limits) {
-  return cosine >= limits.strong ? "strong" : cosine >= limits.moderate ? "moderate" : "weak";
-}
-
+/** @param {Row} row @param {number} number @param {number} count */
 function makeRow(row, number, count) {
   const t = texts().likeness;
   const name = count > 1 ? t.picture(number) : t.result;
+  const score = row.cosine === null ? t.notAvailable : formatCosine(row.cosine);
   return element(
     "div",
-    { class: "iid-row", role: "listitem" },
+    { className: "iid-row", role: "listitem" },
     makeCrop(row.reference, t.reference, t.noPhoto),
     makeCrop(row.image, name, ""),
     element(
       "div",
-      { class: "iid-figures" },
-      element("span", { class: "iid-cosine" }, row.cosine === null ? t.notAvailable : shown(row.cosine)),
+      { className: "iid-figures" },
+      element("span", { className: "iid-cosine" }, score),
       makeBand(row),
-      ...(row.cosine === null ? [] : [makeBar(row)]),
+      ...makeBar(row),
     ),
   );
 }
 
-function makeCrop(image, caption, instead) {
+/** @param {StoredImage | null} image @param {string} caption @param {string} placeholder */
+function makeCrop(image, caption, placeholder) {
   const alt = texts().likeness.crop(caption);
   const picture = image
-    ? element("img", { src: addressOf(image), alt, draggable: "false" })
-    : element("div", { class: "iid-nobody" }, instead);
-  return element("figure", { class: "iid-crop" }, picture, element("figcaption", {}, caption));
+    ? element("img", { src: imageUrl(image), alt, draggable: false })
+    : element("div", { className: "iid-nobody" }, placeholder);
+  const text = element("figcaption", {}, caption);
+  return element("figure", { className: "iid-crop" }, picture, text);
 }
 
-/** The band as a sign and a word, so that its colour says nothing that is not said otherwise. */
+/**
+ * The band as a symbol and a word: nothing depends on its colour alone.
+ * @param {Row} row
+ */
 function makeBand({ band, text }) {
-  const sign = element("span", { class: "iid-sign", "aria-hidden": "true" }, SYMBOLS[band] ?? "\u2013");
+  const symbol = band ? SYMBOLS[band] : NO_SYMBOL;
   const words = band ? texts().likeness.bands[band] : reasonOf(text);
-  return element("span", { class: "iid-band", "data-band": band ?? "none" }, sign, words);
+  return element(
+    "span",
+    { className: "iid-band", "data-band": band ?? "none" },
+    element("span", { className: "iid-sign", "aria-hidden": "true" }, symbol),
+    words,
+  );
 }
 
-/** Why there is no figure: what the server has put into brackets, such as "weak detection, 0.41". */
+/**
+ * The reason for a missing score, which the server puts in brackets: "n/a (weak detection, 0.41)".
+ * @param {string} text
+ */
 function reasonOf(text) {
   const [reason, ...rest] = text.replace(/^n\/a \((.*)\)$/, "$1").split(", ");
-  return [texts().likeness.reasons[reason] ?? reason, ...rest].join(", ");
+  /** @type {Record<string, string>} */
+  const translations = texts().likeness.reasons;
+  return [translations[reason] ?? reason, ...rest].join(", ");
 }
 
+/** A bar with a tick at each limit; none without a score. @param {Row} row */
 function makeBar({ cosine, band, limits }) {
+  if (cosine === null || band === null) return [];
   const t = texts().likeness;
-  const label = t.score(shown(cosine), t.bands[band]);
-  const bar = element("div", { class: "iid-bar", role: "img", "aria-label": label });
-  bar.dataset.band = band;
-  bar.style.setProperty("--iid-score", `${Math.max(0, Math.min(1, cosine)) * 100}%`);
-  for (const limit of [limits.moderate, limits.strong]) {
-    const tick = element("span", { class: "iid-limit" });
+  const label = t.score(formatCosine(cosine), t.bands[band]);
+  const ticks = [limits.moderate, limits.strong].map((limit) => {
+    const tick = element("span", { className: "iid-limit" });
     tick.style.left = `${limit * 100}%`;
-    bar.append(tick);
-  }
-  return bar;
+    return tick;
+  });
+  const properties = { className: "iid-bar", role: "img", "aria-label": label, "data-band": band };
+  const bar = element("div", properties, ...ticks);
+  bar.style.setProperty("--iid-score", `${Math.max(0, Math.min(1, cosine)) * 100}%`);
+  return [bar];
 }
 
 app.registerExtension({

@@ -1,20 +1,21 @@
-/** Warnings that the server sends while a graph runs, as messages in the corner of the editor. */
+/** Warnings that the server sends during a run, as messages in the corner of the front end. */
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { wayTo } from "./graph_walk.js";
-import { warn } from "./warn.js";
+import { nodePath } from "./shared/graph.js";
+import { warn } from "./shared/toasts.js";
 
 const EVENT = "instantid_compose.warning";
 
-function tell({ detail }) {
+/** @param {CustomEvent} event */
+function showWarning({ detail }) {
   const { message, node } = detail ?? {};
-  if (typeof message === "string") warn(wayTo(node).at(-1), message);
+  if (typeof message === "string") warn(nodePath(node).at(-1), message);
 }
 
 app.registerExtension({
   name: "InstantIDCompose.Notices",
   setup() {
-    api.addEventListener(EVENT, tell);
+    api.addEventListener(EVENT, showWarning);
   },
 });

@@ -1,14 +1,14 @@
-/** What a run has found, as text on the node that found it. */
+/** The text that a run has given, on the node that gave it. */
 
 import { app } from "../../../scripts/app.js";
-import { element } from "./picker/elements.js";
-import { addPanel, makeRoom } from "./picker/panel.js";
+import { addPanel, resize } from "./panels/panel.js";
+import { element } from "./shared/dom.js";
 import { texts } from "./texts/texts.js";
 
-const KEY = "text";
+const OUTPUT = "text";
 const EMPTY_HEIGHT = 40;
 const WIDTH = 300;
-/** Pixels that the text of each class needs; a longer one scrolls. */
+/** Height of the text in pixels, by class of node; a longer text scrolls. @type {Record<string, number>} */
 const HEIGHTS = {
   InstantIDCompareIdentities: 100,
   InstantIDSaveIdentity: 50,
@@ -16,41 +16,48 @@ const HEIGHTS = {
 };
 
 class ResultText {
-  /** @param {object} node */
+  text = "";
+
+  /** @param {ComfyNode} node */
   constructor(node) {
     this.node = node;
-    this.text = "";
-    this.root = element("div", { class: "iid-panel iid-result" });
+    this.root = element("div", { className: "iid-panel iid-result" });
     addPanel(node, "result_text", this.root, {
-      key: KEY,
+      key: OUTPUT,
       height: () => this.height(),
-      show: (found) => this.show(found),
-      read: (found) => found.join("\n"),
+      show: (text) => this.show(text ?? ""),
+      read: (lines) => lines.join("\n"),
       keepsPictures: true,
     });
   }
 
   height() {
-    return this.text ? HEIGHTS[this.node.comfyClass] : EMPTY_HEIGHT;
+    return this.text ? HEIGHTS[this.node.comfyClass ?? ""] : EMPTY_HEIGHT;
   }
 
-  /** @param {string | null} text what the run has told, null before it */
+  /** @param {string} text of the last run, empty before it */
   show(text) {
     const t = texts().result;
-    this.text = text ?? "";
-    const hint = element("p", { class: "iid-status" }, t.beforeARun);
-    // Nodes 2.0 then lets the wheel scroll here while this has the focus.
-    const kept = { tabindex: "0", role: "region", "aria-label": t.name, "data-capture-wheel": "true" };
-    const shown = element("pre", { class: "iid-text", ...kept }, this.text);
-    this.root.style.setProperty("--iid-height", `${this.height()}px`);
-    this.root.replaceChildren(this.text ? shown : hint);
-    makeRoom(this.node, this.text ? WIDTH : 0);
+    this.text = text;
+    const region = {
+      className: "iid-text",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": t.name,
+      // Nodes 2.0 then lets the wheel scroll the text while it has the focus.
+      "data-capture-wheel": "true",
+    };
+    const content = text
+      ? element("pre", region, text)
+      : element("p", { className: "iid-status" }, t.beforeARun);
+    this.root.replaceChildren(content);
+    resize(this.node, this.root, this.height(), text ? WIDTH : 0);
   }
 }
 
 app.registerExtension({
   name: "InstantIDCompose.ResultText",
   nodeCreated(node) {
-    if (node.comfyClass in HEIGHTS) new ResultText(node);
+    if ((node.comfyClass ?? "") in HEIGHTS) new ResultText(node);
   },
 });

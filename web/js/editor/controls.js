@@ -1,157 +1,134 @@
-/** The panel beside the canvas: which face, how it is turned, how large, mirrored. */
+/** The controls for faces: selection, rotation, size and mirroring. */
 
-import { broughtInside, countOutside, mirrored, mirroredInPlace, reshaped } from "./edits.js";
-import { button, group, make, slider } from "./elements.js";
-import { fit, turnedFace } from "./face_model.js";
-import { VIEWS } from "./presets.js";
+import { button, element } from "../shared/dom.js";
 import { texts } from "../texts/texts.js";
+import { countOutside, mirrored, mirroredInPlace, movedInside, reshaped } from "./edits.js";
+import { group, Slider } from "./slider.js";
 
-const TURNS = [
-  { part: "yaw", limit: 85 },
-  { part: "pitch", limit: 60 },
-  { part: "roll", limit: 180 },
-];
-/** Largest face, of the frame's height in per cent. */
+/**
+ * @typedef {import("./model.js").PoseModel} PoseModel
+ * @typedef {import("./turner.js").Turner} Turner
+ */
+
+const ANGLES = /** @type {const} */ ({ yaw: 85, pitch: 60, roll: 180 });
+/** Heights of a face in percent of the frame's. */
+const SMALLEST = 2;
 const LARGEST = 200;
 
 /**
- * Turns the chosen face and tells how it is turned.
- *
- * The angles of five points are found by fitting the model, which takes milliseconds: it is done
- * when the points have changed otherwise, not while a slider moves.
- */
-export class Turner {
-  /** @param {import("./model.js").PoseModel} model */
-  constructor(model) {
-    this.model = model;
-    this.points = null;
-    this.fitted = null;
-  }
-
-  /** The fit of the chosen face, or null. */
-  get current() {
-    const face = this.model.chosen;
-    if (face !== this.points) {
-      this.points = face;
-      this.fitted = face ? fit(face) : null;
-    }
-    return this.fitted;
-  }
-
-  /** @param {Partial<import("./face_model.js").View>} change degrees */
-  turn(change, mergeKey = null) {
-    const fitted = this.current;
-    if (!fitted) return;
-    const view = { ...fitted.view, ...change };
-    this.model.editChosen(() => {
-      this.points = turnedFace(fitted, view);
-      this.fitted = { ...fitted, view };
-      return this.points;
-    }, mergeKey);
-  }
-
-  /** Puts the model's own shape in place of the face, seen from a preset view. */
-  preset(name) {
-    const fitted = this.current;
-    if (!fitted) return;
-    const upright = { ...fitted, rest: fitted.rest.map(() => [0, 0]) };
-    this.model.editChosen(() => turnedFace(upright, VIEWS[name]));
-  }
-}
-
-/**
- * The panel's groups for faces.
- * @param {import("./model.js").PoseModel} model
- * @param {Turner} turner
- * @param {() => boolean} isDragging whether the canvas changes the face at this moment
+ * The groups of controls.
+ * @param {PoseModel} model @param {Turner} turner
+ * @param {() => boolean} isDragging whether the canvas is changing the face
  */
 export function faceControls(model, turner, isDragging) {
   const t = texts().editor;
   const faces = facePicker(model);
-  const turns = TURNS.map(({ part, limit }) => ({
-    part,
-    ...slider({
-      name: t[part],
-      min: -limit,
-      max: limit,
-      step: 1,
-      unit: "\u00b0",
-      input: (value) => turner.turn({ [part]: value }, `turn ${part}`),
-      change: () => model.settle(),
-    }),
-  }));
-  const size = sizeSlider(model, turner);
-  const mirrors = make(
-    "div",
-    { className: "row" },
-    button(t.mirrorFace, () => model.editChosen(mirroredInPlace)),
-    button(t.mirrorPicture, () => mirrorPicture(model)),
+  const angles = Object.entries(ANGLES).map(([name, limit]) =>
+    angleSlider(/** @type {keyof ANGLES} */ (name), limit, model, turner),
   );
+  const size = sizeSlider(model, turner);
   const refresh = () => {
     faces.refresh();
-    for (const control of [...turns, size]) control.enable(Boolean(model.chosen));
+    for (const { slider } of [...angles, { slider: size }]) slider.enable(Boolean(model.selected));
     if (isDragging() || !turner.current) return;
-    for (const { part, set } of turns) set(turner.current.view[part]);
-    size.set((turner.current.place.size / model.frame.height) * 100);
+    const { view, place } = turner.current;
+    for (const { name, slider } of angles) slider.set(view[name]);
+    size.set((place.size / model.frame.height) * 100);
   };
   model.listen(refresh);
   refresh();
   return [
     faces.element,
-    group(t.turn, ...turns.map(({ row }) => row)),
-    group(t.size, size.row, mirrors),
+    group(t.turn, ...angles.map(({ slider }) => slider.element)),
+    group(t.size, size.element, mirrorButtons(model)),
   ];
 }
 
+/**
+ * @param {keyof ANGLES} name @param {number} limit in degrees
+ * @param {PoseModel} model @param {Turner} turner
+ */
+function angleSlider(name, limit, model, turner) {
+  const slider = new Slider({
+    name: texts().editor[name],
+    min: -limit,
+    max: limit,
+    step: 1,
+    unit: "\u00b0",
+    oninput: (value) => turner.turn({ [name]: value }, `turn ${name}`),
+    onchange: () => model.endSeries(),
+  });
+  return { name, slider };
+}
+
+/** @param {PoseModel} model @param {Turner} turner */
 function sizeSlider(model, turner) {
-  return slider({
+  return new Slider({
     name: texts().editor.height,
-    min: 2,
+    min: SMALLEST,
     max: LARGEST,
     step: 0.5,
     unit: " %",
-    input: (value) => {
+    oninput: (value) => {
       if (!turner.current) return;
       const factor = ((value / 100) * model.frame.height) / turner.current.place.size;
-      model.editChosen((face) => reshaped(face, factor, 0), "size");
+      model.editSelected((face) => reshaped(face, factor, 0), "size");
     },
-    change: () => model.settle(),
+    onchange: () => model.endSeries(),
   });
 }
 
-function mirrorPicture(model) {
-  model.edit(model.faces.map((face) => mirrored(face, model.frame.width / 2)));
+/** @param {PoseModel} model */
+function mirrorButtons(model) {
+  const t = texts().editor;
+  const axis = model.frame.width / 2;
+  const mirrorAll = () => model.edit(model.faces.map((face) => mirrored(face, axis)));
+  return element(
+    "div",
+    { className: "row" },
+    button(t.mirrorFace, () => model.editSelected(mirroredInPlace)),
+    button(t.mirrorAll, mirrorAll),
+  );
 }
 
-/** Buttons that choose, add and remove faces, and bring lost points back. */
+/**
+ * Buttons that select, add and remove faces, and move points into the frame.
+ * @param {PoseModel} model
+ */
 function facePicker(model) {
   const t = texts().editor;
-  const list = make("div", { className: "row faces", role: "group", "aria-label": t.faces });
-  const remove = button(t.remove, () => model.removeChosen(), { "aria-label": t.removeName });
+  const label = { className: "row faces", role: "group", "aria-label": t.faces };
+  const list = element("div", label);
   const add = button(t.add, () => model.addFace());
-  const lost = make("span", { role: "status" });
-  const back = button(t.bringBack, () =>
-    model.edit(model.faces.map((face) => broughtInside(face, model.frame))),
+  const remove = button(t.remove, () => model.removeSelected(), { "aria-label": t.removeName });
+  const outside = element("span", { role: "status" });
+  const moveInside = button(t.bringBack, () =>
+    model.edit(model.faces.map((face) => movedInside(face, model.frame))),
   );
   const refresh = () => {
-    // Kept where the number is right, or the focus would be lost with the button that has it.
-    while (list.children.length > model.faces.length) list.lastChild.remove();
-    while (list.children.length < model.faces.length) list.append(faceButton(model, list));
-    [...list.children].forEach((one, i) => one.setAttribute("aria-pressed", i === model.face));
-    remove.disabled = !model.chosen;
+    showFaces(list, model);
+    remove.disabled = !model.selected;
     const count = countOutside(model.faces, model.frame);
-    back.hidden = !count;
-    lost.textContent = count ? t.outside(count) : "";
+    moveInside.hidden = !count;
+    outside.textContent = count ? t.outside(count) : "";
   };
-  const tools = make("div", { className: "row" }, add, remove);
-  const element = group(t.faces, list, tools, make("div", { className: "row" }, lost, back));
-  return { element, refresh };
+  const tools = element("div", { className: "row" }, add, remove);
+  const warning = element("div", { className: "row" }, outside, moveInside);
+  return { element: group(t.faces, list, tools, warning), refresh };
 }
 
-function faceButton(model, list) {
-  const index = list.children.length;
-  return button(String(index + 1), () => model.choose(index), {
-    className: "face",
-    "aria-label": texts().editor.face(index + 1),
-  });
+/**
+ * One button for each face. Existing buttons are reused, so that one with the focus keeps it.
+ * @param {HTMLElement} list @param {PoseModel} model
+ */
+function showFaces(list, model) {
+  while (list.children.length > model.faces.length) list.lastElementChild?.remove();
+  while (list.children.length < model.faces.length) {
+    const index = list.children.length;
+    const label = { className: "face", "aria-label": texts().editor.face(index + 1) };
+    list.append(button(String(index + 1), () => model.select(index), label));
+  }
+  [...list.children].forEach((one, i) =>
+    one.setAttribute("aria-pressed", String(i === model.face)),
+  );
 }

@@ -1,141 +1,143 @@
-/** The editor's dialog. It works on a pose of its own and hands a text back when the user applies. */
+/** The dialog of the keypoint editor. It edits a copy of the pose and returns a text on Apply. */
 
-import { faceControls, Turner } from "./controls.js";
-import { button, make } from "./elements.js";
-import { PoseModel } from "./model.js";
-import { photoControls, release } from "./photo.js";
-import { Stage } from "./stage.js";
+import { button, element, loadStyle } from "../shared/dom.js";
 import { texts } from "../texts/texts.js";
+import { faceControls } from "./controls.js";
+import { PoseModel } from "./model.js";
+import { photoControls, releasePhoto } from "./photo.js";
+import { Stage } from "./stage.js";
 import { thumbnails } from "./thumbnails.js";
-
-const STYLE = new URL("./editor.css", import.meta.url).href;
-const HINT_ID = "keys";
+import { Turner } from "./turner.js";
 
 /**
- * Opens the editor over the page.
- * @param {import("./node_state.js").Start & {photoAddress: string | null,
- *   findPhotoPose: (() => Promise<string>) | null}} start
- * @returns {Promise<string | null>} the pose as text, empty to leave preset and photo in charge, or
- *   null when the user cancels
+ * @typedef {import("./node_state.js").Start} Start
+ * @typedef {import("./photo.js").PhotoSource} PhotoSource
  */
-export async function editPose(start) {
-  const host = make("div");
-  // ComfyUI undoes the graph's last change on Ctrl+Z unless the focused element says that one types
-  // into it, older front ends by `type`, newer ones by the other; this editor has an undo of its own.
-  host.type = "textarea";
+
+const HINT_ID = "keys";
+/** Events that the graph behind the dialog would act on. */
+const KEPT_EVENTS = ["keyup", "keypress", "paste", "copy", "cut", "wheel"];
+
+/**
+ * Opens the editor above the page.
+ * @param {Start} start @param {PhotoSource} photo
+ * @returns {Promise<string | null>} the pose as text, empty to clear the saved pose, null on Cancel
+ */
+export async function editPose(start, photo) {
+  const host = element("div");
+  // On Ctrl+Z, ComfyUI undoes the graph's last change unless the focused element takes text. Older
+  // front ends check `type`, newer ones the other property. The editor has an undo of its own.
+  Reflect.set(host, "type", "textarea");
   Object.defineProperty(host, "isContentEditable", { value: true });
   const root = host.attachShadow({ mode: "open" });
-  const editor = new Editor(start);
-  const style = make("link", { rel: "stylesheet", href: STYLE });
-  root.append(style, editor.dialog);
+  const editor = new Editor(start, photo);
+  root.append(editor.dialog);
   document.body.append(host);
-  await new Promise((loaded) => {
-    style.onload = style.onerror = loaded;
-  });
+  await loadStyle("editor/editor.css", root);
   return editor.run().finally(() => host.remove());
 }
 
 class Editor {
-  constructor(start) {
+  /** @param {Start} start @param {PhotoSource} photo */
+  constructor(start, photo) {
     this.start = start;
+    this.photo = photo;
     this.texts = texts().editor;
     this.model = new PoseModel(start.frame, start.faces);
     this.turner = new Turner(this.model);
     this.stage = new Stage(this.model, start.style, HINT_ID);
-    this.status = make("p", { className: "visually-hidden", role: "status", "aria-live": "polite" });
-    this.where = make("span", { className: "where", "aria-hidden": "true" });
-    this.dialog = make(
+    this.undo = button(this.texts.undo, () => this.model.undo(), { title: "Ctrl+Z" });
+    this.redo = button(this.texts.redo, () => this.model.redo(), { title: "Ctrl+Shift+Z" });
+    const live = { className: "visually-hidden", role: "status", "aria-live": "polite" };
+    this.status = element("p", live);
+    this.selection = element("span", { className: "where", "aria-hidden": "true" });
+    this.dialog = element(
       "dialog",
       { "aria-labelledby": "title", tabIndex: -1 },
-      this.header(),
-      make("div", { className: "body" }, this.left(), this.panel()),
-      this.footer(),
+      this.#header(),
+      element("div", { className: "body" }, this.#left(), this.#panel()),
+      this.#footer(),
       this.status,
     );
-    this.dialog.addEventListener("keydown", (event) => this.hearKey(event));
-    for (const kind of ["keyup", "keypress", "paste", "copy", "cut", "wheel"]) {
-      // Behind the dialog lies the graph, which listens to the whole page.
+    this.dialog.addEventListener("keydown", (event) => this.#pressKey(event));
+    for (const kind of KEPT_EVENTS) {
       this.dialog.addEventListener(kind, (event) => event.stopPropagation());
     }
-    this.model.listen(() => this.refresh());
-    this.refresh();
+    this.model.listen(() => this.#refresh());
+    this.#refresh();
   }
 
-  header() {
-    const { width, height } = this.start.frame;
-    const notices = this.start.notices.map((text) => make("p", { textContent: text }));
-    return make(
-      "header",
-      {},
-      make("h2", { id: "title", textContent: this.texts.title }),
-      make("span", { className: "size", textContent: `${width} \u00d7 ${height}` }),
-      this.where,
-      make("div", { className: "notices", role: "alert", hidden: !notices.length }, ...notices),
-    );
-  }
-
-  left() {
-    const views = thumbnails((name) => {
-      if (!this.model.chosen) this.model.addFace();
-      this.turner.preset(name);
-    });
-    return make("div", { className: "left" }, this.stage.element, views);
-  }
-
-  panel() {
-    const tell = (text) => this.tell(text);
-    const isDragging = () => this.stage.gesture !== null;
-    return make(
-      "div",
-      { className: "panel" },
-      ...faceControls(this.model, this.turner, isDragging),
-      photoControls(this.stage, { ...this.start, tell }),
-      make(
-        "details",
-        {},
-        make("summary", { textContent: this.texts.help }),
-        make("p", { textContent: this.texts.mouse }),
-        make("p", { id: HINT_ID, textContent: this.texts.keys }),
-      ),
-    );
-  }
-
-  footer() {
-    const t = this.texts;
-    this.undo = button(t.undo, () => this.model.undo(), { title: "Ctrl+Z" });
-    this.redo = button(t.redo, () => this.model.redo(), { title: "Ctrl+Shift+Z" });
-    return make(
-      "footer",
-      {},
-      this.undo,
-      this.redo,
-      button(t.reset, () => this.model.edit(this.start.fresh()), {
-        title: t.resetTitle,
-      }),
-      make("span", { className: "gap", textContent: t.shortHint, "aria-hidden": "true" }),
-      button(t.clear, () => this.dialog.close("forget"), {
-        title: t.clearTitle,
-      }),
-      button(t.cancel, () => this.dialog.close("cancel")),
-      button(t.apply, () => this.dialog.close("apply"), { className: "primary" }),
-    );
-  }
-
-  /** Shows the dialog until it is closed. */
+  /** Shows the dialog until it is closed. @returns {Promise<string | null>} as `editPose` */
   run() {
     return new Promise((resolve) => {
       this.dialog.addEventListener("close", () => {
         this.stage.close();
-        release(this.stage.photo);
+        releasePhoto(this.stage.photo);
         const { returnValue } = this.dialog;
-        resolve(returnValue === "apply" ? this.model.text : returnValue === "forget" ? "" : null);
+        resolve(returnValue === "apply" ? this.model.text : returnValue === "clear" ? "" : null);
       });
       this.dialog.showModal();
       this.stage.overlay.focus();
     });
   }
 
-  hearKey(event) {
+  #header() {
+    const { frame, notices } = this.start;
+    const sentences = notices.map((text) => element("p", {}, text));
+    const alert = { className: "notices", role: "alert", hidden: !notices.length };
+    return element(
+      "header",
+      {},
+      element("h2", { id: "title" }, this.texts.title),
+      element("span", { className: "size" }, `${frame.width} \u00d7 ${frame.height}`),
+      this.selection,
+      element("div", alert, ...sentences),
+    );
+  }
+
+  #left() {
+    const views = thumbnails((name) => {
+      if (!this.model.selected) this.model.addFace();
+      this.turner.applyPreset(name);
+    });
+    return element("div", { className: "left" }, this.stage.element, views);
+  }
+
+  #panel() {
+    const t = this.texts;
+    return element(
+      "div",
+      { className: "panel" },
+      ...faceControls(this.model, this.turner, () => this.stage.isDragging),
+      photoControls(this.stage, this.photo, (sentence) => this.#announce(sentence)),
+      element(
+        "details",
+        {},
+        element("summary", {}, t.help),
+        element("p", {}, t.mouse),
+        element("p", { id: HINT_ID }, t.keys),
+      ),
+    );
+  }
+
+  #footer() {
+    const t = this.texts;
+    const reset = () => this.model.edit(this.start.reset());
+    return element(
+      "footer",
+      {},
+      this.undo,
+      this.redo,
+      button(t.reset, reset, { title: t.resetTitle }),
+      element("span", { className: "gap", "aria-hidden": "true" }, t.shortHint),
+      button(t.clear, () => this.dialog.close("clear"), { title: t.clearTitle }),
+      button(t.cancel, () => this.dialog.close("cancel")),
+      button(t.apply, () => this.dialog.close("apply"), { className: "primary" }),
+    );
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressKey(event) {
     event.stopPropagation();
     const key = event.key.toLowerCase();
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
@@ -146,27 +148,28 @@ class Editor {
     event.preventDefault();
   }
 
-  refresh() {
+  #refresh() {
     this.undo.disabled = !this.model.canUndo;
     this.redo.disabled = !this.model.canRedo;
-    const text = describe(this.model, this.texts);
-    this.where.textContent = text;
+    const text = this.#describeSelection();
+    this.selection.textContent = text;
     this.stage.overlay.setAttribute("aria-label", text);
-    if (this.stage.gesture === null) this.tell(text);
+    if (!this.stage.isDragging) this.#announce(text);
   }
 
-  /** Says something to screen readers. */
-  tell(text) {
-    if (this.status.textContent !== text) this.status.textContent = text;
+  #describeSelection() {
+    const { faces, face, point, frame } = this.model;
+    const t = this.texts;
+    if (face < 0) return t.noFace;
+    const name = t.place(face + 1, faces.length);
+    if (point === null) return name;
+    const [x, y] = faces[face][point];
+    const [left, top] = [(x / frame.width) * 100, (y / frame.height) * 100];
+    return t.pointAt(name, t.points[point], left.toFixed(1), top.toFixed(1));
   }
-}
 
-/** What is chosen, in words. */
-function describe({ faces, face, point, frame }, t) {
-  if (face < 0) return t.noFace;
-  const name = t.place(face + 1, faces.length);
-  if (point === null) return name;
-  const [x, y] = faces[face][point];
-  const [left, top] = [(x / frame.width) * 100, (y / frame.height) * 100];
-  return t.pointAt(name, t.points[point], left.toFixed(1), top.toFixed(1));
+  /** Tells screen readers. @param {string} sentence */
+  #announce(sentence) {
+    if (this.status.textContent !== sentence) this.status.textContent = sentence;
+  }
 }

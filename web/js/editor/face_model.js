@@ -1,6 +1,14 @@
 /**
- * A face of five points in three dimensions, and its views: the model of `instantid_core/poses.py`
- * and `geometry.py`, whose numbers a test compares with these.
+ * A face of five points in three dimensions and its projections: the model of
+ * `instantid_core/poses.py` and `geometry.py`. `tests/data/pose_numbers.json` has the numbers of both.
+ *
+ * @typedef {number[][]} Face five points [x, y]: eyes, nose, corners of the mouth, image-left first
+ * @typedef {{yaw: number, pitch: number, roll: number}} View degrees: yaw moves the nose to image
+ *   right, pitch lifts it, roll turns the face clockwise on screen
+ * @typedef {{size: number, x: number, y: number}} Place in pixels: height of the face, the centre of
+ *   the head from the left, and the line of the eyes from the top
+ * @typedef {{view: View, place: Place, residual: Face}} Fit residual: the points' distance from the
+ *   model, as shares of the face's height, along the axes of the upright face
  */
 
 /** x to image right, y down, z towards the viewer; one unit is the height of the face. */
@@ -11,22 +19,21 @@ export const FACE_MODEL = [
   [-0.139, 0.3655, 0.02],
   [0.139, 0.3655, 0.02],
 ];
-/** Middle of the head, around which it turns. */
+/** The centre of the head, about which it turns. */
 export const PIVOT = [0.0, 0.18, -0.3];
-/** A flipped face names its points anew, so that image-left stays before image-right. */
+/** A mirrored face lists its points in this order, so that image-left stays before image-right. */
 export const MIRRORED_ORDER = [1, 0, 2, 4, 3];
 
-/**
- * @typedef {number[][]} Face five points [x, y]: eyes, nose, corners of the mouth, image-left first
- * @typedef {{yaw: number, pitch: number, roll: number}} View degrees: yaw moves the nose to image
- *   right, pitch lifts it, roll turns the face clockwise on screen
- * @typedef {{size: number, x: number, y: number}} Place in pixels: height of the face, where the
- *   middle of the head lies from the left, and the middle of the eyes from the top
- */
+/** The views that a fit starts from, and the step in degrees at which it stops. */
+const YAWS = range(-80, 80, 10);
+const PITCHES = range(-60, 60, 10);
+const FIRST_STEP = 5;
+const LAST_STEP = 0.005;
+const SMALLEST_SIZE = 1e-6;
 
-/** @param {View} view @returns {number[][]} [3][3]: yaw first, then pitch, then roll */
+/** @param {View} view @returns {number[][]} [3][3] matrix: yaw first, then pitch, then roll */
 export function rotation({ yaw, pitch, roll }) {
-  const [a, b, c] = [yaw, pitch, roll].map((degrees) => (degrees * Math.PI) / 180);
+  const [a, b, c] = [yaw, pitch, roll].map(radians);
   const aboutY = [
     [Math.cos(a), 0, Math.sin(a)],
     [0, 1, 0],
@@ -45,68 +52,94 @@ export function rotation({ yaw, pitch, roll }) {
   return product(product(aboutZ, aboutX), aboutY);
 }
 
-function product(a, b) {
-  return a.map((row) => b[0].map((_, j) => row.reduce((sum, value, k) => sum + value * b[k][j], 0)));
-}
-
-/** The turned model without its depth, from the middle of the head. @param {View} view */
-function turned(view) {
-  const [right, down] = rotation(view);
-  return FACE_MODEL.map((point) => {
-    const from = point.map((value, i) => value - PIVOT[i]);
-    return [dot(right, from), dot(down, from)];
-  });
-}
-
-function dot(a, b) {
-  return a.reduce((sum, value, i) => sum + value * b[i], 0);
-}
-
 /**
- * The model's points as they lie in the picture, without perspective.
- * @param {View} view @param {Place} place @returns {number[][]} five points [x, y] in pixels
+ * The model's points in the picture, without perspective.
+ * @param {View} view @param {Place} place
+ * @returns {Face} pixels
  */
 export function project(view, place) {
-  const points = turned(view);
+  const points = rotatedModel(view);
   const eyeLine = (points[0][1] + points[1][1]) / 2;
   return points.map(([x, y]) => [place.x + x * place.size, place.y + (y - eyeLine) * place.size]);
 }
 
-const YAWS = range(-80, 80, 10);
-const PITCHES = range(-60, 60, 10);
-const FINEST = 0.005;
-
-function range(from, to, step) {
-  return Array.from({ length: (to - from) / step + 1 }, (_, i) => from + i * step);
-}
-
 /**
- * The view and the place of the model that come closest to five points.
- * @param {number[][]} points pixels
- * @returns {{view: View, place: Place, rest: number[][]}} rest: what is left between the points and
- *   the model, in units of the face's height, along and across the upright face
+ * The view and place of the model that come closest to a face.
+ * @param {Face} face pixels
+ * @returns {Fit}
  */
-export function fit(points) {
+export function fit(face) {
   let best = { error: Infinity, yaw: 0, pitch: 0 };
-  const consider = (yaw, pitch) => {
-    const error = match(turned({ yaw, pitch, roll: 0 }), points).error;
+  const consider = (/** @type {number} */ yaw, /** @type {number} */ pitch) => {
+    const { error } = align(rotatedModel({ yaw, pitch, roll: 0 }), face);
     if (error < best.error) best = { error, yaw, pitch };
   };
   for (const yaw of YAWS) for (const pitch of PITCHES) consider(yaw, pitch);
-  for (let step = 5; step > FINEST; ) {
+  for (let step = FIRST_STEP; step > LAST_STEP;) {
     const { yaw, pitch, error } = best;
-    for (const a of [-step, 0, step]) for (const b of [-step, 0, step]) consider(yaw + a, pitch + b);
+    for (const a of [-step, 0, step])
+      for (const b of [-step, 0, step]) consider(yaw + a, pitch + b);
     if (best.error === error) step /= 2;
   }
-  return placed(best, points);
+  return fitAt(best.yaw, best.pitch, face);
 }
 
-/** The similarity that lays model points on picture points: a complex factor, by least squares. */
-function match(model, points) {
-  const [m, p] = [centred(model), centred(points)];
+/**
+ * The fitted face seen from another view. Its residual turns with it.
+ * @param {Fit} fitted @param {View} view
+ * @returns {Face} pixels
+ */
+export function rotatedFace({ place, residual }, view) {
+  return project(view, place).map(([x, y], i) => {
+    const [across, down] = rotate(residual[i], view.roll);
+    return [x + across * place.size, y + down * place.size];
+  });
+}
+
+/**
+ * Points relative to their mean.
+ * @param {number[][]} points [x, y] each
+ */
+export function centred(points) {
+  const mean = [0, 1].map((i) => points.reduce((sum, point) => sum + point[i], 0) / points.length);
+  return { mean, points: points.map(([x, y]) => [x - mean[0], y - mean[1]]) };
+}
+
+/** Rotates a vector, clockwise on screen. @param {number[]} vector @param {number} degrees */
+export function rotate([x, y], degrees) {
+  const angle = radians(degrees);
+  const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+  return [cosine * x - sine * y, sine * x + cosine * y];
+}
+
+/** @param {number} degrees */
+export function radians(degrees) {
+  return (degrees * Math.PI) / 180;
+}
+
+/** @param {number} angle in radians */
+export function degrees(angle) {
+  return (angle * 180) / Math.PI;
+}
+
+/** The model's points [x, y] about the centre of the head. @param {View} view */
+function rotatedModel(view) {
+  const [right, down] = rotation(view);
+  return FACE_MODEL.map((point) => {
+    const offset = point.map((value, i) => value - PIVOT[i]);
+    return [dot(right, offset), dot(down, offset)];
+  });
+}
+
+/**
+ * The similarity that takes model points closest to a face's, by least squares: a complex factor.
+ * @param {number[][]} model @param {Face} face
+ */
+function align(model, face) {
+  const [from, to] = [centred(model).points, centred(face).points];
   let [along, across, size, spread] = [0, 0, 0, 0];
-  m.points.forEach(([x, y], i) => {
-    const [u, v] = p.points[i];
+  from.forEach(([x, y], i) => {
+    const [u, v] = to[i];
     along += x * u + y * v;
     across += x * v - y * u;
     size += x * x + y * y;
@@ -116,39 +149,33 @@ function match(model, points) {
   return { error, roll: Math.atan2(across, along), scale: Math.hypot(along, across) / size };
 }
 
-/** Points from their mean. @param {number[][]} points */
-export function centred(points) {
-  const mean = [0, 1].map((i) => points.reduce((sum, point) => sum + point[i], 0) / points.length);
-  return { mean, points: points.map(([x, y]) => [x - mean[0], y - mean[1]]) };
-}
-
-function placed({ yaw, pitch }, points) {
-  const { roll, scale } = match(turned({ yaw, pitch, roll: 0 }), points);
-  const view = { yaw, pitch, roll: (roll * 180) / Math.PI };
-  const size = Math.max(scale, 1e-6);
-  const model = project(view, { size, x: 0, y: 0 });
-  const [from, to] = [centred(model).mean, centred(points).mean];
-  const place = { size, x: to[0] - from[0], y: to[1] - from[1] };
-  const rest = project(view, place).map(([x, y], i) =>
-    spin([(points[i][0] - x) / size, (points[i][1] - y) / size], -view.roll),
+/** @param {number} yaw @param {number} pitch @param {Face} face @returns {Fit} */
+function fitAt(yaw, pitch, face) {
+  const { roll, scale } = align(rotatedModel({ yaw, pitch, roll: 0 }), face);
+  const view = { yaw, pitch, roll: degrees(roll) };
+  const size = Math.max(scale, SMALLEST_SIZE);
+  const origin = centred(project(view, { size, x: 0, y: 0 })).mean;
+  const { mean } = centred(face);
+  const place = { size, x: mean[0] - origin[0], y: mean[1] - origin[1] };
+  const residual = project(view, place).map(([x, y], i) =>
+    rotate([(face[i][0] - x) / size, (face[i][1] - y) / size], -view.roll),
   );
-  return { view, place, rest };
+  return { view, place, residual };
 }
 
-/** Turns a vector by degrees, clockwise on screen. */
-export function spin([x, y], degrees) {
-  const angle = (degrees * Math.PI) / 180;
-  const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
-  return [cosine * x - sine * y, sine * x + cosine * y];
+/** @param {number[][]} a @param {number[][]} b */
+function product(a, b) {
+  return a.map((row) =>
+    b[0].map((_, j) => row.reduce((sum, value, k) => sum + value * b[k][j], 0)),
+  );
 }
 
-/**
- * The face of a fit, turned to another view; what makes it differ from the model turns with it.
- * @param {ReturnType<typeof fit>} fitted @param {View} view @returns {number[][]} pixels
- */
-export function turnedFace({ place, rest }, view) {
-  return project(view, place).map(([x, y], i) => {
-    const [across, down] = spin(rest[i], view.roll);
-    return [x + across * place.size, y + down * place.size];
-  });
+/** @param {number[]} a @param {number[]} b */
+function dot(a, b) {
+  return a.reduce((sum, value, i) => sum + value * b[i], 0);
+}
+
+/** @param {number} from @param {number} to @param {number} step */
+function range(from, to, step) {
+  return Array.from({ length: (to - from) / step + 1 }, (_, i) => from + i * step);
 }

@@ -1,45 +1,56 @@
-/** The state of the editor: faces, which of them is chosen, and the way back. No DOM. */
+/** The state of the editor: faces, the selected one, and the undo history. No DOM. */
 
 import { centred, project } from "./face_model.js";
-import { asKept, writePose } from "./pose_text.js";
+import { asWritten, writePose } from "./pose_text.js";
 import { VIEWS } from "./presets.js";
 
-const LONGEST_HISTORY = 200;
-/** Height of an added face, of the frame's shorter side. */
-const ADDED_SIZE = 0.4;
+/** @typedef {import("./face_model.js").Face} Face */
 
-/**
- * Faces on a frame. Every change goes through `edit`, so that it can be undone; listeners hear of it.
- *
- * `face` is the index of the chosen face, -1 when there is none; `point` is the chosen one of its
- * points, or null for all of it.
- */
+const LONGEST_HISTORY = 200;
+/** Height of an added face as a share of the frame's shorter side. */
+const ADDED_SIZE = 0.4;
+/** Where an added face may go, as fractions of the frame; the first are preferred. */
+const ADDED_X = [0.5, 0.25, 0.75, 0.125, 0.875];
+const ADDED_Y = [0.4, 0.25, 0.7];
+
+/** Faces in a frame. Every change goes through `edit` and can be undone; listeners are notified. */
 export class PoseModel {
-  /** @param {import("./pose_text.js").Frame} frame @param {number[][][]} faces pixels */
+  /** @type {Snapshot[]} */
+  past = [];
+  /** @type {Snapshot[]} */
+  future = [];
+  /** @type {string | null} */
+  mergeKey = null;
+  /** @type {Set<() => void>} */
+  listeners = new Set();
+  /** Index of the selected point, null for the whole face. @type {number | null} */
+  point = null;
+
+  /**
+   * @typedef {{faces: Face[], face: number, point: number | null}} Snapshot
+   * @param {import("./pose_text.js").Frame} frame
+   * @param {Face[]} faces pixels
+   */
   constructor(frame, faces) {
     this.frame = frame;
     this.faces = faces;
+    /** Index of the selected face, -1 without faces. */
     this.face = faces.length ? 0 : -1;
-    this.point = null;
-    this.past = [];
-    this.future = [];
-    this.mergeKey = null;
-    this.listeners = new Set();
   }
 
-  /** The chosen face's points, or undefined. */
-  get chosen() {
+  /** The selected face. @returns {Face | undefined} */
+  get selected() {
     return this.faces[this.face];
   }
 
-  /** The widget's text. */
+  /** The text for the widget. */
   get text() {
     return writePose(this.faces, this.frame);
   }
 
   /** Faces as the server will draw them. */
-  get drawn() {
-    return asKept(this.faces, this.frame);
+  get written() {
+    return asWritten(this.faces, this.frame);
   }
 
   get canUndo() {
@@ -50,19 +61,19 @@ export class PoseModel {
     return this.future.length > 0;
   }
 
-  /** Calls `listener` after every change. @param {() => void} listener */
+  /** Calls a listener after every change. @param {() => void} listener */
   listen(listener) {
     this.listeners.add(listener);
   }
 
   /**
-   * Puts new faces in place of the old ones.
-   * @param {number[][][]} faces
-   * @param {string | null} mergeKey edits in a row with one key are undone together
+   * Replaces the faces.
+   * @param {Face[]} faces
+   * @param {string | null} mergeKey consecutive edits with the same key are undone together
    */
   edit(faces, mergeKey = null) {
     if (mergeKey === null || mergeKey !== this.mergeKey) {
-      this.past.push(this.snapshot());
+      this.past.push(this.#snapshot());
       this.past.splice(0, this.past.length - LONGEST_HISTORY);
     }
     this.mergeKey = mergeKey;
@@ -70,79 +81,91 @@ export class PoseModel {
     this.faces = faces;
     this.face = Math.min(this.face, faces.length - 1);
     if (this.face < 0 && faces.length) this.face = 0;
-    this.tell();
+    this.notify();
   }
 
-  /** Changes the chosen face. @param {(face: number[][]) => number[][]} change */
-  editChosen(change, mergeKey = null) {
-    if (!this.chosen) return;
+  /**
+   * Changes the selected face.
+   * @param {(face: Face) => Face} change
+   * @param {string | null} mergeKey as for `edit`, within the same face and point
+   */
+  editSelected(change, mergeKey = null) {
+    if (!this.selected) return;
     const key = mergeKey && `${mergeKey} ${this.face} ${this.point}`;
-    const faces = this.faces.map((face, i) => (i === this.face ? change(face) : face));
-    this.edit(faces, key);
+    this.edit(
+      this.faces.map((face, i) => (i === this.face ? change(face) : face)),
+      key,
+    );
   }
 
-  /** Ends a run of edits that are undone together. */
-  settle() {
+  /** Ends a series of edits that are undone together. */
+  endSeries() {
     this.mergeKey = null;
   }
 
   undo() {
-    this.travel(this.past, this.future);
+    this.#restore(this.past, this.future);
   }
 
   redo() {
-    this.travel(this.future, this.past);
+    this.#restore(this.future, this.past);
   }
 
-  /** @param {number} face @param {number | null} point */
-  choose(face, point = null) {
+  /** @param {number} face index; out of range, the nearest @param {number | null} point */
+  select(face, point = null) {
     this.face = Math.max(-1, Math.min(face, this.faces.length - 1));
     this.point = this.face < 0 ? null : point;
-    this.settle();
-    this.tell();
+    this.endSeries();
+    this.notify();
   }
 
-  /** Chooses the face that many further on, from the last to the first. @param {number} steps */
-  chooseNext(steps) {
+  /** Selects the face so many places on, wrapping around. @param {number} steps */
+  selectNext(steps) {
     const count = this.faces.length;
-    if (count) this.choose((this.face + steps + count) % count);
+    if (count) this.select((this.face + steps + count) % count);
   }
 
-  /** Adds a face that looks ahead, as far from the others as can be, and chooses it. */
+  /** Adds a frontal face as far from the others as possible, and selects it. */
   addFace() {
     const { width, height } = this.frame;
-    const middles = this.faces.map((face) => centred(face).mean);
-    const distance = ([x, y]) =>
-      Math.min(Infinity, ...middles.map((m) => Math.hypot(m[0] - x, m[1] - y)));
-    const places = [0.5, 0.25, 0.75, 0.125, 0.875].flatMap((x) =>
-      [0.4, 0.25, 0.7].map((y) => [x * width, y * height]),
-    );
-    const [x, y] = places.reduce((a, b) => (distance(b) > distance(a) + 1e-9 ? b : a));
     const size = (ADDED_SIZE * Math.min(width, height)) / (1 + this.faces.length / 4);
+    const [x, y] = this.#farthestPlace();
     this.edit([...this.faces, project(VIEWS.front, { size, x, y: y - size * 0.1 })]);
-    this.choose(this.faces.length - 1);
+    this.select(this.faces.length - 1);
   }
 
-  /** Removes the chosen face. */
-  removeChosen() {
-    if (!this.chosen) return;
+  /** Removes the selected face. */
+  removeSelected() {
+    if (!this.selected) return;
     this.point = null;
     this.edit(this.faces.filter((_, i) => i !== this.face));
   }
 
-  snapshot() {
+  /** Tells the listeners of a change. */
+  notify() {
+    for (const listener of this.listeners) listener();
+  }
+
+  #farthestPlace() {
+    const { width, height } = this.frame;
+    const centres = this.faces.map((face) => centred(face).mean);
+    const distance = (/** @type {number[]} */ [x, y]) =>
+      Math.min(Infinity, ...centres.map((centre) => Math.hypot(centre[0] - x, centre[1] - y)));
+    const places = ADDED_X.flatMap((x) => ADDED_Y.map((y) => [x * width, y * height]));
+    return places.reduce((a, b) => (distance(b) > distance(a) + 1e-9 ? b : a));
+  }
+
+  #snapshot() {
     return { faces: this.faces, face: this.face, point: this.point };
   }
 
-  travel(from, to) {
-    if (!from.length) return;
-    to.push(this.snapshot());
-    Object.assign(this, from.pop());
-    this.settle();
-    this.tell();
-  }
-
-  tell() {
-    for (const listener of this.listeners) listener();
+  /** @param {Snapshot[]} from @param {Snapshot[]} to */
+  #restore(from, to) {
+    const snapshot = from.pop();
+    if (!snapshot) return;
+    to.push(this.#snapshot());
+    Object.assign(this, snapshot);
+    this.endSeries();
+    this.notify();
   }
 }

@@ -1,71 +1,118 @@
 /** What the editor reads from an InstantID Pose node and writes back into it. */
 
+import { isConnected, setWidget, valueOf, widgetOf } from "../shared/widgets.js";
+import { texts } from "../texts/texts.js";
 import { mirrored, reshaped } from "./edits.js";
 import { project } from "./face_model.js";
-import { asKept, PoseTextError, readPose } from "./pose_text.js";
-import { USUAL_PLACE, USUAL_SIDE, VIEWS } from "./presets.js";
-import { texts } from "../texts/texts.js";
+import { takesPhoto } from "./photo_source.js";
+import { asWritten, PoseTextError, readPose } from "./pose_text.js";
+import { DEFAULT_PLACEMENT, DEFAULT_SIDE, VIEWS } from "./presets.js";
+
+/**
+ * @typedef {import("./face_model.js").Face} Face
+ * @typedef {import("./pose_text.js").Frame} Frame
+ * @typedef {object} Start the state that the editor opens with
+ * @property {Frame} frame
+ * @property {Face[]} faces pixels of the frame, as the node draws them now
+ * @property {import("./drawing.js").Style} style
+ * @property {string[]} notices sentences about unexpected values
+ * @property {() => Face[]} reset makes the faces that the node's other settings give
+ */
 
 export const POSE_WIDGET = "pose_json";
-const LARGEST_SIDE = 8192;
 const SMALLEST_SIDE = 64;
+const LARGEST_SIDE = 8192;
 const SIDES = ["width", "height"];
-/** Settings of the node that act on a kept pose as well; the editor takes them into the pose. */
+/** Settings that the node applies to a saved pose as well. The editor moves them into the pose. */
 const NEUTRAL = { scale: 1, rotate: 0, mirror: false };
 
 /**
- * @typedef {object} Start
- * @property {import("./pose_text.js").Frame} frame
- * @property {number[][][]} faces pixels of the frame, as the node draws them now
- * @property {{limbs: number, points: number}} style
- * @property {string[]} notices sentences about what was not as expected
- * @property {() => number[][][]} fresh the faces that the node's other settings make
- */
-
-/**
- * Reads a node; whatever is wrong with it ends in a notice and a sensible pose.
- * @param {object} node @param {string} photoText pose of the connected photo, where it is known
+ * Reads a node. Invalid values become notices and a usable pose.
+ * @param {ComfyNode} node
+ * @param {string} photoText pose of the connected photo, empty if it is not known
  * @returns {Start}
  */
 export function readNode(node, photoText = "") {
+  /** @type {string[]} */
   const notices = [];
-  const frame = frameOf(node, notices);
-  const photo = photoText ? readPose(photoText, frame) : null;
-  const isFromPhoto = takesPhoto(node);
-  const fresh = () => edited(isFromPhoto && photo ? photo : presetFaces(node, frame), node, frame);
-  return {
-    frame,
-    faces: keptFaces(node, frame, notices) ?? started(fresh, isFromPhoto && !photo, notices),
-    style: { limbs: amount(node, "limb_opacity"), points: amount(node, "point_opacity") },
-    notices,
-    fresh,
-  };
+  const frame = readFrame(node, notices);
+  const photo = photoText && takesPhoto(node) ? readPose(photoText, frame) : null;
+  const reset = () => applyNodeEdits(photo ?? presetFaces(node, frame), node, frame);
+  let faces = savedFaces(node, frame, notices);
+  if (!faces) {
+    if (takesPhoto(node) && !photo) notices.push(texts().pose.fromPhoto);
+    faces = reset();
+  }
+  const style = { limbs: opacity(node, "limb_opacity"), points: opacity(node, "point_opacity") };
+  return { frame, faces, style, notices, reset };
 }
 
-function started(fresh, lacksPhoto, notices) {
-  if (lacksPhoto) notices.push(texts().pose.fromPhoto);
-  return fresh();
+/**
+ * Saves a pose in the node. With an empty text, preset and photo set the pose again.
+ * @param {ComfyNode} node @param {string} text
+ */
+export function writeNode(node, text) {
+  setWidget(node, POSE_WIDGET, text);
+  if (!text) return;
+  for (const [name, value] of Object.entries(NEUTRAL)) setWidget(node, name, value);
 }
 
-function frameOf(node, notices) {
-  const sides = SIDES.map((name) => {
-    const side = Math.round(Number(value(node, name)));
+/**
+ * Restores defaults in place of values that would stop the graph.
+ * @param {ComfyNode} node
+ * @returns {string[]} a sentence for each
+ */
+export function restoreDefaults(node) {
+  const sentences = [];
+  for (const name of SIDES) {
+    const side = valueOf(node, name);
+    const { min = SMALLEST_SIDE, max = LARGEST_SIDE } = widgetOf(node, name)?.options ?? {};
+    if (Number(side) >= min && Number(side) <= max) continue;
+    sentences.push(texts().pose.badSide(name, asWord(side), DEFAULT_SIDE));
+    setWidget(node, name, DEFAULT_SIDE);
+  }
+  const fault = isConnected(node, POSE_WIDGET) ? null : faultOf(valueOf(node, POSE_WIDGET));
+  if (!fault) return sentences;
+  setWidget(node, POSE_WIDGET, "");
+  return [...sentences, texts().pose.clearedPose(fault)];
+}
+
+/**
+ * The node's edits that have a connection, so that the editor cannot move them into the pose.
+ * @param {ComfyNode} node
+ */
+export function connectedEdits(node) {
+  return [...Object.keys(NEUTRAL), POSE_WIDGET].filter((name) => isConnected(node, name));
+}
+
+/** @param {ComfyNode} node @param {string[]} notices @returns {Frame} */
+function readFrame(node, notices) {
+  const [width, height] = SIDES.map((name) => {
+    const side = Math.round(Number(valueOf(node, name)));
     if (side >= 1 && side <= LARGEST_SIDE) return side;
-    notices.push(texts().pose.badSide(name, value(node, name), USUAL_SIDE));
-    return USUAL_SIDE;
+    notices.push(texts().pose.badSide(name, asWord(valueOf(node, name)), DEFAULT_SIDE));
+    return DEFAULT_SIDE;
   });
   for (const name of SIDES) {
-    if (linkOf(node, name) !== null) notices.push(texts().pose.linkedSide(name));
+    if (isConnected(node, name)) notices.push(texts().pose.linkedSide(name));
   }
-  return { width: sides[0], height: sides[1] };
+  return { width, height };
 }
 
-/** The pose that the node keeps, with the node's edits in it; null when it keeps none. */
-function keptFaces(node, frame, notices) {
-  const text = value(node, POSE_WIDGET);
+/** @param {unknown} value */
+function asWord(value) {
+  return value === undefined || value === null ? texts().pose.nothing : String(value);
+}
+
+/**
+ * The saved pose with the node's edits applied; null without one that can be read.
+ * @param {ComfyNode} node @param {Frame} frame @param {string[]} notices
+ */
+function savedFaces(node, frame, notices) {
+  const text = valueOf(node, POSE_WIDGET);
   if (typeof text !== "string" || !text.trim()) return null;
   try {
-    return edited(readPose(text, frame), node, frame);
+    return applyNodeEdits(readPose(text, frame), node, frame);
   } catch (error) {
     if (!(error instanceof PoseTextError)) throw error;
     notices.push(texts().pose.fromPreset(error.message));
@@ -73,31 +120,11 @@ function keptFaces(node, frame, notices) {
   }
 }
 
-/**
- * Puts defaults where values of a node would keep the graph from running.
- * @param {object} node @param {object} canvas the graph's canvas
- * @returns {string[]} sentences about what was put right
- */
-export function mendNode(node, canvas) {
-  const told = [];
-  for (const name of SIDES) {
-    const side = value(node, name);
-    const { min = SMALLEST_SIDE, max = LARGEST_SIDE } = widgetOf(node, name)?.options ?? {};
-    if (Number(side) >= min && Number(side) <= max) continue;
-    told.push(texts().pose.badSide(name, side ?? texts().pose.nothing, USUAL_SIDE));
-    setWidget(node, name, USUAL_SIDE, canvas);
-  }
-  const fault = linkOf(node, POSE_WIDGET) === null && faultOf(value(node, POSE_WIDGET));
-  if (!fault) return told;
-  setWidget(node, POSE_WIDGET, "", canvas);
-  return [...told, texts().pose.mendedPose(fault)];
-}
-
-/** What is wrong with a kept pose, in a sentence; null for one that is sound, or none. */
+/** A sentence about a saved pose that cannot be read, or null. @param {unknown} text */
 function faultOf(text) {
   if (typeof text === "string" && !text.trim()) return null;
   try {
-    readPose(text, { width: USUAL_SIDE, height: USUAL_SIDE });
+    readPose(String(text), { width: DEFAULT_SIDE, height: DEFAULT_SIDE });
     return null;
   } catch (error) {
     if (!(error instanceof PoseTextError)) throw error;
@@ -105,101 +132,36 @@ function faultOf(text) {
   }
 }
 
+/** @param {ComfyNode} node @param {Frame} frame */
 function presetFaces(node, frame) {
-  const view = VIEWS[value(node, "preset")] ?? VIEWS.front;
-  const place = {};
-  for (const [name, usual] of Object.entries(USUAL_PLACE)) {
-    const given = Number(value(node, name) ?? usual);
-    place[name] = Number.isFinite(given) ? given : usual;
-  }
-  const size = place.face_height * frame.height;
-  const x = place.center_x * frame.width;
-  return asKept([project(view, { size, x, y: place.eye_line * frame.height })], frame);
+  const view = VIEWS[String(valueOf(node, "preset"))] ?? VIEWS.front;
+  const fraction = (/** @type {keyof typeof DEFAULT_PLACEMENT} */ name) => {
+    const given = Number(valueOf(node, name) ?? DEFAULT_PLACEMENT[name]);
+    return Number.isFinite(given) ? given : DEFAULT_PLACEMENT[name];
+  };
+  const place = {
+    size: fraction("face_height") * frame.height,
+    x: fraction("center_x") * frame.width,
+    y: fraction("eye_line") * frame.height,
+  };
+  return asWritten([project(view, place)], frame);
 }
 
-/** Mirror first, then scale and rotate: the server's order. */
-function edited(faces, node, frame) {
-  const scale = Number(value(node, "scale") ?? 1) || 1;
-  const degrees = Number(value(node, "rotate") ?? 0) || 0;
+/**
+ * Mirrors first, then scales and rotates, in the server's order.
+ * @param {Face[]} faces @param {ComfyNode} node @param {Frame} frame
+ */
+function applyNodeEdits(faces, node, frame) {
+  const scale = Number(valueOf(node, "scale") ?? 1) || 1;
+  const angle = Number(valueOf(node, "rotate") ?? 0) || 0;
   return faces.map((face) => {
-    const flipped = value(node, "mirror") === true ? mirrored(face, frame.width / 2) : face;
-    return scale === 1 && degrees === 0 ? flipped : reshaped(flipped, scale, degrees);
+    const flipped = valueOf(node, "mirror") === true ? mirrored(face, frame.width / 2) : face;
+    return scale === 1 && angle === 0 ? flipped : reshaped(flipped, scale, angle);
   });
 }
 
-function amount(node, name) {
-  const given = Number(value(node, name) ?? 1);
+/** @param {ComfyNode} node @param {string} name */
+function opacity(node, name) {
+  const given = Number(valueOf(node, name) ?? 1);
   return Number.isFinite(given) ? Math.min(Math.max(given, 0), 1) : 1;
-}
-
-/**
- * Keeps a pose in the node. An empty text leaves preset and photo in charge again.
- * @param {object} node @param {string} text @param {object} canvas the graph's canvas
- */
-export function writeNode(node, text, canvas) {
-  setWidget(node, POSE_WIDGET, text, canvas);
-  if (!text) return;
-  for (const [name, neutral] of Object.entries(NEUTRAL)) setWidget(node, name, neutral, canvas);
-}
-
-function setWidget(node, name, to, canvas) {
-  const widget = widgetOf(node, name);
-  if (!widget || widget.value === to) return;
-  widget.value = to;
-  widget.callback?.(to, canvas, node);
-}
-
-/** Whether the node takes faces from a photo. @param {object} node */
-export function takesPhoto(node) {
-  return linkOf(node, "faces") !== null;
-}
-
-/** Those of the node's edits that a connection feeds, so that the editor cannot take them over. */
-export function linkedEdits(node) {
-  return [...Object.keys(NEUTRAL), POSE_WIDGET].filter((name) => linkOf(node, name) !== null);
-}
-
-function widgetOf(node, name) {
-  return node.widgets?.find((widget) => widget.name === name);
-}
-
-function value(node, name) {
-  return widgetOf(node, name)?.value;
-}
-
-function linkOf(node, name) {
-  return node.inputs?.find((input) => input.name === name)?.link ?? null;
-}
-
-const FARTHEST_STEPS = 5;
-
-/**
- * The file of the photo whose faces a node takes: of the first Load Image on the way up.
- * @param {object} node
- * @returns {{filename: string, subfolder: string, type: string} | null}
- */
-export function photoOf(node) {
-  const start = node.inputs?.findIndex((input) => input.name === "faces") ?? -1;
-  return start < 0 ? null : searchPhoto(node.getInputNode?.(start), FARTHEST_STEPS);
-}
-
-function searchPhoto(node, steps) {
-  if (!node || steps === 0) return null;
-  const name = value(node, "image");
-  if (/^LoadImage/.test(node.comfyClass ?? node.type) && typeof name === "string") {
-    return fileOf(name);
-  }
-  for (let slot = 0; slot < (node.inputs?.length ?? 0); slot++) {
-    const found = searchPhoto(node.getInputNode?.(slot), steps - 1);
-    if (found) return found;
-  }
-  return null;
-}
-
-/** "folder/photo.png [output]" as the server's /view wants it. */
-function fileOf(name) {
-  const [, path, type] = /^(.*?)(?: \[(\w+)\])?$/.exec(name);
-  const parts = path.split("/");
-  const filename = parts.pop();
-  return { filename, subfolder: parts.join("/"), type: type ?? "input" };
 }

@@ -1,24 +1,39 @@
-/** What lies over the drawn faces: the frame, the chosen face's outline and its handles. */
+/** The drawing over the faces: frame, outlines, handles and numbers. */
 
-import { ovalOf } from "./edits.js";
-import { spin } from "./face_model.js";
 import { COLOURS } from "./drawing.js";
+import { ovalOf } from "./edits.js";
+import { radians, rotate } from "./face_model.js";
+
+/**
+ * @typedef {import("./face_model.js").Face} Face
+ * @typedef {{width: number, height: number, scale: number,
+ *   toScreen: (point: number[]) => number[]}} Viewport the stage in CSS pixels; scale: CSS pixels per
+ *   pixel of the frame
+ * @typedef {{accent: string, faint: string, surface: string, text: string}} Theme colours
+ * @typedef {{centre: number[], halfWidth: number, halfHeight: number, angle: number, top: number[],
+ *   rotate: number[], scale: number[][]}} Handles positions in CSS pixels, angle in degrees
+ */
 
 export const HANDLE_REACH = 12;
 const KNOB_DISTANCE = 26;
+const SMALLEST_HALF_WIDTH = 16;
+const SMALLEST_HALF_HEIGHT = 20;
+const CORNERS = [
+  [-1, -1],
+  [1, -1],
+  [1, 1],
+  [-1, 1],
+];
+const THIRDS = [1 / 3, 2 / 3];
 
-/**
- * Where the handles of a face are, on the screen.
- * @param {number[][]} face pixels of the frame
- * @param {{toScreen: (point: number[]) => number[], scale: number}} view
- */
-export function handlesOf(face, view) {
+/** @param {Face} face pixels of the frame @param {Viewport} viewport @returns {Handles} */
+export function handlesOf(face, { scale, toScreen }) {
   const oval = ovalOf(face);
-  const [x, y] = view.toScreen([oval.x, oval.y]);
-  const halfWidth = Math.max(oval.halfWidth * view.scale, 16);
-  const halfHeight = Math.max(oval.halfHeight * view.scale, 20);
-  const at = (across, down) => {
-    const [dx, dy] = spin([across, down], oval.angle);
+  const [x, y] = toScreen([oval.x, oval.y]);
+  const halfWidth = Math.max(oval.halfWidth * scale, SMALLEST_HALF_WIDTH);
+  const halfHeight = Math.max(oval.halfHeight * scale, SMALLEST_HALF_HEIGHT);
+  const at = (/** @type {number} */ across, /** @type {number} */ down) => {
+    const [dx, dy] = rotate([across, down], oval.angle);
     return [x + dx, y + dy];
   };
   return {
@@ -28,57 +43,59 @@ export function handlesOf(face, view) {
     angle: oval.angle,
     top: at(0, -halfHeight),
     rotate: at(0, -halfHeight - KNOB_DISTANCE),
-    scale: [
-      [-1, -1],
-      [1, -1],
-      [1, 1],
-      [-1, 1],
-    ].map(([a, b]) => at(a * halfWidth, b * halfHeight)),
+    scale: CORNERS.map(([across, down]) => at(across * halfWidth, down * halfHeight)),
   };
 }
 
-/** Whether a place on the screen lies in a face's outline. */
-export function isInside(handles, [x, y]) {
-  const [across, down] = spin([x - handles.centre[0], y - handles.centre[1]], -handles.angle);
-  return Math.abs(across) <= handles.halfWidth && Math.abs(down) <= handles.halfHeight;
+/** Whether a position is in a face's outline. @param {Handles} handles @param {number[]} position */
+export function isInside({ centre, angle, halfWidth, halfHeight }, [x, y]) {
+  const [across, down] = rotate([x - centre[0], y - centre[1]], -angle);
+  return Math.abs(across) <= halfWidth && Math.abs(down) <= halfHeight;
 }
 
 /**
- * Draws it all anew.
+ * Clears and draws the overlay.
  * @param {CanvasRenderingContext2D} context in CSS pixels
  * @param {import("./model.js").PoseModel} model
- * @param {object} view of the stage
- * @param {Record<string, string>} theme colours
+ * @param {Viewport} viewport @param {Theme} theme
  */
-export function drawOverlay(context, model, view, theme) {
-  const { width, height } = view.stage;
-  context.clearRect(0, 0, width, height);
-  drawFrame(context, model.frame, view, theme);
+export function drawOverlay(context, model, viewport, theme) {
+  context.clearRect(0, 0, viewport.width, viewport.height);
+  drawFrame(context, model.frame, viewport, theme);
   model.faces.forEach((face, i) => {
-    if (i !== model.face) drawOutline(context, handlesOf(face, view), theme.faint, [3, 5]);
-    if (model.faces.length > 1) drawNumber(context, handlesOf(face, view), i + 1, theme);
+    const handles = handlesOf(face, viewport);
+    if (i !== model.face) drawOutline(context, handles, theme.faint, [3, 5]);
+    if (model.faces.length > 1) drawNumber(context, handles, i + 1, theme);
   });
-  if (!model.chosen) return;
-  const handles = handlesOf(model.chosen, view);
+  if (!model.selected) return;
+  const handles = handlesOf(model.selected, viewport);
   drawOutline(context, handles, theme.accent, []);
   drawKnobs(context, handles, theme);
-  model.chosen.forEach((point, i) => {
-    const isChosen = i === model.point;
-    const [x, y] = view.toScreen(point);
-    ring(context, x, y, isChosen ? 11 : 8, isChosen ? theme.accent : "#fff", isChosen ? 3 : 1.5);
-    if (isChosen) label(context, x, y, COLOURS[i]);
+  model.selected.forEach((point, i) => {
+    const centre = viewport.toScreen(point);
+    if (i !== model.point) {
+      drawRing(context, centre, 8, "#fff", 1.5);
+      return;
+    }
+    drawRing(context, centre, 11, theme.accent, 3);
+    drawDisc(context, centre, 2.5, `rgb(${COLOURS[i].join()})`);
   });
 }
 
-function drawFrame(context, frame, view, theme) {
-  const [x0, y0] = view.toScreen([0, 0]);
-  const [x1, y1] = view.toScreen([frame.width, frame.height]);
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("./pose_text.js").Frame} frame
+ * @param {Viewport} viewport @param {Theme} theme
+ */
+function drawFrame(context, frame, { toScreen }, theme) {
+  const [x0, y0] = toScreen([0, 0]);
+  const [x1, y1] = toScreen([frame.width, frame.height]);
   context.setLineDash([]);
   context.lineWidth = 1;
   context.strokeStyle = theme.faint;
   context.beginPath();
-  for (const way of [1 / 3, 2 / 3]) {
-    const [x, y] = [x0 + (x1 - x0) * way, y0 + (y1 - y0) * way];
+  for (const share of THIRDS) {
+    const [x, y] = [x0 + (x1 - x0) * share, y0 + (y1 - y0) * share];
     context.moveTo(x, y0);
     context.lineTo(x, y1);
     context.moveTo(x0, y);
@@ -90,10 +107,14 @@ function drawFrame(context, frame, view, theme) {
   context.strokeRect(x0 - 0.5, y0 - 0.5, x1 - x0 + 1, y1 - y0 + 1);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context @param {Handles} handles
+ * @param {string} colour @param {number[]} dash
+ */
 function drawOutline(context, { centre, halfWidth, halfHeight, angle }, colour, dash) {
   context.save();
-  context.translate(...centre);
-  context.rotate((angle * Math.PI) / 180);
+  context.translate(centre[0], centre[1]);
+  context.rotate(radians(angle));
   context.strokeStyle = colour;
   context.lineWidth = 1.5;
   context.setLineDash(dash);
@@ -103,29 +124,47 @@ function drawOutline(context, { centre, halfWidth, halfHeight, angle }, colour, 
   context.restore();
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Handles} handles @param {Theme} theme */
 function drawKnobs(context, handles, theme) {
   context.setLineDash([]);
   context.strokeStyle = theme.accent;
   context.lineWidth = 1.5;
   context.beginPath();
-  context.moveTo(...handles.top);
-  context.lineTo(...handles.rotate);
+  context.moveTo(handles.top[0], handles.top[1]);
+  context.lineTo(handles.rotate[0], handles.rotate[1]);
   context.stroke();
-  for (const [x, y] of handles.scale) knob(context, x, y, 5, theme);
-  knob(context, ...handles.rotate, 7, theme);
+  for (const corner of handles.scale) drawKnob(context, corner, 5, theme);
+  drawKnob(context, handles.rotate, 7, theme);
 }
 
-function knob(context, x, y, radius, theme) {
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fillStyle = theme.surface;
-  context.fill();
+/**
+ * @param {CanvasRenderingContext2D} context @param {number[]} centre @param {number} radius
+ * @param {Theme} theme
+ */
+function drawKnob(context, centre, radius, theme) {
+  drawDisc(context, centre, radius, theme.surface);
   context.strokeStyle = theme.accent;
   context.lineWidth = 2;
   context.stroke();
 }
 
-function ring(context, x, y, radius, colour, width) {
+/**
+ * @param {CanvasRenderingContext2D} context @param {number[]} centre @param {number} radius
+ * @param {string} colour
+ */
+function drawDisc(context, [x, y], radius, colour) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = colour;
+  context.fill();
+}
+
+/**
+ * A ring with a dark edge, visible on any photo.
+ * @param {CanvasRenderingContext2D} context @param {number[]} centre @param {number} radius
+ * @param {string} colour @param {number} width
+ */
+function drawRing(context, [x, y], radius, colour, width) {
   context.setLineDash([]);
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -137,22 +176,16 @@ function ring(context, x, y, radius, colour, width) {
   context.stroke();
 }
 
-function label(context, x, y, colour) {
-  context.fillStyle = `rgb(${colour.join()})`;
-  context.beginPath();
-  context.arc(x, y, 2.5, 0, 2 * Math.PI);
-  context.fill();
-}
-
+/**
+ * @param {CanvasRenderingContext2D} context @param {Handles} handles @param {number} number
+ * @param {Theme} theme
+ */
 function drawNumber(context, handles, number, theme) {
-  const [x, y] = handles.scale[0];
+  const [x, y] = handles.scale[0].map((value) => value - 12);
+  drawDisc(context, [x, y], 10, theme.surface);
   context.font = "600 12px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.beginPath();
-  context.arc(x - 12, y - 12, 10, 0, 2 * Math.PI);
-  context.fillStyle = theme.surface;
-  context.fill();
   context.fillStyle = theme.text;
-  context.fillText(String(number), x - 12, y - 11.5);
+  context.fillText(String(number), x, y + 0.5);
 }

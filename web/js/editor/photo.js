@@ -1,76 +1,98 @@
-/** The photo behind the frame, to trace: from a file, or the one that the node takes faces from. */
+/** The controls for the photo behind the frame: a file, or the photo connected to the node. */
 
-import { button, group, make, slider } from "./elements.js";
-import { readPose } from "./pose_text.js";
+import { button, element } from "../shared/dom.js";
+import { messageOf } from "../shared/server.js";
 import { texts } from "../texts/texts.js";
+import { readPose } from "./pose_text.js";
+import { group, Slider } from "./slider.js";
 
 /**
- * The controls for the photo.
- * @param {import("./stage.js").Stage} stage
- * @param {{photoAddress: string | null, findPhotoPose: (() => Promise<string>) | null,
- *   tell: (text: string) => void}} source address of the connected photo, and what finds the pose in it
+ * @typedef {import("./stage.js").Stage} Stage
+ * @typedef {object} PhotoSource the photo connected to the node
+ * @property {string | null} url null if it is unknown
+ * @property {(() => Promise<string>) | null} findPose finds its pose, as text; null without a photo
  */
-export function photoControls(stage, { photoAddress, findPhotoPose, tell }) {
+
+const FIRST_OPACITY = 60; // per cent
+
+/**
+ * @param {Stage} stage
+ * @param {PhotoSource} source
+ * @param {(sentence: string) => void} announce tells screen readers
+ */
+export function photoControls(stage, { url, findPose }, announce) {
   const t = texts().editor;
-  const file = make("input", { type: "file", accept: "image/*", className: "hidden-file" });
-  const strength = slider({
-    name: t.photoStrength,
+  const opacity = new Slider({
+    name: t.photoOpacity,
     min: 0,
     max: 100,
     step: 5,
     unit: " %",
-    input: (value) => {
-      stage.photo.style.opacity = String(value / 100);
-    },
+    oninput: (value) => setOpacity(stage.photo, value),
   });
-  const show = (address) => showPhoto(stage, address, strength, tell);
+  opacity.enable(false);
+  const show = (/** @type {string} */ address) =>
+    showPhoto(stage.photo, address, opacity, announce);
+  const file = element("input", { type: "file", accept: "image/*", className: "hidden-file" });
   file.addEventListener("change", () => {
-    if (file.files[0]) show(URL.createObjectURL(file.files[0]));
+    const [chosen] = file.files ?? [];
+    if (chosen) show(URL.createObjectURL(chosen));
   });
-  strength.enable(false);
-  const connected = button(t.connectedPhoto, () => show(photoAddress), {
-    disabled: !photoAddress,
-    title: photoAddress ? "" : t.noConnectedPhoto,
+  const open = button(t.openPhoto, () => file.click());
+  const connected = button(t.connectedPhoto, () => url && show(url), {
+    disabled: !url,
+    title: url ? "" : t.noConnectedPhoto,
   });
-  const said = make("p", { className: "said", role: "status" });
-  const points = button(t.startFromPoints, () => startFrom(findPhotoPose, stage.model, said), {
-    disabled: !findPhotoPose,
-    title: findPhotoPose ? "" : t.noConnectedFaces,
+  const status = element("p", { className: "said", role: "status" });
+  const start = button(t.startFromPoints, () => findPose && startFrom(findPose, stage, status), {
+    disabled: !findPose,
+    title: findPose ? "" : t.noConnectedFaces,
   });
-  const choose = button(t.openPhoto, () => file.click());
-  const row = make("div", { className: "row" }, choose, connected, points, file);
-  return group(t.photo, row, said, strength.row);
+  const row = element("div", { className: "row" }, open, connected, start, file);
+  return group(t.photo, row, status, opacity.element);
 }
 
-async function startFrom(findPhotoPose, model, said) {
-  said.textContent = texts().editor.looking;
+/**
+ * Replaces the faces by those of the photo.
+ * @param {() => Promise<string>} findPose @param {Stage} stage @param {HTMLElement} status
+ */
+async function startFrom(findPose, { model }, status) {
+  status.textContent = texts().editor.looking;
   try {
-    model.edit(readPose(await findPhotoPose(), model.frame));
-    said.textContent = texts().editor.started(model.faces.length);
+    model.edit(readPose(await findPose(), model.frame));
+    status.textContent = texts().editor.started(model.faces.length);
   } catch (error) {
-    said.textContent = error.message;
+    status.textContent = messageOf(error);
   }
 }
 
-function showPhoto(stage, address, strength, tell) {
-  const { photo } = stage;
+/**
+ * @param {HTMLImageElement} photo @param {string} address
+ * @param {Slider} opacity @param {(sentence: string) => void} announce
+ */
+function showPhoto(photo, address, opacity, announce) {
   photo.onload = () => {
     photo.hidden = false;
-    strength.enable(true);
-    strength.set(60);
-    photo.style.opacity = "0.6";
-    tell(texts().editor.photoShown);
+    opacity.enable(true);
+    opacity.set(FIRST_OPACITY);
+    setOpacity(photo, FIRST_OPACITY);
+    announce(texts().editor.photoShown);
   };
   photo.onerror = () => {
     photo.hidden = true;
-    strength.enable(false);
-    tell(texts().editor.noPicture);
+    opacity.enable(false);
+    announce(texts().editor.noPicture);
   };
-  release(photo);
+  releasePhoto(photo);
   photo.src = address;
 }
 
-/** Gives back the memory of a file that was shown. @param {HTMLImageElement} photo */
-export function release(photo) {
+/** @param {HTMLImageElement} photo @param {number} percent */
+function setOpacity(photo, percent) {
+  photo.style.opacity = String(percent / 100);
+}
+
+/** Frees the memory of a file that was shown. @param {HTMLImageElement} photo */
+export function releasePhoto(photo) {
   if (photo.src.startsWith("blob:")) URL.revokeObjectURL(photo.src);
 }

@@ -1,4 +1,4 @@
-/** The views of `instantid_core/poses.py`; a test holds the two tables equal. */
+/** The preset views of `instantid_core/poses.py` and the default place of a face. */
 
 /** @type {Record<string, import("./face_model.js").View>} degrees */
 export const VIEWS = {
@@ -15,6 +15,7 @@ export const VIEWS = {
   tilted_right: { yaw: 0, pitch: 0, roll: 18 },
 };
 
-/** What stands in for a placement that a node does not tell, as fractions of the picture. */
-export const USUAL_PLACE = { face_height: 0.53, eye_line: 0.34, center_x: 0.5 };
-export const USUAL_SIDE = 1016;
+/** Fractions of the picture, for a node without these widgets. */
+export const DEFAULT_PLACEMENT = { face_height: 0.53, eye_line: 0.34, center_x: 0.5 };
+/** Pixels of a side, for a node without a usable one. */
+export const DEFAULT_SIDE = 1016;

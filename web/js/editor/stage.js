@@ -1,75 +1,102 @@
-/** The canvas of the editor: shows the frame and turns what mouse, pen and keys do into edits. */
+/** The canvas of the editor: shows the frame and edits it by mouse, pen, wheel and keys. */
 
+import { element } from "../shared/dom.js";
+import { texts } from "../texts/texts.js";
 import { drawFaces } from "./drawing.js";
 import { moved, ovalOf, reshaped, withPoint } from "./edits.js";
-import { make } from "./elements.js";
-import { handlesOf, HANDLE_REACH, isInside, drawOverlay } from "./overlay.js";
-import { keysFor } from "./stage_keys.js";
-import { texts } from "../texts/texts.js";
+import { degrees } from "./face_model.js";
+import { drawOverlay, HANDLE_REACH, handlesOf, isInside } from "./overlay.js";
+import { keyHandler } from "./stage_keys.js";
 
-/** Room around the frame, for points that lie outside and for handles. */
+/**
+ * @typedef {import("./face_model.js").Face} Face
+ * @typedef {import("./overlay.js").Handles} Handles
+ * @typedef {import("./overlay.js").Viewport} Viewport
+ * @typedef {{kind: "point", face: number, point: number}
+ *   | {kind: "rotate" | "scale" | "face", face: number}} Target what is under the pointer
+ * @typedef {{target: Target, start: number[], from: Face, handles: Handles}} Drag start: of the
+ *   pointer, from: the face at that moment
+ */
+
+/** Space around the frame for handles and for points outside it, in CSS pixels. */
 const MARGIN = 44;
-/** A frame with more pixels is drawn smaller, sizes in proportion. */
-const MOST_PIXELS = 4096 * 4096;
-const WHEEL_STEP = 1.03;
+const SMALLEST_SCALE = 0.01;
+/** A frame with more pixels is drawn at a reduced size. */
+const MAX_PIXELS = 4096 * 4096;
+const WHEEL_FACTOR = 1.03;
+const WHEEL_DEGREES = 2;
+const SNAP_DEGREES = 15;
+const SMALLEST_REACH = 4;
+/** Reach of a point in pixels of the frame, and at most this share of the face's half width. */
+const POINT_REACH = 10;
+const POINT_SHARE = 0.3;
 
-/** Shows a `PoseModel` and edits it. `element` goes into the page. */
+/** Shows and edits a `PoseModel`. `element` goes into the page. */
 export class Stage {
+  /** @type {Viewport} */
+  viewport = { width: 1, height: 1, scale: 1, toScreen: (point) => point };
+  /** @type {Drag | null} */
+  drag = null;
+  /** Id of the requested animation frame, or 0. */
+  pendingFrame = 0;
+
   /**
    * @param {import("./model.js").PoseModel} model
-   * @param {{limbs: number, points: number}} style
+   * @param {import("./drawing.js").Style} style
    * @param {string} hintId id of the element that explains the keys
    */
   constructor(model, style, hintId) {
     this.model = model;
     this.style = style;
-    this.reduction = Math.min(1, Math.sqrt(MOST_PIXELS / (model.frame.width * model.frame.height)));
-    const size = ["width", "height"].map((side) =>
-      Math.max(1, Math.round(model.frame[side] * this.reduction)),
-    );
-    this.picture = make("canvas", { width: size[0], height: size[1], className: "picture" });
-    this.photo = make("img", { className: "photo", alt: "", hidden: true, draggable: false });
-    this.overlay = make("canvas", {
+    const { width, height } = model.frame;
+    this.reduction = Math.min(1, Math.sqrt(MAX_PIXELS / (width * height)));
+    const size = {
+      width: Math.max(1, Math.round(width * this.reduction)),
+      height: Math.max(1, Math.round(height * this.reduction)),
+    };
+    this.picture = element("canvas", { ...size, className: "picture" });
+    this.photo = element("img", { className: "photo", alt: "", hidden: true, draggable: false });
+    this.overlay = element("canvas", {
       className: "overlay",
       tabIndex: 0,
       role: "application",
       "aria-roledescription": texts().editor.canvas,
       "aria-describedby": hintId,
     });
-    this.paper = make("div", { className: "paper" }, this.photo, this.picture);
-    this.element = make("div", { className: "stage" }, this.paper, this.overlay);
-    this.view = { stage: { width: 1, height: 1 }, scale: 1, toScreen: (point) => point };
-    this.waiting = 0;
-    this.gesture = null;
-    model.listen(() => this.refresh());
-    this.listen();
+    this.paper = element("div", { className: "paper" }, this.photo, this.picture);
+    this.element = element("div", { className: "stage" }, this.paper, this.overlay);
+    this.observer = new ResizeObserver(() => this.layOut());
+    this.#listen();
   }
 
-  listen() {
-    const on = (kind, act, options) => this.overlay.addEventListener(kind, act, options);
-    on("pointerdown", (event) => this.grab(event));
-    on("pointermove", (event) => this.drag(event));
-    for (const end of ["pointerup", "pointercancel"]) on(end, () => this.release());
-    on("wheel", (event) => this.turnWheel(event), { passive: false });
-    on("keydown", keysFor(this.model));
-    this.observer = new ResizeObserver(() => this.layOut());
+  get isDragging() {
+    return this.drag !== null;
+  }
+
+  #listen() {
+    const { overlay, model } = this;
+    overlay.addEventListener("pointerdown", (event) => this.#startDrag(event));
+    overlay.addEventListener("pointermove", (event) => this.#movePointer(event));
+    overlay.addEventListener("pointerup", () => this.#endDrag());
+    overlay.addEventListener("pointercancel", () => this.#endDrag());
+    overlay.addEventListener("wheel", (event) => this.#turnWheel(event), { passive: false });
+    overlay.addEventListener("keydown", keyHandler(model));
+    model.listen(() => this.refresh());
     this.observer.observe(this.element);
   }
 
-  /** Stops what would go on behind the page. */
+  /** Ends observers and pending frames. */
   close() {
     this.observer.disconnect();
-    cancelAnimationFrame(this.waiting);
+    cancelAnimationFrame(this.pendingFrame);
   }
 
-  /** Fits the frame into the element, margins left free. */
+  /** Fits the frame into the element. */
   layOut() {
     const { clientWidth: width, clientHeight: height } = this.element;
     const { frame } = this.model;
-    const scale = Math.max(
-      0.01,
-      Math.min((width - 2 * MARGIN) / frame.width, (height - 2 * MARGIN) / frame.height),
-    );
+    const fit = Math.min((width - 2 * MARGIN) / frame.width, (height - 2 * MARGIN) / frame.height);
+    const scale = Math.max(SMALLEST_SCALE, fit);
     const left = (width - frame.width * scale) / 2;
     const top = (height - frame.height * scale) / 2;
     Object.assign(this.paper.style, {
@@ -78,11 +105,11 @@ export class Stage {
       width: `${frame.width * scale}px`,
       height: `${frame.height * scale}px`,
     });
-    this.view = {
-      stage: { width, height },
+    this.viewport = {
+      width,
+      height,
       scale,
       toScreen: ([x, y]) => [left + x * scale, top + y * scale],
-      toFrame: ([x, y]) => [(x - left) / scale, (y - top) / scale],
     };
     const ratio = window.devicePixelRatio || 1;
     this.overlay.width = Math.max(1, Math.round(width * ratio));
@@ -90,30 +117,31 @@ export class Stage {
     this.refresh();
   }
 
-  /** Draws once before the next frame of the screen, however often it is called. */
+  /** Draws before the next screen refresh, once however often it is called. */
   refresh() {
-    this.waiting ||= requestAnimationFrame(() => {
-      this.waiting = 0;
-      this.draw();
+    this.pendingFrame ||= requestAnimationFrame(() => {
+      this.pendingFrame = 0;
+      this.#draw();
     });
   }
 
-  draw() {
-    const faces = this.model.drawn.map((face) =>
+  #draw() {
+    const faces = this.model.written.map((face) =>
       face.map((point) => point.map((value) => value * this.reduction)),
     );
-    const paper = this.picture.getContext("2d");
-    paper.clearRect(0, 0, this.picture.width, this.picture.height);
-    drawFaces(paper, faces, this.style, this.reduction);
-    const context = this.overlay.getContext("2d");
+    const picture = contextOf(this.picture);
+    picture.clearRect(0, 0, this.picture.width, this.picture.height);
+    drawFaces(picture, faces, this.style, this.reduction);
+    const overlay = contextOf(this.overlay);
     const ratio = window.devicePixelRatio || 1;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    drawOverlay(context, this.model, this.view, this.theme());
+    overlay.setTransform(ratio, 0, 0, ratio, 0, 0);
+    drawOverlay(overlay, this.model, this.viewport, this.#theme());
   }
 
-  theme() {
+  /** @returns {import("./overlay.js").Theme} */
+  #theme() {
     const style = getComputedStyle(this.element);
-    const colour = (name) => style.getPropertyValue(name).trim();
+    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
     return {
       accent: colour("--accent"),
       faint: colour("--faint"),
@@ -122,91 +150,137 @@ export class Stage {
     };
   }
 
-  at(event) {
-    const frame = this.overlay.getBoundingClientRect();
-    return [event.clientX - frame.left, event.clientY - frame.top];
+  /** The pointer's position on the stage, in CSS pixels. @param {MouseEvent} event */
+  #position(event) {
+    const { left, top } = this.overlay.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
   }
 
-  grab(event) {
+  /** @param {PointerEvent} event */
+  #startDrag(event) {
     if (event.button !== 0) return;
     this.overlay.focus();
-    const at = this.at(event);
-    const held = this.heldAt(at);
-    if (!held) return;
+    const start = this.#position(event);
+    const target = this.#targetAt(start);
+    if (!target) return;
     this.overlay.setPointerCapture(event.pointerId);
-    this.model.choose(held.face, held.point ?? null);
-    const face = this.model.chosen;
-    this.gesture = { ...held, start: at, from: face, handles: handlesOf(face, this.view) };
+    this.model.select(target.face, target.kind === "point" ? target.point : null);
+    const from = this.model.faces[target.face];
+    this.drag = { target, start, from, handles: handlesOf(from, this.viewport) };
     this.element.classList.add("dragging");
   }
 
-  /** What lies under a place of the screen, nearest first: points, handles, faces. */
-  heldAt(at) {
-    const { model, view } = this;
-    const near = (point, reach) => Math.hypot(point[0] - at[0], point[1] - at[1]) <= reach;
+  /**
+   * What a position hits: points before handles before faces, the selected face first.
+   * @param {number[]} position
+   * @returns {Target | null}
+   */
+  #targetAt(position) {
+    const { model, viewport } = this;
     const order = [model.face, ...model.faces.keys()].filter((face) => face >= 0);
     for (const face of order) {
-      // Less of a small face belongs to its points, so that there is a place to move it by.
-      const room = 0.3 * ovalOf(model.faces[face]).halfWidth * view.scale;
-      const reach = Math.max(4, Math.min(room, Math.max(HANDLE_REACH, 10 * view.scale)));
-      const distances = model.faces[face].map((point) => {
-        const [x, y] = view.toScreen(point);
-        return Math.hypot(x - at[0], y - at[1]);
-      });
-      const nearest = Math.min(...distances);
-      if (nearest <= reach) return { kind: "point", face, point: distances.indexOf(nearest) };
+      const point = this.#pointAt(model.faces[face], position);
+      if (point !== null) return { kind: "point", face, point };
     }
-    if (model.chosen) {
-      const handles = handlesOf(model.chosen, view);
-      if (near(handles.rotate, HANDLE_REACH)) return { kind: "rotate", face: model.face };
-      if (handles.scale.some((corner) => near(corner, HANDLE_REACH))) {
-        return { kind: "scale", face: model.face };
-      }
+    if (model.selected) {
+      const handles = handlesOf(model.selected, viewport);
+      const isNear = (/** @type {number[]} */ handle) => distance(handle, position) <= HANDLE_REACH;
+      if (isNear(handles.rotate)) return { kind: "rotate", face: model.face };
+      if (handles.scale.some(isNear)) return { kind: "scale", face: model.face };
     }
-    const face = order.find((i) => isInside(handlesOf(model.faces[i], view), at));
+    const face = order.find((i) => isInside(handlesOf(model.faces[i], viewport), position));
     return face === undefined ? null : { kind: "face", face };
   }
 
-  drag(event) {
-    const at = this.at(event);
-    if (!this.gesture) {
-      this.overlay.dataset.over = this.heldAt(at)?.kind ?? "";
+  /**
+   * The point of a face at a position, or null. The points of a small face have a smaller reach, which
+   * leaves space to drag the face itself.
+   * @param {Face} face @param {number[]} position
+   */
+  #pointAt(face, position) {
+    const { scale, toScreen } = this.viewport;
+    const limit = POINT_SHARE * ovalOf(face).halfWidth * scale;
+    const wanted = Math.max(HANDLE_REACH, POINT_REACH * scale);
+    const reach = Math.max(SMALLEST_REACH, Math.min(limit, wanted));
+    const distances = face.map((point) => distance(toScreen(point), position));
+    const nearest = Math.min(...distances);
+    return nearest <= reach ? distances.indexOf(nearest) : null;
+  }
+
+  /** @param {PointerEvent} event */
+  #movePointer(event) {
+    const position = this.#position(event);
+    const { drag } = this;
+    if (!drag) {
+      this.overlay.dataset.over = this.#targetAt(position)?.kind ?? "";
       return;
     }
-    this.model.editChosen(() => this.draggedTo(at, event), "drag");
+    this.model.editSelected(
+      () => dragged(drag, position, event.shiftKey, this.viewport.scale),
+      "drag",
+    );
   }
 
-  /** The face of the gesture with the pointer at a place of the screen. */
-  draggedTo(at, { shiftKey }) {
-    const { kind, start, from, point, handles } = this.gesture;
-    let [x, y] = [0, 1].map((i) => (at[i] - start[i]) / this.view.scale);
-    if (kind === "point" || kind === "face") {
-      if (shiftKey) [x, y] = Math.abs(x) > Math.abs(y) ? [x, 0] : [0, y];
-      if (kind === "face") return moved(from, x, y);
-      return withPoint(from, point, [from[point][0] + x, from[point][1] + y]);
-    }
-    const [now, then] = [at, start].map((place) => place.map((v, i) => v - handles.centre[i]));
-    if (kind === "scale") return reshaped(from, Math.hypot(...now) / Math.hypot(...then), 0);
-    const turn = Math.atan2(now[1], now[0]) - Math.atan2(then[1], then[0]);
-    const degrees = (turn * 180) / Math.PI;
-    return reshaped(from, 1, shiftKey ? Math.round(degrees / 15) * 15 : degrees);
-  }
-
-  release() {
-    this.gesture = null;
+  #endDrag() {
+    this.drag = null;
     this.element.classList.remove("dragging");
-    this.model.settle();
-    this.model.tell();
+    this.model.endSeries();
+    this.model.notify();
   }
 
-  turnWheel(event) {
+  /** @param {WheelEvent} event */
+  #turnWheel(event) {
     event.preventDefault();
-    // A swipe to the side, or the wheel with Shift, turns nothing up or down.
+    // Sideways, as the wheel goes with Shift held.
     if (event.deltaY === 0) return;
-    const down = event.deltaY > 0;
-    const change = event.altKey
-      ? (face) => reshaped(face, 1, down ? 2 : -2)
-      : (face) => reshaped(face, down ? 1 / WHEEL_STEP : WHEEL_STEP, 0);
-    this.model.editChosen(change, event.altKey ? "wheel turn" : "wheel size");
+    const isDown = event.deltaY > 0;
+    const scale = isDown ? 1 / WHEEL_FACTOR : WHEEL_FACTOR;
+    const angle = isDown ? WHEEL_DEGREES : -WHEEL_DEGREES;
+    if (event.altKey) this.model.editSelected((face) => reshaped(face, 1, angle), "wheel rotates");
+    else this.model.editSelected((face) => reshaped(face, scale, 0), "wheel resizes");
   }
+}
+
+/**
+ * The face of a drag with the pointer at a position.
+ * @param {Drag} drag @param {number[]} position
+ * @param {boolean} isConstrained to one direction, or to steps of an angle
+ * @param {number} scale CSS pixels per pixel of the frame
+ */
+export function dragged({ target, start, from, handles }, position, isConstrained, scale) {
+  let [x, y] = [0, 1].map((i) => (position[i] - start[i]) / scale);
+  if (isConstrained) [x, y] = Math.abs(x) > Math.abs(y) ? [x, 0] : [0, y];
+  const [now, then] = [position, start].map((one) => one.map((v, i) => v - handles.centre[i]));
+  switch (target.kind) {
+    case "face":
+      return moved(from, x, y);
+    case "point": {
+      const point = from[target.point];
+      return withPoint(from, target.point, [point[0] + x, point[1] + y]);
+    }
+    case "scale":
+      return reshaped(from, Math.hypot(...now) / Math.hypot(...then), 0);
+    default:
+      return reshaped(from, 1, angleBetween(then, now, isConstrained));
+  }
+}
+
+/**
+ * @param {number[]} from @param {number[]} to vectors
+ * @param {boolean} isSnapped to whole steps
+ * @returns {number} degrees, clockwise on screen
+ */
+function angleBetween(from, to, isSnapped) {
+  const angle = degrees(Math.atan2(to[1], to[0]) - Math.atan2(from[1], from[0]));
+  return isSnapped ? Math.round(angle / SNAP_DEGREES) * SNAP_DEGREES : angle;
+}
+
+/** @param {number[]} a @param {number[]} b */
+function distance(a, b) {
+  return Math.hypot(a[0] - b[0], a[1] - b[1]);
+}
+
+/** @param {HTMLCanvasElement} canvas */
+export function contextOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }

@@ -1,7 +1,13 @@
-/** What keys do while the canvas of the editor has the focus; the text `editor.keys` tells people. */
+/** The keys of the editor's canvas; the text `editor.keys` lists them for the user. */
 
 import { mirroredInPlace, moved, reshaped, withPoint } from "./edits.js";
 
+/**
+ * @typedef {import("./model.js").PoseModel} PoseModel
+ * @typedef {{key: string, shiftKey: boolean}} Press
+ */
+
+/** @type {Record<string, number[]>} */
 const ARROWS = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -9,50 +15,60 @@ const ARROWS = {
   ArrowDown: [0, 1],
 };
 const LARGE_STEP = 10;
+const FACTOR = 1.02;
+
+/** @type {Record<string, (model: PoseModel) => void>} by key in lower case */
+const ACTIONS = {
+  0: (model) => model.select(model.face),
+  n: (model) => model.selectNext(1),
+  p: (model) => model.selectNext(-1),
+  "+": (model) => model.editSelected((face) => reshaped(face, FACTOR, 0), "larger"),
+  "=": (model) => model.editSelected((face) => reshaped(face, FACTOR, 0), "larger"),
+  "-": (model) => model.editSelected((face) => reshaped(face, 1 / FACTOR, 0), "smaller"),
+  "]": (model) => model.editSelected((face) => reshaped(face, 1, 1), "clockwise"),
+  "[": (model) => model.editSelected((face) => reshaped(face, 1, -1), "anticlockwise"),
+  m: (model) => model.editSelected(mirroredInPlace),
+  a: (model) => model.addFace(),
+  delete: (model) => model.removeSelected(),
+  backspace: (model) => model.removeSelected(),
+};
 
 /**
- * A listener for `keydown`. It stops only keys that it uses, so Tab goes on.
- * @param {import("./model.js").PoseModel} model
+ * A listener for `keydown`. Keys that it does not use, such as Tab, keep their effect.
+ * @param {PoseModel} model
+ * @returns {(event: KeyboardEvent) => void}
  */
-export function keysFor(model) {
+export function keyHandler(model) {
   return (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (act(model, event)) event.preventDefault();
+    if (pressKey(model, event)) event.preventDefault();
   };
 }
 
-function act(model, { key, shiftKey }) {
-  if (ARROWS[key]) return nudge(model, ARROWS[key], shiftKey ? LARGE_STEP : 1);
-  if (/^[1-5]$/.test(key) && model.chosen) return did(model.choose(model.face, Number(key) - 1));
-  const actions = {
-    0: () => model.choose(model.face),
-    n: () => model.chooseNext(1),
-    p: () => model.chooseNext(-1),
-    "+": () => model.editChosen((face) => reshaped(face, 1.02, 0), "larger"),
-    "=": () => model.editChosen((face) => reshaped(face, 1.02, 0), "larger"),
-    "-": () => model.editChosen((face) => reshaped(face, 1 / 1.02, 0), "smaller"),
-    "]": () => model.editChosen((face) => reshaped(face, 1, 1), "clockwise"),
-    "[": () => model.editChosen((face) => reshaped(face, 1, -1), "anticlockwise"),
-    m: () => model.editChosen(mirroredInPlace),
-    a: () => model.addFace(),
-    delete: () => model.removeChosen(),
-    backspace: () => model.removeChosen(),
-  };
-  // Escape leaves the point first; only then may it close the dialog.
-  if (key === "Escape" && model.point !== null) actions.escape = actions[0];
-  const action = actions[key.toLowerCase()];
-  return action ? did(action()) : false;
+/** @param {PoseModel} model @param {Press} press @returns {boolean} whether the key has a meaning */
+export function pressKey(model, { key, shiftKey }) {
+  const action = actionFor(model, key, shiftKey);
+  action?.(model);
+  return action !== undefined;
 }
 
-function did() {
-  return true;
+/** @param {PoseModel} model @param {string} key @param {boolean} isShift */
+function actionFor(model, key, isShift) {
+  const arrow = ARROWS[key];
+  if (arrow) return () => nudge(model, arrow, isShift ? LARGE_STEP : 1);
+  if (/^[1-5]$/.test(key)) {
+    return model.selected && (() => model.select(model.face, Number(key) - 1));
+  }
+  // Escape first deselects the point; only then it closes the dialog.
+  if (key === "Escape") return model.point === null ? undefined : ACTIONS[0];
+  return ACTIONS[key.toLowerCase()];
 }
 
+/** @param {PoseModel} model @param {number[]} direction @param {number} step pixels */
 function nudge(model, [x, y], step) {
-  model.editChosen((face) => {
+  model.editSelected((face) => {
     if (model.point === null) return moved(face, x * step, y * step);
     const [left, top] = face[model.point];
     return withPoint(face, model.point, [left + x * step, top + y * step]);
   }, "nudge");
-  return true;
 }

@@ -1,15 +1,17 @@
-/** The preset views as pictures to press. */
+/** The preset views as buttons with pictures. */
 
+import { element } from "../shared/dom.js";
+import { texts } from "../texts/texts.js";
 import { drawFaces } from "./drawing.js";
 import { moved } from "./edits.js";
-import { make } from "./elements.js";
 import { project } from "./face_model.js";
 import { VIEWS } from "./presets.js";
-import { texts } from "../texts/texts.js";
+import { contextOf } from "./stage.js";
 
-/** Pixels of a thumbnail; it is shown at half of that. */
+/** Pixels of a thumbnail; it is shown at half that size. */
 const SIDE = 112;
-const POINT_SCALE = 0.5;
+const FACE_SIZE = 1.15 * SIDE;
+const DRAWING_SCALE = 0.5;
 
 /**
  * A row of buttons, one for each view.
@@ -17,25 +19,28 @@ const POINT_SCALE = 0.5;
  */
 export function thumbnails(choose) {
   const t = texts().editor;
+  /** @type {Record<string, string>} */
+  const names = t.view;
   const buttons = Object.entries(VIEWS).map(([name, view]) =>
-    make(
+    element(
       "button",
       { type: "button", className: "thumbnail", onclick: () => choose(name) },
       thumbnail(view),
-      make("span", { textContent: t.view[name] }),
+      element("span", {}, names[name]),
     ),
   );
-  return make("div", { className: "thumbnails", role: "group", "aria-label": t.views }, ...buttons);
+  const row = { className: "thumbnails", role: "group", "aria-label": t.views };
+  return element("div", row, ...buttons);
 }
 
+/** @param {import("./face_model.js").View} view */
 function thumbnail(view) {
-  const face = project(view, { size: SIDE * 1.15, x: 0, y: 0 });
-  const middles = [0, 1].map((i) => {
-    const values = face.map((point) => point[i]);
-    return (Math.min(...values) + Math.max(...values)) / 2;
+  const face = project(view, { size: FACE_SIZE, x: 0, y: 0 });
+  const [x, y] = [0, 1].map((axis) => {
+    const values = face.map((point) => point[axis]);
+    return (SIDE - Math.min(...values) - Math.max(...values)) / 2;
   });
-  const shift = middles.map((middle) => SIDE / 2 - middle);
-  const canvas = make("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
-  drawFaces(canvas.getContext("2d"), [moved(face, ...shift)], undefined, POINT_SCALE);
+  const canvas = element("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
+  drawFaces(contextOf(canvas), [moved(face, x, y)], undefined, DRAWING_SCALE);
   return canvas;
 }

@@ -1,43 +1,65 @@
-// The pack's routes. Each call returns what the server tells, or throws an Error with a sentence.
+/** The pack's routes for model files. */
 
 const PREFIX = "/instantid_compose/models";
-// The server takes requests with this header only: a page of another site cannot send it.
+// The server accepts requests with this header only, which pages of other sites cannot send.
 const HEADERS = { "X-InstantID-Compose": "1", "Content-Type": "application/json" };
 
+/**
+ * @typedef {"missing" | "present" | "verified" | "other"} FileState
+ * @typedef {"waiting" | "fetching" | "checking" | "done" | "failed" | "cancelled"} Phase
+ * @typedef {object} Model one download, which may hold several files
+ * @property {string} id
+ * @property {string} title
+ * @property {FileState} state
+ * @property {boolean} complete
+ * @property {number} size bytes
+ * @property {string} licence
+ * @property {string} source web address
+ * @property {{name: string, folder: string, detail: string}[]} files
+ * @typedef {{id: string, phase: Phase, total: number, done: number, error: string}} Task bytes
+ * @typedef {{running: boolean, tasks: Task[], at: number}} Job at: when it was reported, in seconds
+ * @typedef {{models: Model[], mirror: string | null, job: Job}} Inventory
+ */
+
+/** Every call throws an Error with a sentence if the server refuses or does not respond. */
 export class ModelServer {
-  /** silent: the sentence for a server that does not answer. */
-  constructor(api, silent) {
+  /** @param {ComfyApi} api @param {string} unreachable the sentence for a server that is silent */
+  constructor(api, unreachable) {
     this.api = api;
-    this.silent = silent;
+    this.unreachable = unreachable;
   }
 
-  /** {models: [...], mirror, job} */
+  /** @returns {Promise<Inventory>} */
   list() {
-    return this.#ask("", { method: "GET" });
+    return this.#request("", { method: "GET" });
   }
 
+  /** @param {string[]} ids @returns {Promise<Job>} */
   download(ids) {
-    return this.#ask("/download", { method: "POST", body: JSON.stringify({ ids }) });
+    return this.#request("/download", { method: "POST", body: JSON.stringify({ ids }) });
   }
 
-  /** The state of the job, or of the last one. */
+  /** The current job, or the last one. @returns {Promise<Job>} */
   progress() {
-    return this.#ask("/progress", { method: "GET" });
+    return this.#request("/progress", { method: "GET" });
   }
 
+  /** @returns {Promise<Job>} */
   cancel() {
-    return this.#ask("/cancel", { method: "POST" });
+    return this.#request("/cancel", { method: "POST" });
   }
 
-  async #ask(path, options) {
+  /** @param {string} path @param {RequestInit} options */
+  async #request(path, options) {
+    /** @type {Response} */
     let response;
     try {
       response = await this.api.fetchApi(PREFIX + path, { ...options, headers: HEADERS });
     } catch (error) {
-      throw new Error(this.silent, { cause: error });
+      throw new Error(this.unreachable, { cause: error });
     }
     const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error ?? `${this.silent} (${response.status})`);
+    if (!response.ok) throw new Error(answer.error ?? `${this.unreachable} (${response.status})`);
     return answer;
   }
 }

@@ -1,57 +1,65 @@
-/** Everything in Simplified Chinese. `english.js` has the same keys in the same order. */
+/**
+ * All texts in Simplified Chinese. `english.js` has the same keys in the same order.
+ *
+ * @typedef {import("./english.js").Texts} Texts
+ */
 
+/** @type {Texts["models"]} */
 const models = {
   title: "InstantID 模型",
   intro:
-    "InstantID 所需的文件。按下“下载”之前不会下载任何内容；中断后已下载的部分会保留，每个文件经 SHA-256 校验后才放入文件夹。",
-  licence: "请先阅读许可：这是各作者的条件，与本软件的许可无关。",
+    "InstantID 所需的文件。按下“下载”之前不会下载任何内容；中断的下载会从断点继续，每个文件都经 SHA-256 校验后才放入文件夹。",
+  licence: "请先阅读许可：许可由文件的作者规定，与本软件的许可无关。",
   mirror: (url) => `镜像：${url}`,
-  table: "InstantID 的文件",
+  table: "InstantID 文件",
   columns: ["获取", "文件", "文件夹", "大小", "许可", "来源", "状态"],
   choose: (title) => `获取 ${title}`,
-  source: (title) => `${title} 的页面`,
+  source: (title) => `${title} 的网页`,
   missing: "缺少",
   present: "已有",
   verified: "已有，已校验",
-  other: "同名的另一个文件；下载会替换它",
+  other: "存在同名的其他文件；下载会将其替换",
   waiting: "等待中",
   fetching: "下载中",
   checking: "校验中",
   done: "完成",
   failed: "失败",
-  cancelled: "已停止；已下载的部分保留",
+  cancelled: "已停止；已下载的部分会保留",
   download: (size) => `下载（${size}）`,
   nothing: "下载",
   cancel: "停止下载",
   close: "关闭",
-  complete: "所有文件都已具备。",
+  complete: "所有文件均已就绪。",
   progress: (title) => `${title} 的进度`,
   hint: "InstantID 缺少模型文件。",
   open: "获取 InstantID 模型",
   dismiss: "以后再说",
-  ready: "InstantID 模型已就位。",
+  ready: "InstantID 模型已就绪。",
   silent: "ComfyUI 服务器没有响应。请查看其控制台后重试。",
 };
 
+/** @type {Texts["picker"]} */
 const picker = {
-  beforeARun: "运行工作流后，找到的人脸会显示在这里供选择。",
+  beforeARun: "运行工作流后，检测到的人脸会显示在这里供选择。",
   faces: (number, count) => `第 ${number} 张图像（共 ${count} 张）中的人脸`,
   linked: (name) => `${name} 已连接到其他节点，在这里点击无法更改。`,
   noList: (numbers, index) =>
-    `numbers 的内容是“${numbers}”，不是像 0, 2 这样的列表。以人脸 ${index} 为准。`,
-  noFace: "这张图像中没有找到人脸。",
-  noSuchFace: "这张图像中没有该编号的人脸。点击以选择。",
-  chosen: (numbers, count) => `已选：${numbers}（共 ${count} 张人脸）。点击选择，按住 Shift 添加。`,
+    `numbers 的内容是“${numbers}”，不是像 0, 2 这样的列表，因此使用人脸 ${index}。`,
+  noFace: "这张图像中没有检测到人脸。",
+  noSuchFace: "这张图像中没有该编号的人脸。点击人脸即可选择。",
+  selected: (numbers, count) =>
+    `已选：${numbers}（共 ${count} 张人脸）。点击选择，按住 Shift 点击可添加。`,
   everyPicture: "此选择对每张图像都有效。",
   previous: "上一张图像",
   place: (number, count) => `第 ${number} 张图像，共 ${count} 张`,
   next: "下一张图像",
-  mended: (names) => `文件中 ${names} 的值无法使用：已改用默认值。`,
+  restored: (names) => `工作流文件中 ${names} 的值无效，已改用默认值。`,
   and: " 和 ",
   face: (number, score, size) => `人脸 ${number}，得分 ${score}，${size} 像素`,
   gone: "服务器上已没有这张图像。请重新运行工作流。",
 };
 
+/** @type {Texts["likeness"]} */
 const likeness = {
   beforeARun: "运行工作流后，人脸及其得分会显示在这里。",
   list: "相似度",
@@ -62,7 +70,7 @@ const likeness = {
   picture: (number) => `图像 ${number}`,
   result: "结果",
   reference: "参考",
-  noPhoto: "没有照片：连接 reference_image 即可在这里看到。",
+  noPhoto: "没有照片：连接 reference_image 后会显示在这里。",
   crop: (caption) => `${caption}：人脸`,
   notAvailable: "无",
   score: (score, band) => `得分 ${score}（满分 1），${band}`,
@@ -70,53 +78,57 @@ const likeness = {
   reasons: { "no face": "没有人脸", "weak detection": "检测不可靠" },
 };
 
+/** @type {Texts["result"]} */
 const result = {
   beforeARun: "运行工作流后，结果会显示在这里。",
   name: "结果",
 };
 
+/** @type {Texts["pose"]} */
 const pose = {
   button: "编辑姿态",
-  tooltip: "手动拖动、旋转和添加人脸。姿态保存在此节点中。",
-  linked: (names) => `以下输入已连接，会作用于这里显示的内容：${names}。`,
-  fromPhoto: "此节点的人脸来自照片：点击“从照片的点开始”即可使用它们。",
-  badSide: (name, found, usual) => `画面的 ${name} 为 ${found}，以 ${usual} 代替。`,
-  linkedSide: (name) => `${name} 来自连接；这里的画面采用控件中的值。`,
+  tooltip: "手动拖动、转动和添加人脸。姿态保存在此节点中。",
+  linked: (names) => `以下输入已连接，仍会作用于这里显示的人脸：${names}。`,
+  fromPhoto: "此节点的人脸来自照片。点击“从照片关键点开始”即可载入。",
+  badSide: (name, found, usual) => `画面的 ${name} 为 ${found}，改用 ${usual}。`,
+  linkedSide: (name) => `${name} 已连接到其他节点；这里的画面采用控件中的值。`,
   fromPreset: (fault) => `${fault}编辑器改为从节点的预设开始。`,
-  mendedPose: (fault) => `${fault}文件中 pose_json 的文本已被清空，以便工作流能够运行；撤销可将其恢复。`,
+  clearedPose: (fault) => `${fault}已清空 pose_json，以便工作流能够运行；撤销可将其恢复。`,
   severalPhotos: "此节点所在的子图被多次使用，各有自己的照片。请从所指的节点打开子图。",
   notAnObject: "姿态应为含有 version、extent 和 faces 的对象。",
-  badVersion: (found, expected) => `姿态的版本为 ${found}，应为 ${expected}。`,
+  badVersion: (found, expected) => `姿态的版本应为 ${expected}，实际为 ${found}。`,
   badFaces: (found) => `姿态的 faces 应为列表，实际为 ${found}。`,
-  noJson: "姿态无法作为 JSON 读取。",
+  tooLong: (longest) => `姿态的文本最多 ${longest} 个字符，实际更长。`,
+  noJson: "姿态不是有效的 JSON。",
   badExtent: (found) => `姿态的 extent 应为整数像素 [宽, 高]，实际为 ${found}。`,
-  badFace: (found) => `姿态中的人脸应为五个点 [x, y]，以画面的比例表示，实际为 ${found}。`,
+  badFace: (found) => `人脸应为五个点 [x, y]，以画面的比例表示，实际为 ${found}。`,
   nothing: "空",
-  leadsNowhere: "此节点的 faces 输入没有连到会运行的节点。",
-  probe: "照片的点",
+  leadsNowhere: "此节点的 faces 输入没有连接到会运行的节点。",
+  probe: "照片关键点",
   closed: "编辑器已关闭。",
-  refused: (message, details) => `服务器没有接受照片：${message} ${details}`,
+  refused: (message, details) => `服务器拒绝了照片：${message} ${details}`,
   noReason: "未说明原因",
-  noPoints: "服务器在照片中没有找到点。",
+  noPoints: "服务器在照片中没有找到关键点。",
 };
 
+/** @type {Texts["editor"]} */
 const editor = {
   title: "编辑姿态",
   shortHint: "拖动点或人脸 \u00b7 滚轮缩放 \u00b7 方向键微移 \u00b7 1-5 选点",
-  help: "鼠标与按键",
+  help: "鼠标与键盘",
   mouse:
-    "拖动一个点，或从内部拖动人脸；上方的圆钮旋转，四角缩放。" +
-    "按住 Shift 可保持方向，或每次旋转 15 度。滚轮缩放，按住 Alt 则旋转。",
+    "拖动一个点，或在人脸内部拖动以移动整张人脸。上方的圆钮旋转，四角缩放。" +
+    "按住 Shift 可保持一个方向，或以 15 度为步长旋转。滚轮缩放，按住 Alt 则旋转。",
   keys:
     "方向键移动 1 像素，按住 Shift 移动 10 像素。1 至 5 选择一个点，0 或 Escape 选择整张人脸。" +
-    "N 和 P 选择下一张和上一张人脸。加号和减号改变大小，方括号旋转，M 镜像，A 添加人脸，Delete 删除。" +
+    "N 和 P 选择下一张和上一张人脸。加号和减号缩放，方括号旋转，M 镜像，A 添加人脸，Delete 删除。" +
     "Ctrl+Z 撤销，Ctrl+Shift+Z 重做。",
   undo: "撤销",
   redo: "重做",
   reset: "重置",
-  resetTitle: "回到节点其他设置给出的姿态；可以撤销",
+  resetTitle: "恢复节点其他设置给出的姿态；可以撤销",
   clear: "清除保存的姿态",
-  clearTitle: "清空 pose_json，重新由预设和照片决定",
+  clearTitle: "清空 pose_json，重新由预设和照片决定姿态",
   cancel: "取消",
   apply: "应用",
   canvas: "姿态画布",
@@ -130,15 +142,15 @@ const editor = {
   remove: "删除",
   removeName: "删除人脸",
   outside: (count) => `有 ${count} 个点在画面外。`,
-  bringBack: "移回画面内",
+  bringBack: "移入画面",
   turn: "转动",
   yaw: "左右转动",
   pitch: "俯仰",
   roll: "侧倾",
-  size: "大小与左右",
+  size: "大小与镜像",
   height: "人脸高度",
   mirrorFace: "镜像人脸",
-  mirrorPicture: "镜像画面",
+  mirrorAll: "镜像所有人脸",
   views: "视角",
   view: {
     front: "正面",
@@ -153,16 +165,16 @@ const editor = {
     tilted_left: "左倾",
     tilted_right: "右倾",
   },
-  photo: "描摹的照片",
-  photoStrength: "照片",
+  photo: "描摹用照片",
+  photoOpacity: "照片不透明度",
   openPhoto: "打开照片",
   connectedPhoto: "已连接的照片",
-  noConnectedPhoto: "没有“加载图像”节点连到此节点的 faces 输入。",
-  startFromPoints: "从照片的点开始",
+  noConnectedPhoto: "此节点的 faces 输入没有连接“加载图像”节点。",
+  startFromPoints: "从照片关键点开始",
   noConnectedFaces: "此节点的 faces 输入没有连接。",
   looking: "正在已连接的照片中寻找人脸...",
   started: (count) => `已从照片中的 ${count} 张人脸开始。`,
-  photoShown: "照片位于画面后面。",
+  photoShown: "照片已显示在画面后面。",
   noPicture: "该文件无法作为图像读取。",
 };
 

@@ -1,149 +1,176 @@
-/** Everything in English. `chinese.js` has the same keys in the same order. */
+/**
+ * All texts in English. `chinese.js` has the same keys in the same order.
+ *
+ * @typedef {string | string[] | Record<string, string>
+ *   | ((...values: (string | number)[]) => string)} Text
+ * @typedef {typeof ENGLISH} Texts
+ */
 
+/** @satisfies {Record<string, Text>} */
 const models = {
   title: "InstantID models",
   intro:
-    "The files that InstantID needs. Nothing is downloaded until you press Download; what has come is kept when it is interrupted, and every file is checked by its SHA-256 before it is put in place.",
-  licence: "Read the licences first: they are their authors' conditions, not those of this software.",
+    "The files that InstantID needs. Nothing is downloaded until you press Download. An interrupted download resumes where it stopped, and every file is verified by its SHA-256 before it is put in place.",
+  licence:
+    "Read the licences first: they come from the authors of the files and are separate from the licence of this software.",
   mirror: (url) => `Mirror: ${url}`,
-  table: "Files of InstantID",
-  columns: ["Get", "File", "Folder", "Size", "Licence", "Source", "State"],
+  table: "InstantID files",
+  columns: ["Get", "File", "Folder", "Size", "Licence", "Source", "Status"],
   choose: (title) => `Get ${title}`,
-  source: (title) => `Page of ${title}`,
+  source: (title) => `Web page of ${title}`,
   missing: "missing",
-  present: "there",
-  verified: "there, checked",
-  other: "another file of this name; downloading replaces it",
+  present: "present",
+  verified: "present, verified",
+  other: "another file with this name; downloading replaces it",
   waiting: "waiting",
   fetching: "downloading",
-  checking: "checking",
+  checking: "verifying",
   done: "done",
   failed: "failed",
-  cancelled: "stopped; what has come is kept",
+  cancelled: "stopped; the downloaded part is kept",
   download: (size) => `Download (${size})`,
   nothing: "Download",
   cancel: "Stop download",
   close: "Close",
-  complete: "Everything is there.",
+  complete: "All files are present.",
   progress: (title) => `Progress of ${title}`,
-  hint: "InstantID lacks model files.",
+  hint: "InstantID is missing model files.",
   open: "Get InstantID models",
   dismiss: "Not now",
-  ready: "InstantID models are in place.",
-  silent: "ComfyUI's server does not answer. Look at its console, and try again.",
+  ready: "The InstantID models are ready.",
+  silent: "The ComfyUI server is not responding. Check its console and try again.",
 };
 
+/** @satisfies {Record<string, Text>} */
 const picker = {
-  beforeARun: "Run the graph, and the faces found show here to choose from.",
-  faces: (number, count) => `Faces in picture ${number} of ${count}`,
-  linked: (name) => `${name} is connected to another node, so a click here cannot change it.`,
+  beforeARun: "Run the workflow to see the detected faces here and select among them.",
+  faces: (number, count) => `Faces in image ${number} of ${count}`,
+  linked: (name) => `${name} is connected to another node, so clicking here cannot change it.`,
   noList: (numbers, index) =>
-    `numbers holds "${numbers}", which is no list such as 0, 2. Face ${index} counts.`,
-  noFace: "No face was found in this picture.",
-  noSuchFace: "This picture has no such face. Click to choose one.",
-  chosen: (numbers, count) =>
-    `Chosen: ${numbers} of ${count === 1 ? "1 face" : `${count} faces`}. Click chooses, Shift adds.`,
-  everyPicture: "The choice holds for every picture.",
-  previous: "Previous picture",
-  place: (number, count) => `Picture ${number} of ${count}`,
-  next: "Next picture",
-  mended: (names) => `The file had no usable value for ${names}: the default stands there.`,
+    `numbers is "${numbers}", which is not a list such as 0, 2. Face ${index} is used.`,
+  noFace: "No face was found in this image.",
+  noSuchFace: "This image has no face with that number. Click a face to select it.",
+  selected: (numbers, count) =>
+    `Selected: ${numbers} of ${count === 1 ? "1 face" : `${count} faces`}. Click to select, Shift+click to add.`,
+  everyPicture: "The selection applies to every image.",
+  previous: "Previous image",
+  place: (number, count) => `Image ${number} of ${count}`,
+  next: "Next image",
+  restored: (names) =>
+    `The workflow file had an invalid value for ${names}. The default is used instead.`,
   and: " and ",
   face: (number, score, size) => `Face ${number}, score ${score}, ${size} px`,
-  gone: "The picture is no longer on the server. Run the graph again.",
+  gone: "The image is no longer on the server. Run the workflow again.",
 };
 
+/** @satisfies {Record<string, Text>} */
 const likeness = {
-  beforeARun: "Run the graph, and faces with their scores show here.",
+  beforeARun: "Run the workflow to see faces and their scores here.",
   list: "Likeness",
-  noScore: "No score: no face is seen clearly enough.",
+  noScore: "No score: no face is clear enough.",
   one: (score, band) => `Likeness ${score}, ${band}.`,
   mean: (known, count, score, band) =>
-    `Mean likeness of ${known} of ${count} pictures: ${score}, ${band}.`,
-  picture: (number) => `Picture ${number}`,
+    `Mean likeness of ${known} of ${count} images: ${score}, ${band}.`,
+  picture: (number) => `Image ${number}`,
   result: "Result",
   reference: "Reference",
-  noPhoto: "No photo: connect reference_image to see one here.",
-  crop: (caption) => `${caption}: the face`,
+  noPhoto: "No photo: connect reference_image to show one here.",
+  crop: (caption) => `${caption}: face`,
   notAvailable: "n/a",
   score: (score, band) => `Score ${score} of 1, ${band}`,
   bands: { strong: "strong", moderate: "moderate", weak: "weak" },
   reasons: { "no face": "no face", "weak detection": "weak detection" },
 };
 
+/** @satisfies {Record<string, Text>} */
 const result = {
-  beforeARun: "Run the graph, and the result shows here.",
+  beforeARun: "Run the workflow to see the result here.",
   name: "Result",
 };
 
+/** @satisfies {Record<string, Text>} */
 const pose = {
   button: "Edit pose",
-  tooltip: "Drag, turn and add faces by hand. The pose is kept in this node.",
-  linked: (names) => `Connected, and therefore acting on what you see here: ${names}.`,
-  fromPhoto: "This node takes its faces from a photo: Start from its points begins with them.",
-  badSide: (name, found, usual) => `The ${name} of the frame is ${found}; ${usual} stands in.`,
+  tooltip: "Drag, turn and add faces by hand. The pose is saved in this node.",
+  linked: (names) =>
+    `These inputs are connected and still apply to the faces shown here: ${names}.`,
+  fromPhoto:
+    'This node takes its faces from a photo. Press "Start from photo points" to load them.',
+  badSide: (name, found, usual) =>
+    `The ${name} of the frame is ${found}; ${usual} is used instead.`,
   linkedSide: (name) =>
-    `The ${name} comes through a connection; the frame here shows the widget's.`,
+    `The ${name} is connected to another node. The frame here has the widget's value.`,
   fromPreset: (fault) => `${fault} The editor starts from the node's preset instead.`,
-  mendedPose: (fault) =>
-    `${fault} The file's text in pose_json is taken out, so that the graph runs; the graph's undo brings it back.`,
+  clearedPose: (fault) =>
+    `${fault} pose_json was cleared so that the workflow can run. Undo restores it.`,
   severalPhotos:
-    "The subgraph around this node is used several times, with photos of their own. Open it from the node that is meant.",
-  notAnObject: "A pose is an object with version, extent and faces.",
-  badVersion: (found, expected) => `The pose has version ${found}, expected ${expected}.`,
-  badFaces: (found) => `A pose's faces are a list, found ${found}.`,
-  noJson: "The pose cannot be read as JSON.",
-  badExtent: (found) => `A pose's extent is [width, height] in whole pixels, found ${found}.`,
+    "The subgraph around this node is used several times, each with its own photo. Open it from the node that you mean.",
+  notAnObject: "Expected a pose as an object with version, extent and faces.",
+  badVersion: (found, expected) => `Expected a pose of version ${expected}, found ${found}.`,
+  badFaces: (found) => `Expected the faces of a pose as a list, found ${found}.`,
+  tooLong: (longest) => `Expected a pose of at most ${longest} characters, found more.`,
+  noJson: "The pose is not valid JSON.",
+  badExtent: (found) =>
+    `Expected the extent of a pose as [width, height] in whole pixels, found ${found}.`,
   badFace: (found) =>
-    `A face in a pose is five points [x, y] as fractions of the frame, found ${found}.`,
+    `Expected a face as five points [x, y] in fractions of the frame, found ${found}.`,
   nothing: "nothing",
-  leadsNowhere: "The input faces of this node leads to nothing that runs.",
-  probe: "Points of the photo",
+  leadsNowhere: "The input faces of this node is not connected to a node that runs.",
+  probe: "Photo points",
   closed: "The editor was closed.",
-  refused: (message, details) => `The server did not accept the photo: ${message} ${details}`,
+  refused: (message, details) => `The server rejected the photo: ${message} ${details}`,
   noReason: "no reason given",
   noPoints: "The server found no points in the photo.",
 };
 
+/** @satisfies {Record<string, Text>} */
 const editor = {
   title: "Edit pose",
-  shortHint: "Drag points or the face \u00b7 wheel resizes \u00b7 arrows nudge \u00b7 1-5 points",
-  help: "Mouse and keys",
+  shortHint:
+    "Drag points or faces \u00b7 wheel resizes \u00b7 arrow keys nudge \u00b7 1-5 select a point",
+  help: "Mouse and keyboard",
   mouse:
-    "Drag a point, or a face by its inside; the knob above rotates, the corners resize. " +
-    "Shift keeps a direction, or turns by 15 degrees. The wheel resizes, with Alt it rotates.",
+    "Drag a point, or drag inside a face to move it. The knob above a face rotates it, the corners " +
+    "resize it. Hold Shift to keep one direction, or to rotate in steps of 15 degrees. The wheel " +
+    "resizes; with Alt it rotates.",
   keys:
-    "Arrow keys move by 1 pixel, with Shift by 10. 1 to 5 choose a point, 0 or Escape the whole " +
-    "face. N and P choose the next and the previous face. Plus and minus change the size, square " +
-    "brackets rotate, M mirrors, A adds a face, Delete removes it. Ctrl+Z undoes, Ctrl+Shift+Z redoes.",
+    "Arrow keys move by 1 pixel, with Shift by 10. 1 to 5 select a point, 0 or Escape the whole face. " +
+    "N and P select the next and the previous face. Plus and minus resize, square brackets rotate, " +
+    "M mirrors, A adds a face, Delete removes it. Ctrl+Z undoes, Ctrl+Shift+Z redoes.",
   undo: "Undo",
   redo: "Redo",
   reset: "Reset",
-  resetTitle: "Back to what the node's other settings make; can be undone",
-  clear: "Clear kept pose",
-  clearTitle: "Empties pose_json, so that preset and photo are in charge again",
+  resetTitle: "Restore the pose of the node's other settings; this can be undone",
+  clear: "Clear saved pose",
+  clearTitle: "Empty pose_json, so that preset and photo set the pose again",
   cancel: "Cancel",
   apply: "Apply",
   canvas: "pose canvas",
   noFace: "No face: press A or Add face.",
   place: (face, count) => `Face ${face} of ${count}`,
   pointAt: (place, point, left, top) => `${place}, ${point} at ${left} %, ${top} %`,
-  points: ["left eye", "right eye", "nose", "left corner of the mouth", "right corner of the mouth"],
+  points: [
+    "left eye",
+    "right eye",
+    "nose",
+    "left corner of the mouth",
+    "right corner of the mouth",
+  ],
   faces: "Faces",
   face: (number) => `Face ${number}`,
   add: "Add face",
   remove: "Remove",
   removeName: "Remove face",
-  outside: (count) => `${count} ${count === 1 ? "point lies" : "points lie"} outside.`,
-  bringBack: "Bring into the frame",
+  outside: (count) => `${count} ${count === 1 ? "point is" : "points are"} outside the frame.`,
+  bringBack: "Move into the frame",
   turn: "Turn",
   yaw: "Yaw",
   pitch: "Pitch",
   roll: "Roll",
-  size: "Size and side",
+  size: "Size and mirroring",
   height: "Face height",
   mirrorFace: "Mirror face",
-  mirrorPicture: "Mirror picture",
+  mirrorAll: "Mirror all faces",
   views: "Views",
   view: {
     front: "Front",
@@ -159,16 +186,16 @@ const editor = {
     tilted_right: "Tilted right",
   },
   photo: "Photo to trace",
-  photoStrength: "Photo",
-  openPhoto: "Open a photo",
+  photoOpacity: "Photo opacity",
+  openPhoto: "Open photo",
   connectedPhoto: "Connected photo",
-  noConnectedPhoto: "No Load Image leads to the input faces of this node.",
-  startFromPoints: "Start from its points",
+  noConnectedPhoto: "No Load Image node is connected to the input faces of this node.",
+  startFromPoints: "Start from photo points",
   noConnectedFaces: "Nothing is connected to the input faces of this node.",
   looking: "Looking for faces in the connected photo...",
-  started: (count) => `Started from ${count} ${count === 1 ? "face" : "faces"} of the photo.`,
-  photoShown: "The photo lies behind the frame.",
-  noPicture: "The file could not be read as a picture.",
+  started: (count) => `Started from ${count} ${count === 1 ? "face" : "faces"} in the photo.`,
+  photoShown: "The photo is shown behind the frame.",
+  noPicture: "The file could not be read as an image.",
 };
 
 export const ENGLISH = { models, picker, likeness, result, pose, editor };

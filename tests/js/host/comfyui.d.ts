@@ -1,0 +1,150 @@
+/** The part of ComfyUI's front end that `web/js` uses. Optional members differ between releases. */
+
+type NodeId = number | string;
+
+interface ComfyWidget {
+  name: string;
+  type?: string;
+  value: unknown;
+  label?: string;
+  tooltip?: string;
+  serialize?: boolean;
+  options?: { values?: unknown; min?: number; max?: number };
+  callback?: (value: unknown, canvas?: ComfyCanvas, node?: ComfyNode, position?: number[]) => unknown;
+}
+
+interface ComfyInput {
+  name: string;
+  link?: NodeId | null;
+  widget?: { name: string };
+}
+
+interface ComfyLink {
+  origin_id: NodeId;
+  origin_slot: number;
+}
+
+interface DomWidgetOptions {
+  serialize?: boolean;
+  hideOnZoom?: boolean;
+  getMinHeight?: () => number;
+}
+
+interface ComfyNode {
+  id: NodeId;
+  type: string;
+  comfyClass?: string;
+  title?: string;
+  mode?: number;
+  pos: number[];
+  size: number[];
+  graph?: ComfyGraph | null;
+  /** Of a node that stands for a subgraph. */
+  subgraph?: ComfyGraph;
+  widgets?: ComfyWidget[];
+  inputs?: ComfyInput[];
+  hideOutputImages?: boolean;
+  onExecuted?: (this: ComfyNode, output: NodeOutput, ...rest: unknown[]) => void;
+  onRemoved?: (this: ComfyNode, ...rest: unknown[]) => void;
+  onDrawBackground?: () => void;
+  addWidget(
+    type: string,
+    name: string,
+    value: unknown,
+    callback: () => void,
+    options?: object,
+  ): ComfyWidget;
+  addDOMWidget(
+    name: string,
+    type: string,
+    element: HTMLElement,
+    options?: DomWidgetOptions,
+  ): ComfyWidget;
+  getInputNode?(slot: number): ComfyNode | null | undefined;
+  computeSize(): number[];
+  setSize(size: number[]): void;
+}
+
+/** What a node has sent to the front end: lists, by the key of its output. */
+type NodeOutput = Record<string, string[] | undefined> | undefined;
+
+interface ComfyGraph {
+  id?: NodeId;
+  nodes: ComfyNode[];
+  links?: Record<NodeId, ComfyLink>;
+  getLink?(id: NodeId): ComfyLink | undefined;
+  getNodeById?(id: NodeId): ComfyNode | null | undefined;
+  setDirtyCanvas(foreground: boolean, background: boolean): void;
+}
+
+interface ComfyCanvas {
+  canvas?: HTMLCanvasElement;
+  emitBeforeChange?(): void;
+  emitAfterChange?(): void;
+  processMouseWheel?(event: WheelEvent): void;
+}
+
+interface PromptNode {
+  class_type: string;
+  inputs: Record<string, unknown>;
+  _meta?: { title: string };
+}
+
+type Prompt = Record<string, PromptNode>;
+
+interface PromptError {
+  class_type: string;
+  errors: { details?: string; extra_info?: { received_value?: string } }[];
+}
+
+interface ChangeTracker {
+  constructor: { isLoadingGraph?: boolean };
+  _restoringState?: boolean;
+  captureCanvasState?(): void;
+  checkState?(): void;
+}
+
+interface ToastMessage {
+  severity: "success" | "warn";
+  summary: string;
+  detail: string;
+  /** Milliseconds. */
+  life: number;
+}
+
+interface ExtensionManager {
+  setting?: { get?(id: string): unknown };
+  toast?: { add(message: ToastMessage): void };
+  command: { commands?: { id: string }[]; execute(id: string): Promise<unknown> };
+  workflow?: { activeWorkflow?: { changeTracker?: ChangeTracker } | null };
+}
+
+interface ComfyExtension {
+  name: string;
+  commands?: object[];
+  menuCommands?: object[];
+  getNodeMenuItems?(node: ComfyNode): object[];
+  setup?(): void | Promise<void>;
+  nodeCreated?(node: ComfyNode): void;
+  loadedGraphNode?(node: ComfyNode): void;
+}
+
+interface ComfyApp {
+  api: ComfyApi;
+  canvas: ComfyCanvas;
+  graph: ComfyGraph;
+  rootGraph?: ComfyGraph;
+  extensionManager?: ExtensionManager;
+  ui?: { settings?: { getSettingValue?(id: string): unknown } };
+  lastNodeErrors?: Record<string, PromptError> | null;
+  nodeOutputs?: Record<string, NodeOutput>;
+  registerExtension(extension: ComfyExtension): void;
+  graphToPrompt(): Promise<{ output: Prompt }>;
+  refreshComboInNodes(): Promise<void>;
+}
+
+interface ComfyApi {
+  apiURL(path: string): string;
+  fetchApi(path: string, options?: RequestInit): Promise<Response>;
+  addEventListener(kind: string, listener: (event: CustomEvent) => void): void;
+}

@@ -1,0 +1,55 @@
+/** Signs that a model file of InstantID is missing. No DOM. */
+
+export const ADAPTER_NODE = "InstantIDLoadAdapter";
+export const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
+const CONTROL_NET_NODE = "ControlNetLoader";
+/** Widgets that name a file of InstantID, by class of node. @type {Record<string, string>} */
+const FILE_WIDGETS = { [ADAPTER_NODE]: "adapter_name", [CONTROL_NET_NODE]: "control_net_name" };
+// The server's entry in the list of adapters when there is none.
+const NO_ADAPTER = /^no file found - see Get InstantID models$/;
+const IDENTITY_NET = /instantid|diffusion_pytorch_model/i;
+
+/** @param {unknown} value of a widget that names an adapter */
+export function isPlaceholder(value) {
+  return NO_ADAPTER.test(String(value));
+}
+
+/**
+ * Names of files that a widget offers.
+ * @param {ComfyWidget | undefined} widget
+ * @returns {unknown[]}
+ */
+export function offeredFiles(widget) {
+  const values = widget?.options?.values;
+  return Array.isArray(values) ? values : [];
+}
+
+/** The name of a node's widget that names a file of InstantID. @param {ComfyNode} node */
+export function fileWidgetName(node) {
+  return FILE_WIDGETS[node.comfyClass ?? ""];
+}
+
+/**
+ * The offered name of the file that a widget means. Windows lists `folder\file`, and workflows come
+ * from every system: a name that differs in separators alone is the same file.
+ * @param {ComfyWidget} widget
+ * @returns {unknown} undefined where the widget's own value is right, or no name is like it
+ */
+export function sameFileElsewhere(widget) {
+  const offered = offeredFiles(widget);
+  if (offered.includes(widget.value)) return undefined;
+  const plain = (/** @type {unknown} */ name) => String(name).replaceAll("\\", "/");
+  return offered.find((name) => plain(name) === plain(widget.value));
+}
+
+/**
+ * Whether the server has rejected a prompt because a file of InstantID is missing.
+ * @param {Record<string, PromptError> | null | undefined} nodeErrors
+ */
+export function isFileMissing(nodeErrors) {
+  return Object.values(nodeErrors ?? {}).some(({ class_type: kind, errors }) => {
+    if (kind === ADAPTER_NODE) return true;
+    if (kind !== CONTROL_NET_NODE) return false;
+    return errors.some((error) => IDENTITY_NET.test(error.extra_info?.received_value ?? ""));
+  });
+}

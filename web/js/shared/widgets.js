@@ -1,0 +1,39 @@
+/** Widgets and inputs of nodes, by name. */
+
+import { app } from "../../../../scripts/app.js";
+
+/** @param {ComfyNode} node @param {string} name */
+export function widgetOf(node, name) {
+  return node.widgets?.find((widget) => widget.name === name);
+}
+
+/** @param {ComfyNode} node @param {string} name @returns {unknown} undefined without such a widget */
+export function valueOf(node, name) {
+  return widgetOf(node, name)?.value;
+}
+
+/**
+ * Sets a widget as typing into it does, callback included. An equal value changes nothing.
+ * @param {ComfyNode} node @param {string} name @param {unknown} value
+ */
+export function setWidget(node, name, value) {
+  const widget = widgetOf(node, name);
+  if (!widget || widget.value === value) return;
+  widget.value = value;
+  widget.callback?.(value, app.canvas, node, node.pos);
+}
+
+/**
+ * The id of the link into an input, or into a widget that was turned into one.
+ * @param {ComfyNode} node @param {string} name
+ * @returns {NodeId | null}
+ */
+export function linkInto(node, name) {
+  const input = node.inputs?.find((one) => one.name === name || one.widget?.name === name);
+  return input?.link ?? null;
+}
+
+/** @param {ComfyNode} node @param {string} name */
+export function isConnected(node, name) {
+  return linkInto(node, name) !== null;
+}
