@@ -60,8 +60,8 @@ test("scaling and rotation keep the mean, and never collapse a face", () => {
 });
 
 test("an oval without height stands upright or follows the eyes", () => {
-  const eyesOnly = [[0, 0], [10, 0], [5, 0], [0, 0], [10, 0]];
-  assert.equal(edits.ovalOf(eyesOnly).angle, 0);
+  const eyesOnly = [[0, 0], [0, 10], [0, 5], [0, 0], [0, 10]];
+  assert.equal(edits.ovalOf(eyesOnly).angle, 90);
   const { halfWidth, angle } = edits.ovalOf(FRONT.map(() => [1, 1]));
   assert.deepEqual([halfWidth, angle], [0, 0]);
 });

@@ -60,9 +60,10 @@ test("edits with one key are one step, until something else happens", () => {
   model.editSelected(right);
   model.editSelected(right);
   assert.equal(steps(), 5, "without a key each edit is a step");
+  model.editSelected(right, "drag");
   model.undo();
   model.editSelected(right, "drag");
-  assert.equal(steps(), 5, "undo ends a series");
+  assert.equal(steps(), 6, "undo ends a series");
 });
 
 test("the history has a limit, and drops the oldest", () => {

@@ -38,8 +38,10 @@ test("a new node starts from its preset", () => {
 });
 
 test("a saved pose is read with the node's edits, and reset ignores it", () => {
-  const start = readNode(pose({ pose_json: TEXT, mirror: true, scale: 2 }));
+  const text = writePose([FRONT.map(([x, y]) => [x - 100, y])], FRAME);
+  const start = readNode(pose({ pose_json: text, mirror: true, scale: 2 }));
   assertClose(start.faces[0][1][0] - start.faces[0][0][0], 240, 1e-3);
+  assertClose(start.faces[0][2][0], 420, 1e-3);
   const reset = start.reset();
   assert.notDeepEqual(reset, start.faces);
   assertClose(reset[0][1][0] - reset[0][0][0], 2 * 0.3594 * 0.53 * 480, 1e-2);

@@ -87,15 +87,12 @@ export class PoseModel {
   /**
    * Changes the selected face.
    * @param {(face: Face) => Face} change
-   * @param {string | null} mergeKey as for `edit`, within the same face and point
+   * @param {string | null} mergeKey as for `edit`
    */
   editSelected(change, mergeKey = null) {
     if (!this.selected) return;
-    const key = mergeKey && `${mergeKey} ${this.face} ${this.point}`;
-    this.edit(
-      this.faces.map((face, i) => (i === this.face ? change(face) : face)),
-      key,
-    );
+    const faces = this.faces.map((face, i) => (i === this.face ? change(face) : face));
+    this.edit(faces, mergeKey);
   }
 
   /** Ends a series of edits that are undone together. */

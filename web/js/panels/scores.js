@@ -9,7 +9,7 @@
 
 /** Two digits, without a minus before zero. @param {number} cosine */
 export function formatCosine(cosine) {
-  return (Math.round(cosine * 100) / 100 || 0).toFixed(2);
+  return (Math.round(cosine * 100) / 100).toFixed(2);
 }
 
 /** @param {number} cosine @param {Limits} limits @returns {Band} */
