@@ -71,7 +71,7 @@ def test_a_page_without_the_marks_is_refused(tmp_path: Path) -> None:
 def test_a_missing_translation_is_named() -> None:
     english = {"Node": {"description": "A text.", "inputs": {"size": {"tooltip": "Another."}}}}
     with pytest.raises(pages.PageError, match="lacks /Node/inputs/size/tooltip"):
-        pages.complete({"Node": {"description": "文字"}}, english)
+        pages.complete({"Node": {"description": "\u6587\u5b57"}}, english)
 
 
 def test_names_and_explained_choices_are_code() -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .schemas import WIDGETS, Input, Node, Output
 
-PUNCTUATION = ".:;,。：；，"  # noqa: RUF001
+PUNCTUATION = ".:;,\u3002\uff1a\uff1b\uff0c"
+"""Before and after a choice that a tooltip explains; the last four are Chinese."""
 
 
 @dataclass(frozen=True)
 class Words:
     """The fixed words of the tables in one language."""
 
-    inputs: tuple[str, str, str, str]
-    outputs: tuple[str, str, str]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
     required: str
     optional: str
     empty: str
@@ -26,27 +29,11 @@ class Words:
     list_of: str
 
 
-ENGLISH = Words(
-    inputs=("Input", "Type", "Default", "What it does"),
-    outputs=("Output", "Type", "What it is"),
-    required="required",
-    optional="optional",
-    empty="empty",
-    first_file="first file found",
-    up_to="{type}, up to {largest}",
-    list_of="{type} list",
-)
-CHINESE = Words(
-    inputs=("输入", "类型", "默认值", "作用"),
-    outputs=("输出", "类型", "说明"),
-    required="必需",
-    optional="可选",
-    empty="空",
-    first_file="找到的第一个文件",
-    up_to="{type}，最多 {largest} 个",  # noqa: RUF001
-    list_of="{type} 列表",
-)
-WORDS = {"en": ENGLISH, "zh": CHINESE}
+FILE = Path(__file__).parent / "words.json"
+WORDS = {
+    language: Words(**words)
+    for language, words in json.loads(FILE.read_text(encoding="utf-8")).items()
+}
 
 
 def node_table(nodes: Iterable[Node]) -> str:
