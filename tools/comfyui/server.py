@@ -54,6 +54,13 @@ class HostServer:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
+    def save_log(self, folder: Path) -> Path:
+        """Copies the log into `folder`, where it outlasts the server's own; returns the copy."""
+        folder.mkdir(parents=True, exist_ok=True)
+        copy = folder / "server.log"
+        copy.write_bytes(self.launch.log.read_bytes())
+        return copy
+
     def __enter__(self) -> "HostServer":
         started = time.monotonic()
         with self.launch.log.open("wb") as log:

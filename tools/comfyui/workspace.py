@@ -4,6 +4,7 @@ Standard library only, so that any Python that runs ComfyUI can use it.
 """
 
 import functools
+import importlib.util
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ PACK_FILES = (
     "requirements.txt",
     "LICENSE",
 )
+PACKAGES = ("insightface", "onnxruntime", "cv2")
 SMALL_MODELS = REPOSITORY / "tools" / "small_world"
 SMALL_NODE = SMALL_MODELS / "node"
 # Nothing of the network, of the user's other packs, or of a database file.
@@ -85,6 +87,16 @@ def installed_launch(environment: Environment, scratch: Path) -> Launch:
         (scratch / kind).mkdir()
         arguments += [f"--{kind}-directory", str(scratch / kind)]
     return Launch(environment.python, environment.comfyui, arguments, scratch / "server.log")
+
+
+def require_packages() -> None:
+    """Raises CacheError unless this Python, the user's, has the packages that the pack needs."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CacheError(
+            f"The Python of your ComfyUI lacks {', '.join(missing)}, which the pack needs. "
+            f'Install: "{sys.executable}" -m pip install -r "{REPOSITORY / "requirements.txt"}"'
+        )
 
 
 @functools.cache

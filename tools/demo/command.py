@@ -4,7 +4,6 @@ Runs in the Python that runs that ComfyUI.
 """
 
 import argparse
-import importlib.util
 import io
 import json
 import signal
@@ -41,10 +40,8 @@ INSTALLED_HINT = (
     "A value that is not in the list is a model file that your ComfyUI does not have: README.md "
     "names every file with its folder, and --checkpoint picks another checkpoint.\n"
 )
-LOG = "server.log"
 TWO_FACES = "two faces"
 """What workflows say of a photo that must show two people."""
-NEEDED = ("insightface", "onnxruntime", "cv2")
 
 
 class DemoError(Exception):
@@ -130,9 +127,9 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
             pictures, times = make_pictures(ComfyClient(server.url), options, saved, photo)
         except ClientError as error:
             # Its own words first; the log has what the server knows beyond them.
-            keep_log(server, options.output)
+            log = server.save_log(options.output)
             hint = INSTALLED_HINT if options.installed else ""
-            raise DemoError(f"{error}\n{hint}The log is {options.output / LOG}.") from error
+            raise DemoError(f"{error}\n{hint}The log is {log}.") from error
     paths = write(pictures, options.output)
     report(NodeTime("", "ComfyUI start", server.seconds_to_start), times, paths)
     print(f"\n{changed(pictures)}")
@@ -144,19 +141,9 @@ def launch(options: argparse.Namespace, scratch: Path) -> Launch:
     """The server that the options ask for."""
     environment = workspace.current()
     if options.installed:
-        require_packages()
+        workspace.require_packages()
         return workspace.installed_launch(environment, scratch)
     return workspace.small_launch(environment, scratch)
-
-
-def require_packages() -> None:
-    """The user's Python must have what the pack declares."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise DemoError(
-            f"The Python of your ComfyUI lacks {', '.join(missing)}, which the pack needs. "
-            f'Install: "{sys.executable}" -m pip install -r "{REPOSITORY / "requirements.txt"}"'
-        )
 
 
 def chosen_photo(options: argparse.Namespace, saved: Mapping[str, Any]) -> Picture:
@@ -249,12 +236,6 @@ def write(pictures: Pictures, folder: Path) -> dict[str, Path]:
             paths[label] = folder / name
             paths[label].write_bytes(content)
     return paths
-
-
-def keep_log(server: HostServer, folder: Path) -> None:
-    """Saves the server's log from the scratch folder, which is about to go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOG).write_bytes(server.launch.log.read_bytes())
 
 
 def report(start: NodeTime, times: Sequence[NodeTime], paths: Mapping[str, Path]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tools.comfyui import workspace
 from tools.comfyui.server import Launch
-from tools.demo.command import require_packages
 from tools.small_world import trained as files
 
 from .figures import EvaluationError
@@ -120,7 +119,7 @@ def random_backend(plan: Plan, overrides: Overrides) -> Backend:
 
 def own_backend(options: argparse.Namespace, plan: Plan, overrides: Overrides) -> Backend:
     """The user's ComfyUI and photos."""
-    require_packages()
+    workspace.require_packages()
     if options.photos is None:
         raise EvaluationError(
             "With --comfyui the people come from your photos. Name a folder with --photos FOLDER: "

@@ -24,7 +24,6 @@ from tools.comfyui.client import ClientError, ComfyClient
 from tools.comfyui.environment import say
 from tools.comfyui.prompts import PromptError
 from tools.comfyui.server import HostServer, ServerError
-from tools.demo.command import DemoError, keep_log
 
 from .backends import Backend, backend_of
 from .experiments import RUNS
@@ -34,12 +33,10 @@ from .options import EXPERIMENTS, add_options
 from .report import as_text, write
 from .settings import FULL, QUICK, Plan
 
-LOG = "server.log"
 TITLE = "InstantID Compose: evaluation"
 EXPECTED = (
     EvaluationError,
     InstantIDError,
-    DemoError,
     PromptError,
     ClientError,
     ServerError,
@@ -89,8 +86,8 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
         try:
             report = measure(options, plan, backend, runner, started)
         except ClientError as error:
-            keep_log(server, options.output)
-            raise EvaluationError(f"{error}\nThe log is {options.output / LOG}.") from error
+            log = server.save_log(options.output)
+            raise EvaluationError(f"{error}\nThe log is {log}.") from error
     page, figures = write(report, options.output)
     for criterion in report.criteria:
         found = as_text(criterion.found)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tools.comfyui.prompts import ObjectInfo
 from tools.comfyui.widgets import InputSpec, Schema, inputs_of
-from tools.workflows.graph import AUTOGROW
+from tools.workflows.values import AUTOGROW
 
 
 class End(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tools.comfyui.prompts import ObjectInfo
 
-from .graph import Graph, Output
+from .graph import Graph
 from .parts import (
     PHOTO,
     SIDE,
@@ -24,6 +24,7 @@ from .parts import (
     texts,
     two_photos,
 )
+from .values import Output
 
 STEPS = 5
 PRESETS = ("quarter_left", "slight_left", "front", "slight_right", "quarter_right", "up")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tools.comfyui.prompts import ObjectInfo
 
-from .graph import Graph, Model, Output
+from .graph import Graph
 from .parts import (
     POSITIVE,
     SAMPLING,
@@ -24,6 +24,7 @@ from .parts import (
     texts,
     with_lora,
 )
+from .values import Model, Output
 
 # Files that a user brings along; the host cannot fetch either.
 PHOTOMAKER_FILE = "photomaker-v1.bin"

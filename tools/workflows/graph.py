@@ -5,110 +5,23 @@ A saved workflow lists widget values in the order of the node schemas, which `/o
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tools.comfyui import workspace
 from tools.comfyui.prompts import MUTED, ObjectInfo
-from tools.comfyui.widgets import InputSpec, Schema, inputs_of
+from tools.comfyui.widgets import InputSpec, inputs_of
 
-from .layout import NOTE_WIDTH, Frame, lay_out, note_frame
+from .layout import NOTE_WIDTH, lay_out, note_frame
+from .values import AUTOGROW, Group, Model, Node, Output
 
 FORMAT = 0.4
 PACK_VERSION, HOST_VERSION = "0.1.0", "0.16.3"
 CONTROL_VALUE = "randomize"
 HOLLOW_CIRCLE = 7  # the editor's shape for a socket that may stay open
 NAMESPACE = uuid.UUID("5b0d3a52-6b0e-4c6f-9d0a-6f1f3f1b7a10")  # any constant: ids stay the same
-AUTOGROW = "COMFY_AUTOGROW_V3"
 
 GROUP_COLOUR = "#3f789e"
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model file that the host's dialog for missing models can fetch."""
-
-    name: str
-    """As the widget shows it: with its subfolder."""
-    url: str
-    directory: str
-
-
-@dataclass(frozen=True)
-class Output:
-    """One output of a node: what a link starts from."""
-
-    node: int
-    slot: int
-    kind: str
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One input as the editor draws it."""
-
-    name: str
-    kind: str
-    label: str = ""
-    """What a growing input shows in place of its long name."""
-    optional: bool = False
-    is_widget: bool = False
-
-
-@dataclass
-class Node:
-    """One node and where it stands."""
-
-    number: int
-    schema: Schema
-    title: str
-    """Empty for the class's own, which the editor then shows in the user's language."""
-    given: Mapping[str, Any]
-    """Slot or widget name to widget value or to the `Output` that feeds it."""
-    models: Sequence[Model] = ()
-    mode: int = 0
-    pos: tuple[int, int] = (0, 0)
-    size: tuple[int, int] = (0, 0)
-
-    def __getitem__(self, name: str) -> Output:
-        slot = list(self.schema["output_name"]).index(name)
-        return Output(self.number, slot, self.schema["output"][slot])
-
-    @property
-    def slots(self) -> list[Slot]:
-        """Inputs in the order in which the editor makes their slots: sockets, then widgets."""
-        specs = sorted(inputs_of(self.schema), key=lambda spec: spec.is_widget)
-        return [slot for spec in specs for slot in self._slots_of(spec)]
-
-    def _slots_of(self, spec: InputSpec) -> Iterator[Slot]:
-        if spec.kind == AUTOGROW:
-            yield from self._growing(spec)
-        else:
-            optional = spec.name in (self.schema["input"].get("optional") or {})
-            yield Slot(spec.name, spec.kind, "", optional, spec.is_widget)
-
-    def _growing(self, spec: InputSpec) -> Iterator[Slot]:
-        """The connected slots of a growing input, and a free one behind them."""
-        template = spec.options["template"]
-        ((kind, *_),) = template["input"]["required"].values()
-        connected = sum(name.startswith(f"{spec.name}.") for name in self.given)
-        for number in range(min(connected + 1, template["max"])):
-            label = f"{template['prefix']}{number}"
-            yield Slot(f"{spec.name}.{label}", kind, label, number >= template["min"])
-
-
-@dataclass
-class Group:
-    """Nodes in a titled frame."""
-
-    title: str
-    mode: int = 0
-    below: bool = False
-    """Under the group before it, and not beside."""
-    rows: int = 0
-    """So many nodes below each other at most; 0 for any number."""
-    nodes: list[Node] = field(default_factory=list)
-    frame: Frame = (0, 0, 0, 0)
 
 
 class Graph:

@@ -7,15 +7,10 @@ is the number of the group's nodes that come before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from tools.comfyui.widgets import inputs_of
 
-if TYPE_CHECKING:
-    from .graph import Group, Node
-
-Frame = tuple[int, int, int, int]
-"""Left, top, width and height in the editor's pixels."""
+from .values import Frame, Group, Node
 
 PADDING, TITLE_BAR, HEAD = 20, 30, 50
 """Inside a frame: at its edges, above a node for its title, and above all for the frame's own."""

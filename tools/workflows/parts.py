@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .graph import Graph, Model, Output
+from .graph import Graph
+from .values import Model, Output
 
 HUB = "https://huggingface.co"
 CHECKPOINT = Model(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tools.comfyui.prompts import ObjectInfo
 
-from .graph import Graph, Output
+from .graph import Graph
 from .parts import (
     NEGATIVE,
     PHOTO,
@@ -21,6 +21,7 @@ from .parts import (
     texts,
     two_photos,
 )
+from .values import Output
 
 LANDSCAPE = (1208, 824)
 LANDSCAPE_SIZE = (

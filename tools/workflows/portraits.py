@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tools.comfyui.prompts import ObjectInfo
 
-from .graph import Graph, Model
+from .graph import Graph
 from .parts import (
     HUB,
     NEGATIVE,
@@ -21,6 +21,7 @@ from .parts import (
     texts,
     with_lora,
 )
+from .values import Model
 
 DEPTH_NET = Model(
     "controlnet-depth-sdxl-1.0/diffusion_pytorch_model.fp16.safetensors",
