@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tools.documents.schemas import WIDGETS, read_nodes
+from tools.workflows.command import SHIPPED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
@@ -79,6 +83,25 @@ def test_the_page_lists_what_ships() -> None:
     shipped = {path.stem.removeprefix("instantid_") for path in WORKFLOWS}
     page = (REPOSITORY / "docs" / "workflows.md").read_text(encoding="utf-8")
     assert shipped == NAMES == set(re.findall(r"`instantid_(\w+)\.json`", page))
+
+
+class NoteWrittenError(Exception):
+    """Ends the making of a workflow, whose nodes would need a server's schemas."""
+
+
+def test_notes_are_those_that_the_command_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {}
+
+    def graph(name: str, _: Any, note: str) -> None:
+        written[name] = note
+        raise NoteWrittenError
+
+    for author in SHIPPED:
+        monkeypatch.setattr(sys.modules[author.__module__], "Graph", graph)
+        with pytest.raises(NoteWrittenError):
+            author({})
+    stored = {path.stem: load(path)["nodes"][0]["widgets_values"][0] for path in WORKFLOWS}
+    assert written == stored
 
 
 @each_workflow
