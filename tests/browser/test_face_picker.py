@@ -17,7 +17,7 @@ from tools.small_world.scenes import png
 ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
 """Identity to the middle and the size of its face."""
-HINT = "Click to select, Shift+click to add."
+HINT = "Click to select, Shift to add."
 
 
 def group_photo(shift: int = 0) -> bytes:

@@ -48,7 +48,7 @@ const picker = {
   noFace: "这张图像中没有检测到人脸。",
   noSuchFace: "这张图像中没有该编号的人脸。点击人脸即可选择。",
   selected: (numbers, count) =>
-    `已选：${numbers}（共 ${count} 张人脸）。点击选择，按住 Shift 点击可添加。`,
+    `已选：${numbers}（共 ${count} 张人脸）。点击选择，按住 Shift 添加。`,
   everyPicture: "此选择对每张图像都有效。",
   previous: "上一张图像",
   place: (number, count) => `第 ${number} 张图像，共 ${count} 张`,
