@@ -15,6 +15,8 @@ from ..models import KINDS, ExtraPathsError, installation, model_roots
 from .machine import Host, this_machine
 from .report import as_json, as_text, examine, has_problem
 
+STOPPED = "Stopped."
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""

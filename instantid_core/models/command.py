@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
+from ..errors import InstallationError
+from ..libraries import IMPORT_FAILURES, first_line
 from . import installation
 from .comfyui_folders import model_roots
 from .disk_space import megabytes
@@ -28,6 +30,7 @@ LABELS = {
     State.VERIFIED: "present, SHA-256 verified",
     State.OTHER: "a different file",
 }
+STOPPED = "Stopped. Downloaded data is kept; the same command resumes the download."
 BAR_WIDTH = 24
 REDRAW = 0.2  # seconds between two progress lines
 
@@ -60,7 +63,7 @@ def run(options: argparse.Namespace, comfyui: Path) -> int:
     """List, ask, download; returns the exit code."""
     downloads = published(options.list) if options.list else published()
     named = chosen(downloads, options.only) if options.only else list(downloads)
-    roots = model_roots(comfyui)
+    roots = folders_of(comfyui)
     if options.verify:
         print("Reading every file to check its SHA-256", flush=True)
     items = scan(named, roots, options.verify)
@@ -79,6 +82,18 @@ def run(options: argparse.Namespace, comfyui: Path) -> int:
         for path in fetch(item.download, item.target, options.mirror, line, RetryPolicy()):
             print(f"  {path}")
     return 0
+
+
+def folders_of(comfyui: Path) -> dict[str, list[Path]]:
+    """The model folders. Raises InstallationError if this Python cannot find them."""
+    try:
+        return model_roots(comfyui)
+    except IMPORT_FAILURES as error:
+        raise InstallationError(
+            f"{sys.executable} cannot import {comfyui / 'folder_paths.py'}, which knows the model "
+            f"folders ({first_line(error)}). Name the Python that runs this ComfyUI with "
+            "--python FILE."
+        ) from error
 
 
 def is_wanted(item: Item, replace: bool) -> bool:

@@ -90,6 +90,10 @@ def find_python(comfyui: Path, python: Path | None) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
+    if python:
+        raise InstallationError(
+            f"--python should name the Python that runs ComfyUI, but {candidates[0]} is not a file."
+        )
     places = "".join(f"\n  {candidate}" for candidate in candidates)
     raise InstallationError(
         f"No Python that runs your ComfyUI was found; name it with --python FILE. Searched:{places}"
