@@ -19,6 +19,7 @@ from instantid_core.errors import InstantIDError
 from tools import commands
 from tools.batch import options as batch_options
 from tools.checks import suites
+from tools.checks.parts import fitting_jobs
 from tools.comfyui.cache import CacheError
 from tools.evaluate import options as evaluate_options
 from tools.registry import command as registry
@@ -28,6 +29,8 @@ MOVED = {
     "models": "python -m instantid_core models",
 }
 """Commands of earlier versions, and what runs in their place from the pack's folder."""
+REPLACED = {"--all-hosts": "--all", "--oldest-host": "--all"}
+"""Options of `test` in earlier versions, and what to use in their place."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,16 +84,21 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
 def test_options(parser: argparse.ArgumentParser) -> None:
     """`test`: lint, types, and every test suite."""
     parser.add_argument("--suite", action="append", choices=suites.SUITES, help="only this one")
-    parser.add_argument(
-        "--all-hosts",
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument(
+        "--all",
         action="store_true",
-        help="older ComfyUI releases for the host suite, a newer front end for the browser's, too",
+        help="also thorough tests, older ComfyUI releases, and a newer front end",
+    )
+    scope.add_argument(
+        "--thorough-only", action="store_true", help="of --all, the part that a plain run leaves"
     )
     parser.add_argument(
-        "--oldest-host", action="store_true", help="the oldest ComfyUI for the host suite, too"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="run N suites at a time (default: 1)"
+        "--jobs",
+        type=int,
+        default=fitting_jobs(),
+        metavar="N",
+        help="run N suites at a time (default: as many as fit this machine)",
     )
     parser.add_argument(
         "--front-end",
@@ -98,7 +106,24 @@ def test_options(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="the browser suite on this release of the front end, or on the 'newest'",
     )
+    for name in REPLACED:
+        parser.add_argument(name, action=Replaced, nargs=0, help=argparse.SUPPRESS)
     parser.set_defaults(run=commands.test)
+
+
+class Replaced(argparse.Action):
+    """An option of earlier versions: it says what took its place."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Ends the command."""
+        name = option_string or self.option_strings[0]
+        parser.error(f"`{name}` was replaced: use `{REPLACED[name]}`")
 
 
 def evaluate_command(parser: argparse.ArgumentParser) -> None:

@@ -15,25 +15,56 @@ from instantid_core.models import installation
 from tools.batch import options as batch_options
 from tools.checks import front_ends
 from tools.checks import suites as checks
-from tools.comfyui import environment, hosts
+from tools.comfyui import cpu_environment, environment, hosts
 from tools.evaluate import options as evaluate_options
 
 from .comfyui.cache import cache_root
 from .comfyui.environment import REPOSITORY, child_environ, module_command
 
+LEFT = (
+    "Left to `dev.py test --all`: tests marked `thorough`, the older ComfyUI releases "
+    f"{', '.join(hosts.OLDER)}, and the front end {front_ends.TESTED}."
+)
+
 
 def test(options: argparse.Namespace, pytest_args: Sequence[str]) -> int:
     """Lint, types and tests."""
+    return checks.run_checks(plan_of(options, pytest_args), options.jobs)
+
+
+def plan_of(options: argparse.Namespace, pytest_args: Sequence[str]) -> checks.Plan:
+    """The suites that the command line asks for, everything that they need made ready."""
+    scope = scope_of(options)
+    suites = options.suite or suites_of(scope, bool(options.front_end))
+    if set(suites) <= set(checks.SMALL_SUITES) and not options.front_end:
+        return checks.Plan(cpu_environment.ready_for_unit_tests(), suites, pytest_args, scope)
     newest = environment.ready()
-    others = hosts.OLDER if options.all_hosts else hosts.OLDER[:1] if options.oldest_host else ()
-    older = environment.older_hosts(newest, others)
-    wanted = [*(options.front_end or ()), *([front_ends.TESTED] if options.all_hosts else ())]
+    thorough = scope is not checks.Scope.QUICK
+    others = hosts.OLDER if thorough and "host" in suites else ()
+    wanted = [*(options.front_end or ())]
+    if thorough and "browser" in suites:
+        wanted.append(front_ends.TESTED)
     front = {
         version: front_ends.ready_front_end(newest.python, cache_root(), version)
         for version in wanted
     }
-    suites = options.suite or ([] if options.front_end else checks.SUITES)
-    return checks.run_checks(newest, suites, pytest_args, older, front, options.jobs)
+    older = environment.older_hosts(newest, others)
+    left = "" if thorough or options.suite or options.front_end else LEFT
+    return checks.Plan(newest, suites, pytest_args, scope, older, front, left)
+
+
+def scope_of(options: argparse.Namespace) -> checks.Scope:
+    """The selection of tests that the command line asks for."""
+    if options.all:
+        return checks.Scope.ALL
+    return checks.Scope.THOROUGH if options.thorough_only else checks.Scope.QUICK
+
+
+def suites_of(scope: checks.Scope, with_front_end: bool) -> Sequence[str]:
+    """The suites that run where none is named."""
+    if with_front_end:
+        return ()
+    return checks.PYTEST_SUITES if scope is checks.Scope.THOROUGH else checks.SUITES
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from support.engines import EACH_ENGINE
 
 from tools.checks.front_ends import VARIABLE as FRONT_END
 from tools.comfyui import workspace
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.server import HostServer
-from tools.pictures.browser import ENGINES, VIEWPORT, BrowserError, Editor, chromium
+from tools.pictures.browser import VIEWPORT, BrowserError, Editor, chromium
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +65,9 @@ def open_editor(browser: Browser, server: HostServer) -> Iterator[Callable[..., 
     assert [told for editor in opened for told in editor.complaints] == []
 
 
-@pytest.fixture(params=list(ENGINES))
+@pytest.fixture(params=EACH_ENGINE)
 def editor(request: pytest.FixtureRequest, open_editor: Callable[..., Editor]) -> Editor:
-    """The editor with an empty graph, in each engine."""
+    """The editor with an empty graph, in each engine; a quick run takes one of them."""
     return open_editor(request.param)
 
 

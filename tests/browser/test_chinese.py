@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, expect
+from support.engines import EACH_ENGINE
 from support.pose_editor import PoseNode
 
 from tools.comfyui.client import ComfyClient
-from tools.pictures.browser import ENGINES, Editor
+from tools.pictures.browser import Editor
 from tools.small_world import painter
 from tools.small_world.scenes import png
 
@@ -39,7 +40,7 @@ def english_in(element: Locator) -> set[str]:
     return set(re.findall(r"[A-Za-z_]{3,}", element.evaluate(SAID))) - FOREIGN
 
 
-@pytest.mark.parametrize("engine", list(ENGINES))
+@pytest.mark.parametrize("engine", EACH_ENGINE)
 def test_the_pose_editor_is_chinese(chinese: Callable[[str], Editor], engine: str) -> None:
     editor = chinese(engine)
     node = PoseNode(editor)
@@ -60,7 +61,7 @@ def test_the_pose_editor_is_chinese(chinese: Callable[[str], Editor], engine: st
     assert len(node.faces) == 2
 
 
-@pytest.mark.parametrize("engine", list(ENGINES))
+@pytest.mark.parametrize("engine", EACH_ENGINE)
 def test_panels_are_chinese(
     chinese: Callable[[str], Editor], engine: str, client: ComfyClient
 ) -> None:

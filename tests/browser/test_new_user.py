@@ -33,9 +33,10 @@ from tools.comfyui.client import ComfyClient
 from tools.comfyui.workspace import PACK
 from tools.pictures.browser import PICTURES, VIEWPORT, Editor
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="links need special rights on Windows"
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows"),
+]
 LONG = 900_000  # milliseconds: packages and models arrive, on a machine that may be busy
 SIDE = 256
 QUICK = {"EmptyLatentImage": {"width": SIDE, "height": SIDE}, "KSampler": {"steps": 4}}

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from support.combinations import (
     pytest_configure,
+    pytest_itemcollected,
     pytest_runtest_makereport,
     pytest_sessionfinish,
     told,
@@ -21,7 +22,13 @@ from tools.comfyui.client import ComfyClient
 from tools.comfyui.server import HostServer
 from tools.small_world import painter
 
-__all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
+__all__ = [
+    "pytest_configure",
+    "pytest_itemcollected",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "told",
+]
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,10 @@ from tools.comfyui.server import HostServer, free_port
 from tools.registry.checkout import source_files
 from tools.small_world import painter
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends processes by signals")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform == "win32", reason="ends processes by signals"),
+]
 COUNT = 12
 BATCH = "`dev.py batch`"
 FINISHED = re.compile(r"^\[ *\d+/\d+\] (\S+)  (worker \d)", re.MULTILINE)

@@ -13,6 +13,8 @@ import pytest
 
 from tools.comfyui.environment import child_environ, module_command
 
+pytestmark = pytest.mark.thorough
+
 Tables = dict[str, dict[str, dict[str, Any]]]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from tools.comfyui.environment import REPOSITORY, child_environ
 
+pytestmark = pytest.mark.thorough
+
 BAD = {
     "not yaml": (b"mine:\n  base_path: /x\n  controlnet: [a\nother: b\n", "line 4: "),
     "a tab": (b"mine:\n\tcontrolnet: a\n", "line 2: "),

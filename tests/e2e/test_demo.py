@@ -15,6 +15,8 @@ from PIL import Image
 from tools.comfyui.environment import module_command
 from tools.small_world import painter
 
+pytestmark = pytest.mark.thorough
+
 
 def demo(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `dev.py demo` runs, in the Python of these tests."""

@@ -13,6 +13,8 @@ import pytest
 from tools.comfyui.environment import module_command
 from tools.small_world import trained as small_world
 
+pytestmark = pytest.mark.thorough
+
 LARGEST_PAGE = 5_000_000
 
 

@@ -25,6 +25,7 @@ from tools.comfyui.environment import REPOSITORY, child_environ, module_command
 from tools.comfyui.server import HostServer, Launch
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows"),
     pytest.mark.skipif(sys.platform == "darwin", reason="onnxruntime-gpu has no build for macOS"),
 ]

@@ -24,10 +24,13 @@ from tools.evaluate.measurements import Measurements, Runner
 from tools.evaluate.settings import Overrides, Plan
 from tools.small_world import trained as small_world
 
-pytestmark = pytest.mark.skipif(
-    bool(small_world.missing()),
-    reason="InstantID is not trained in the small world yet: training/README.md",
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        bool(small_world.missing()),
+        reason="InstantID is not trained in the small world yet: training/README.md",
+    ),
+]
 
 PLAN = Plan(
     people=12,

@@ -23,6 +23,8 @@ from tools.demo import prompt as demo_prompt
 from tools.small_world import painter
 from tools.small_world.scenes import png
 
+pytestmark = pytest.mark.thorough
+
 SIDE = 64
 PEOPLE = 7
 STAGES = (

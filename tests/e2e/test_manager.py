@@ -30,9 +30,10 @@ from tools.comfyui.environment import REPOSITORY, venv_python
 from tools.comfyui.server import HostServer
 from tools.registry import checkout
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="links need special rights on Windows"
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows"),
+]
 CONTRACT = json.loads((REPOSITORY / "tests/data/node_contract.json").read_text(encoding="utf-8"))
 NEWS = "tests/NEWS.txt"
 WHERE = "import importlib.util as u, sys; s = u.find_spec(sys.argv[1]); print(s and s.origin)"

@@ -22,6 +22,8 @@ from tools.demo import prompt as demo_prompt
 from tools.small_world import painter
 from tools.small_world.scenes import png
 
+pytestmark = pytest.mark.thorough
+
 SIDE = 128
 NEIGHBOURS = "older-neighbours"
 ADAPTER = {"adapter_name": demo_prompt.SMALL_FILE}

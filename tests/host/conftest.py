@@ -17,6 +17,7 @@ import torch
 from support.combinations import (
     REFUSED,
     pytest_configure,
+    pytest_itemcollected,
     pytest_runtest_makereport,
     pytest_sessionfinish,
     told,
@@ -24,7 +25,13 @@ from support.combinations import (
 
 from tools.small_world.scenes import Prompt, conditioning, photo
 
-__all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_sessionfinish", "told"]
+__all__ = [
+    "pytest_configure",
+    "pytest_itemcollected",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "told",
+]
 WHOLE = {"start_at": 0.0, "end_at": 1.0}
 REPOSITORY = Path(__file__).parents[2]
 COMFYUI = Path(os.environ["COMFYUI_PATH"])

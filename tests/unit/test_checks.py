@@ -2,21 +2,18 @@
 
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from tools.checks import javascript
-from tools.checks.suites import (
-    OPEN,
-    Console,
-    Outcome,
-    Part,
-    at_a_time,
-    call,
-    names_tests,
-    pytest_outcome,
-    summary,
-)
+from tools.checks import javascript, suites
+from tools.checks.outcomes import Outcome, pytest_outcome, summary
+from tools.checks.parts import OPEN, Console, Part, at_a_time, call, fitting_jobs
+from tools.checks.suites import Plan, Scope, names_tests, parts_of, run_checks
+from tools.comfyui.environment import Environment
+from tools.pictures import chromium
+
+SOMEWHERE = Environment(Path("python"), Path("comfyui"))
 
 
 def test_the_last_line_is_the_total():
@@ -25,9 +22,11 @@ def test_the_last_line_is_the_total():
         Outcome("unit", True, 2.0, passed=120, skipped=1),
         Outcome("host", False, 9.0, passed=3, failed=2),
     ]
-    *rows, last = summary(outcomes).splitlines()
+    *rows, time, left, last = summary(outcomes, 11.5, "The rest is left.").splitlines()
     assert last == "123 passed, 2 failed"
     assert [row.split()[:2] for row in rows] == [["lint", "ok"], ["unit", "ok"], ["host", "FAILED"]]
+    assert time.split() == ["in", "all", "11.5", "s"]
+    assert left == "The rest is left."
 
 
 def test_counts_come_from_the_report(tmp_path):
@@ -94,12 +93,28 @@ def test_parts_at_a_time_overlap_and_keep_their_order(capsys):
 
         return Part(name, run)
 
-    outcomes = at_a_time([part("short"), part("long")], 2)
-    assert [outcome.name for outcome in outcomes] == ["short", "long"]
+    outcomes = at_a_time([part("first"), part("second")], 2)
+    assert [outcome.name for outcome in outcomes] == ["first", "second"]
     told = capsys.readouterr().out
-    for name in ("short", "long"):
+    for name in ("first", "second"):
         assert f"== {name} has started" in told
-        assert f"\n== {name}\nwords of {name}\n" in told
+    reports = [f"\n== {name}\nwords of {name}\n" for name in ("first", "second")]
+    assert told.index(reports[0]) < told.index(reports[1])
+
+
+def test_the_longest_part_starts_first(capsys):
+    started = []
+
+    def part(name: str, minutes: float) -> Part:
+        def run(console: Console) -> Outcome:
+            started.append(name)
+            return Outcome(name, True, 0.0)
+
+        return Part(name, run, minutes)
+
+    outcomes = at_a_time([part("a", 1), part("b", 9), part("c", 5)], 1)
+    assert started == ["b", "c", "a"]
+    assert [outcome.name for outcome in outcomes] == ["a", "b", "c"]
 
 
 def test_a_part_computes_with_its_share_of_threads(monkeypatch):
@@ -108,3 +123,71 @@ def test_a_part_computes_with_its_share_of_threads(monkeypatch):
     command = [sys.executable, "-c", script]
     assert call(command, console=Console(threads=3)) == 3
     assert call(command, console=OPEN) == 99
+
+
+def test_jobs_fit_the_processors_that_may_be_used(monkeypatch):
+    monkeypatch.setattr("tools.checks.parts.cores", lambda: 2)
+    assert fitting_jobs() == 2
+    monkeypatch.setattr("tools.checks.parts.cores", lambda: 64)
+    assert fitting_jobs() == 4
+
+
+@pytest.mark.parametrize(
+    ("scope", "given", "found"),
+    [
+        (Scope.QUICK, [], ["-m", "not thorough"]),
+        (Scope.THOROUGH, ["-x"], ["-m", "thorough", "-x"]),
+        (Scope.ALL, [], []),
+        (Scope.QUICK, ["-k", "manager"], ["-k", "manager"]),
+        (Scope.QUICK, ["tests/e2e/test_manager.py"], ["tests/e2e/test_manager.py"]),
+    ],
+)
+def test_a_quick_run_leaves_thorough_tests_unless_the_user_selects(
+    monkeypatch, scope, given, found
+):
+    monkeypatch.delenv("CI", raising=False)
+    assert Plan(SOMEWHERE, [], given, scope).arguments() == found
+    monkeypatch.setenv("CI", "1")
+    assert Plan(SOMEWHERE, [], given, scope).arguments() == ["--durations=15", *found]
+
+
+def test_parts_are_suites_then_older_hosts_then_front_ends():
+    plan = Plan(
+        SOMEWHERE,
+        ["unit", "host", "browser"],
+        older={"0.1": SOMEWHERE},
+        front_ends={"9.9": Path("front")},
+    )
+    titles = [part.title for part in parts_of(plan)]
+    assert titles == ["unit", "host", "browser", "host, ComfyUI 0.1", "browser, front end 9.9"]
+
+
+@pytest.mark.parametrize(("watched", "code"), [(True, 0), (False, 1)])
+def test_a_browser_that_cannot_be_had_is_told(monkeypatch, capsys, watched, code):
+    """Where nobody watches it is a failure, so that it is seen."""
+
+    def ready(python: Path) -> str:
+        raise chromium.NoChromiumError("no network, and not root")
+
+    monkeypatch.setattr(chromium, "ready", ready)
+    monkeypatch.delenv("CI", raising=False)
+    if not watched:
+        monkeypatch.setenv("CI", "true")
+    assert run_checks(Plan(SOMEWHERE, ["browser"])) == code
+    *_, row, _, last = capsys.readouterr().out.splitlines()
+    assert row.split()[:2] == (["browser", "NOT"] if watched else ["browser", "FAILED"])
+    assert "did not run: no network, and not root" in row
+    assert last == "0 passed, 0 failed"
+
+
+def test_lint_fails_for_ruff_and_for_the_checks(monkeypatch):
+    def outcome_of(ruff: int, is_fine: bool) -> Outcome:
+        monkeypatch.setattr(suites, "call", lambda command, console: ruff)
+        checks = Outcome("lint", is_fine, 1.0, passed=20)
+        monkeypatch.setattr(suites, "run_pytest", lambda *given, **named: checks)
+        return suites.run_lint(SOMEWHERE)
+
+    assert outcome_of(0, True).ok
+    assert not outcome_of(0, False).ok
+    assert not outcome_of(1, True).ok
+    assert outcome_of(1, True).note == "ruff has found something"

@@ -6,6 +6,8 @@ import pytest
 
 from tools.checks import front_ends, suites
 from tools.comfyui.cache import CacheError
+from tools.comfyui.environment import Environment
+from tools.pictures import chromium
 
 
 def wheel(folder, version="9.9.9", name="comfyui_frontend_package/static/index.html"):
@@ -63,5 +65,10 @@ def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
         return outcome
 
     monkeypatch.setattr(suites, "run_pytest", run)
-    assert suites.run_checks(None, ["browser"], [], {}, {"9.9.9": tmp_path}) == 0
-    assert told == [("browser", None), ("browser", {front_ends.VARIABLE: str(tmp_path)})]
+    monkeypatch.setattr(chromium, "ready", lambda python: "/a/chromium")
+    somewhere = Environment(tmp_path, tmp_path)
+    plan = suites.Plan(somewhere, ["browser"], front_ends={"9.9.9": tmp_path})
+    assert suites.run_checks(plan) == 0
+    driven = {chromium.VARIABLE: "/a/chromium"}
+    other = {front_ends.VARIABLE: str(tmp_path)}
+    assert told == [("browser", driven), ("browser", {**driven, **other})]

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ LOCK = REPOSITORY / "tools" / "locks" / "environment.lock"
 OLDEST_PYTHON = (3, 10)
 # Raise it when the way of building changes, so that environments built the old way go unused.
 FORMAT = "1"
+LOG = "install.log"
 # A wheel of this size or more is worth a line while it is on its way.
 LARGE_MEGABYTES = 20
 
@@ -87,16 +88,24 @@ def ready_host(python: Path, root: Path, version: str = hosts.DEFAULT) -> Path:
     return folder
 
 
-def ready_python(lock: Path, root: Path) -> Path:
-    """The interpreter of a virtual environment that holds exactly what `lock` pins."""
+def ready_python(lock: Path, root: Path, build: Callable[[Path, Path], None] | None = None) -> Path:
+    """The interpreter of a virtual environment that holds exactly what `lock` pins.
+
+    build: another way to fill a folder from a lock than `build_python`.
+    """
     if sys.version_info < OLDEST_PYTHON:
         raise CacheError(
             f"Python 3.10 or newer is needed, and this is {platform.python_version()}. "
             "Start dev.py with a newer one."
         )
-    folder = root / f"python-{key_of(FORMAT, lock.read_text(encoding='utf-8'), *_interpreter())}"
-    build_once(folder, lambda target: build_python(target, lock))
+    folder = python_folder(lock, root)
+    build_once(folder, lambda target: (build or build_python)(target, lock))
     return venv_python(folder / "venv")
+
+
+def python_folder(lock: Path, root: Path) -> Path:
+    """Place of the environment that `lock` describes, for the Python that runs this."""
+    return root / f"python-{key_of(FORMAT, lock.read_text(encoding='utf-8'), *_interpreter())}"
 
 
 def _interpreter() -> tuple[str, ...]:
@@ -122,12 +131,21 @@ def build_python(folder: Path, lock: Path) -> None:
     """Makes a virtual environment in `folder` and installs `lock` into it, hashes checked."""
     effort = "minutes, and several GB on disk" if lock == LOCK else lock.name
     say(f"Building the Python environment in {folder} (once; {effort})")
-    log = folder / "install.log"
-    venv = folder / "venv"
-    _logged([sys.executable, "-m", "venv", str(venv)], log)
-    pip = [str(venv_python(venv)), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    make_venv(folder)
+    install(folder, lock)
+
+
+def make_venv(folder: Path) -> None:
+    """Makes an empty virtual environment in `folder`."""
+    _logged([sys.executable, "-m", "venv", str(folder / "venv")], folder / LOG)
+
+
+def install(folder: Path, lock: Path) -> None:
+    """Installs what `lock` pins, and nothing else, into the environment in `folder`."""
+    python = str(venv_python(folder / "venv"))
+    pip = [python, "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
     # Compiling every module ahead of use would take longer than the tests' own imports do.
-    _logged([*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(lock)], log)
+    _logged([*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(lock)], folder / LOG)
 
 
 def _logged(command: list[str], log: Path) -> None:

@@ -1,12 +1,11 @@
 """A real Chromium on ComfyUI's graph editor, for the tests in `tests/browser`.
 
-Playwright drives the Chromium of the machine through a pipe; no browser is downloaded.
+Playwright drives, through a pipe, the Chromium that `tools.pictures.chromium` finds or installs.
 """
 
 import json
-import os
 import re
-import shutil
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, s
 
 from tools.comfyui.environment import REPOSITORY
 
-CHROMIUM_VARIABLE = "INSTANTID_COMPOSE_CHROMIUM"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from .chromium import NoChromiumError, ready
+
 ENGINES = {"canvas": False, "vue": True}
 """ComfyUI's two ways to show nodes: the classic canvas, and Nodes 2.0 made of Vue components."""
 QUIET_EDITOR = {
@@ -51,23 +50,13 @@ class BrowserError(Exception):
     """There is no browser, or the editor did not do what it was asked."""
 
 
-def find_chromium() -> str:
-    """The browser's program. Raises BrowserError with what to do when there is none."""
-    chosen = os.environ.get(CHROMIUM_VARIABLE)
-    found = chosen or next(filter(None, map(shutil.which, NAMES)), None)
-    if found and shutil.which(found):
-        return found
-    raise BrowserError(
-        f"The browser tests need Chromium: expected one of {', '.join(NAMES)} on the search path, "
-        f"or {CHROMIUM_VARIABLE} naming it; found {chosen or 'none'}. On Debian and Ubuntu: "
-        "apt-get install chromium."
-    )
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A running headless browser."""
-    program = find_chromium()
+    try:
+        program = ready(Path(sys.executable))
+    except NoChromiumError as error:
+        raise BrowserError(str(error)) from error
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--disable-gpu"])
         try:

@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
+from support.sources import SCRIPTS, named, scripts
 
-SCRIPTS = Path(__file__).parents[2] / "web" / "js"
 TEXTS = SCRIPTS / "texts"
-MODULES = [path for path in sorted(SCRIPTS.glob("**/*.js")) if path.parent != TEXTS]
+MODULES = [path for path in scripts() if path.parent != TEXTS]
 SENTENCE = re.compile(r"""["`][A-Z][a-z]*(?:\$\{[^}]*\})? \w+""")
 TRANSLATED_BY_THE_HOST = '"Get InstantID models"'
 """The command's label: `locales/zh/commands.json` has its translation."""
@@ -28,10 +27,14 @@ def keys(name: str) -> list[str]:
     return [match[1] for match in found if match]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_no_sentence_stands_anywhere_else(path):
-    lines = [line.replace(TRANSLATED_BY_THE_HOST, '""') for line in code(path)]
-    assert [line.strip() for line in lines if SENTENCE.search(line)] == []
+def test_no_sentence_stands_anywhere_else():
+    elsewhere = [
+        f"{named(path)}: {line.strip()}"
+        for path in MODULES
+        for line in code(path)
+        if SENTENCE.search(line.replace(TRANSLATED_BY_THE_HOST, '""'))
+    ]
+    assert elsewhere == []
 
 
 def test_every_text_is_used():

@@ -1,32 +1,16 @@
 """What the repository promises about itself."""
 
-import ast
 import re
 import sys
-from pathlib import Path
 
-import pytest
+from support.sources import REPOSITORY
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-LONGEST_FILE = 350
-LONGEST_FUNCTION = 40
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-SHIPPED = [
-    REPOSITORY / "__init__.py",
-    REPOSITORY / "dev.py",
-    *sorted((REPOSITORY / "instantid_core").glob("**/*.py")),
-    *sorted((REPOSITORY / "nodes").glob("**/*.py")),
-]
-ALL_PYTHON = [*SHIPPED, *sorted((REPOSITORY / "tests").glob("**/*.py"))]
-
-
-def named(path: Path) -> str:
-    return path.relative_to(REPOSITORY).as_posix()
 
 
 def requirements() -> list[str]:
@@ -60,21 +44,3 @@ def test_the_registry_finds_what_it_asks_for():
     assert re.fullmatch(r">=\d+\.\d+\.\d+", PROJECT["tool"]["comfy"]["requires-comfyui"])
     assert (REPOSITORY / PROJECT["project"]["license"]["file"]).is_file()
     assert (REPOSITORY / PROJECT["project"]["readme"]).is_file()
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=named)
-def test_files_and_functions_stay_short(path):
-    source = path.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= LONGEST_FILE
-    long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.end_lineno - node.lineno >= LONGEST_FUNCTION
-    ]
-    assert not long
-
-
-@pytest.mark.parametrize("path", ALL_PYTHON, ids=named)
-def test_sources_are_readable_on_windows(path):
-    path.read_text(encoding="utf-8").encode("cp1252")

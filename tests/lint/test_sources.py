@@ -1,0 +1,93 @@
+"""Sizes and words of the repository's own source files. Each check lists every offender."""
+
+import re
+
+from support.sources import (
+    all_python,
+    code,
+    docstrings,
+    documents,
+    files,
+    functions,
+    named,
+    scripts,
+    text_of,
+)
+
+LONGEST_FILE = 350
+LONGEST_FUNCTION = 40
+RIDDLES = ("What", "Where", "How", "Which", "Who", "Whose")
+"""Words that begin a docstring which tells less than a noun or a verb would."""
+RIDDLES_AT_MOST = 0.10
+HOME = re.compile(r"(?<![\w.])(/(?:home|Users|root|work)/\w|[A-Z]:\\\\?Users\\\\?\w)")
+INDEX_HOSTS = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|/simple/\b")
+STILL_LONG = {"several_references", "novel_view", "comparison", "img2img", "face_swap"}
+STILL_LONG |= {"depth_controlnet", "lightning"}
+"""Workflows that are written in one piece."""
+
+
+def test_the_files_are_found() -> None:
+    """Otherwise every check below would pass on nothing."""
+    assert len(code()) > 150
+    assert len(all_python()) > len(code()) + 100
+    assert len(scripts()) > 20
+    assert len(documents()) > 50
+
+
+def test_files_are_short() -> None:
+    long = {
+        named(path): count
+        for path in [*code(), *files("tests/support", ".py"), *scripts()]
+        if (count := len(text_of(path).splitlines())) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{named(path)}: {function.name}": lines
+        for path in [*code(), *files("tests/support", ".py")]
+        for function in functions(path)
+        if (lines := (function.end_lineno or 0) - function.lineno + 1) > LONGEST_FUNCTION
+        and function.name not in STILL_LONG
+    }
+    assert long == {}
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
+    told = [(named(path), text) for path in code() for text in docstrings(path)]
+    riddles = [f"{path}: {text[:60]}" for path, text in told if text.split()[0] in RIDDLES]
+    assert len(riddles) <= RIDDLES_AT_MOST * len(told), "\n".join(riddles)
+
+
+def test_sources_are_readable_on_windows() -> None:
+    """A tool that reads them in the code page of Western Europe sees what was written."""
+    unreadable = []
+    for path in all_python():
+        try:
+            text_of(path).encode("cp1252")
+        except UnicodeEncodeError as error:
+            unreadable.append(f"{named(path)}: {error}")
+    assert unreadable == []
+
+
+def test_code_is_plain_ascii() -> None:
+    assert [named(path) for path in code() if not text_of(path).isascii()] == []
+
+
+def test_nothing_names_a_folder_of_one_machine() -> None:
+    places = [*all_python(), *documents(), *scripts(), *files("tools/locks", ".in", ".lock")]
+    found = [
+        f"{named(path)}: {match[0]}" for path in places for match in HOME.finditer(text_of(path))
+    ]
+    assert found == []
+
+
+def test_nothing_names_a_package_index() -> None:
+    """Which index packages come from is the user's configuration of pip."""
+    places = [*all_python(), *documents(), *files("tools/locks", ".in", ".lock")]
+    places += [*files(".github", ".yml"), *files("tests/js", ".json")]
+    names = [
+        f"{named(path)}: {m[0]}" for path in places for m in INDEX_HOSTS.finditer(text_of(path))
+    ]
+    assert [name for name in names if "tests/lint/test_sources.py" not in name] == []
