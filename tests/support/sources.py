@@ -1,6 +1,7 @@
 """The repository's own files, as the checks of `tests/lint` read them."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,9 +59,15 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a Python file; several checks ask for it."""
+    return ast.parse(text_of(path))
+
+
 def functions(path: Path) -> Iterator[Function]:
     """Every function of a Python file, methods and inner ones included."""
-    for node in ast.walk(ast.parse(text_of(path))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -68,6 +75,6 @@ def functions(path: Path) -> Iterator[Function]:
 def docstrings(path: Path) -> Iterator[str]:
     """The docstrings of a Python file: of itself, its classes and its functions."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(text_of(path))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, documented) and (text := ast.get_docstring(node)):
             yield text

@@ -98,7 +98,9 @@ def test_a_download_that_lacks_a_library_is_not_taken(program: Program, tmp_path
 
 
 def without_network(program: Program) -> Path:
-    return program("python", "echo 'a stack trace' >&2", "echo 'Download failure' >&2", "exit 1")
+    """As Playwright says it, before a stack trace."""
+    said = ("Error: Failed to download Chrome", "Error: code=1", "    at ChildProcess")
+    return program("python", *(f"echo '{line}' >&2" for line in said), "exit 1")
 
 
 def test_the_systems_package_comes_last(
@@ -129,8 +131,7 @@ def test_where_all_fail_every_reason_is_told(
         chromium.ready(python)
     reasons = str(caught.value)
     assert "installed: none of chromium, " in reasons
-    assert (
-        "Playwright's download: `playwright install chromium` failed: Download failure" in reasons
-    )
+    download = "`playwright install chromium` failed: Error: Failed to download Chrome"
+    assert f"Playwright's download: {download}" in reasons
     assert f"the system's package: {said}" in reasons
     assert not list((Path(os.environ["INSTANTID_COMPOSE_CACHE"])).glob("chromium-*/*"))
