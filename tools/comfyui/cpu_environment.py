@@ -1,4 +1,4 @@
-"""The environment of the suites `lint` and `unit`, about 1 GB: PyTorch for the CPU, no ComfyUI.
+"""The environment of the suites `lint` and `unit`, 1.5 GB: PyTorch for the CPU, no ComfyUI.
 
 Standard library only. For Linux the package index has PyTorch with CUDA alone. Where pip is
 configured to find PyTorch's own CPU build as well, it takes that one; the other one cannot be
@@ -48,7 +48,7 @@ def ready_for_unit_tests() -> Environment:
 
 def build(folder: Path, lock: Path) -> None:
     """Makes the environment, with PyTorch for the CPU if pip finds it."""
-    say(f"Building the Python environment of the unit tests in {folder} (once; about 1 GB)")
+    say(f"Building the Python environment of the unit tests in {folder} (once; 1.5 GB)")
     make_venv(folder)
     pinned = entries(lock.read_text(encoding="utf-8"))
     small = [one for one in pinned if not WITH_CUDA.match(one) and not TORCH.match(one)]
