@@ -6,6 +6,7 @@ Tables are generated: `python tools/run.py tools.documents.command` brings them 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ DOCUMENTS = [
     *sorted((REPOSITORY / "docs").glob("*.md")),
     *sorted((REPOSITORY / "tools").glob("*/*.md")),
 ]
+CONTRACT = REPOSITORY / "tests" / "data" / "node_contract.json"
 LONGEST = {"README.md": 250, "CONTRIBUTING.md": 90}
 MESSAGE_SYNTAX = set("{}@|")
 """Characters with a meaning in the editor's translations."""
@@ -44,6 +46,24 @@ def test_every_node_is_read(nodes: dict[str, schemas.Node]) -> None:
     choice = next(item for item in faces.inputs if item.name == "select")
     assert (choice.type, choice.default) == ("COMBO", "largest")
     assert "left_to_right" in choice.choices
+
+
+def test_the_stand_ins_read_what_a_host_reports(nodes: dict[str, schemas.Node]) -> None:
+    """`tests/host/test_nodes.py` compares the same file with a real host."""
+    read = {
+        name: {
+            "inputs": {
+                item.name: (item.optional, item.settings.get("default")) for item in node.inputs
+            },
+            "outputs": {output.name: output.type for output in node.outputs},
+        }
+        for name, node in nodes.items()
+    }
+    contract = json.loads(CONTRACT.read_text(encoding="utf-8"))
+    for node in contract.values():
+        for name, item in node["inputs"].items():
+            node["inputs"][name] = (item["optional"], item.get("default"))
+    assert read == contract
 
 
 def test_generated_parts_are_up_to_date(nodes: dict[str, schemas.Node]) -> None:
