@@ -61,16 +61,16 @@ def test_the_benchmark_changes_what_it_says(
     ours: tuple[int, int],
     usual: tuple[int, int],
 ) -> None:
-    """Layers of the adapter that a change runs; the usual way's projections are in its steps."""
+    """Layers of the adapter that a change runs; the baseline's projections are in its steps."""
     from tools.bench import first_step as first
 
     world, adapter = loaded
-    somebody = first.Person(identity_of(1), faces_of(photo(1)), 0.8)
-    for kind, expected in ((first.Ours, ours), (first.UsualWay, usual)):
+    subject = first.Person(identity_of(1), faces_of(photo(1)), 0.8)
+    for kind, expected in ((first.Ours, ours), (first.Baseline, usual)):
         way = kind(world, adapter)
-        way.apply(somebody, (64, 64))
+        way.apply(subject, (64, 64))
         calls = Calls(adapter)
-        way.apply(somebody.after(change), (64, 64))
+        way.apply(subject.after(change), (64, 64))
         for hook in calls.hooks:
             hook.remove()
         assert (calls.resampler, calls.projections) == expected
@@ -81,8 +81,8 @@ def test_a_run_is_stopped_before_its_networks(loaded: Any, identity_of: Any, fac
     from tools.bench.counts import Setting
 
     world, adapter = loaded
-    somebody = first.Person(identity_of(1), faces_of(photo(1)), 0.8)
-    applied = first.Ours(world, adapter).apply(somebody, (64, 64))
+    subject = first.Person(identity_of(1), faces_of(photo(1)), 0.8)
+    applied = first.Ours(world, adapter).apply(subject, (64, 64))
     network, seen = world.control_net.control_model, []
     layers = network.input_hint_block, network.middle_block, world.model.model.diffusion_model
     hooks = [x.register_forward_hook(lambda part, *_: seen.append(part)) for x in layers]

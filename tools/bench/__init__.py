@@ -1,1 +1,1 @@
-"""`dev.py bench`: speed and memory as ratios to the usual implementation."""
+"""`dev.py bench`: measures speed and memory, relative to a baseline."""

@@ -1,8 +1,8 @@
-"""The baseline: decoupled cross-attention as packs usually do it.
+"""Baseline: decoupled cross-attention as packs usually implement it.
 
-The adapter's projections stay beside the model. At every site and in every step the tokens of both
-sides of the guidance are projected again, repeated and put in order, after a look at sigma, and a
-mask is resized. Only for the benchmark, and only as much of it as plain CFG needs.
+The adapter's projections stay in memory. At every site and in every step the noise level is read,
+the tokens of both polarities are projected, repeated and put in order, and a mask is resized. Only
+for the benchmark, and limited to what plain CFG needs.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from .host import Scene
 
 
 class Window(NamedTuple):
-    """Noise levels between which the identity acts."""
+    """Noise levels between which the identity is applied."""
 
     start: float
     end: float
 
 
-Look = Callable[[torch.Tensor], float]
+ReadSigma = Callable[[torch.Tensor], float]
 
 
-def look(sigmas: torch.Tensor) -> float:
-    """The noise level as a number. On a GPU this waits for everything that was queued before."""
+def read_sigma(sigmas: torch.Tensor) -> float:
+    """The noise level as a number. On a GPU this waits for all queued work."""
     return sigmas.cpu()[0].item()
 
 
 @dataclass(frozen=True, eq=False)
-class UsualWayAttention:
+class BaselineAttention:
     """Replacement for one site's text attention that projects keys and values when called."""
 
     to_k: torch.Tensor
@@ -47,17 +47,17 @@ class UsualWayAttention:
     window: Window
     mask: torch.Tensor | None = None
     """[1, H, W]."""
-    look: Look = field(default=look)
+    read_sigma: ReadSigma = field(default=read_sigma)
 
     def __call__(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: dict[str, Any]
     ) -> torch.Tensor:
         out = _attend(q, k, v, options)
-        if not self.window.start >= self.look(options["sigmas"]) >= self.window.end:
+        if not self.window.start >= self.read_sigma(options["sigmas"]) >= self.window.end:
             return out
         keys, values = (self._for_rows(w, q, options) for w in (self.to_k, self.to_v))
-        seen = _attend(q, keys, values, options) * self.weight
-        return out + (seen if self.mask is None else seen * self._resized(options))
+        identity = _attend(q, keys, values, options) * self.weight
+        return out + (identity if self.mask is None else identity * self._resized(options))
 
     def _resized(self, options: dict[str, Any]) -> torch.Tensor:
         size = tuple(options["activations_shape"][-2:])
@@ -73,7 +73,7 @@ class UsualWayAttention:
         return torch.cat([sides[branch].repeat(repeats, 1, 1) for branch in branches])
 
 
-def install_usual_way(scene: Scene, weight: float) -> Any:
+def install_baseline(scene: Scene, weight: float) -> Any:
     """A clone of the scene's model with the baseline at every site."""
     core = scene.pack.module
     device, dtype = scene.model.load_device, scene.model.model.get_dtype_inference()
@@ -88,10 +88,10 @@ def install_usual_way(scene: Scene, weight: float) -> Any:
     sites = core("instantid_core.adapter.sites").cross_attention_sites(
         scene.model.get_model_object("diffusion_model")
     )
-    return with_usual_way(scene.model, sites, projections, tokens, weight)
+    return with_baseline(scene.model, sites, projections, tokens, weight)
 
 
-def with_usual_way(
+def with_baseline(
     model: Any,
     sites: Sequence[Any],
     projections: Sequence[tuple[torch.Tensor, ...]],
@@ -101,25 +101,25 @@ def with_usual_way(
 ) -> Any:
     """A clone of the model with the baseline at every site.
 
-    projections: to_k and to_v per site. tokens: positive, negative. more: `mask`, `look`.
+    projections: to_k and to_v per site. tokens: positive, negative. more: `mask`, `read_sigma`.
     """
     to_sigma = model.get_model_object("model_sampling").percent_to_sigma
     window = Window(to_sigma(0.0), to_sigma(1.0))
     patched = model.clone()
     for site, (to_k, to_v) in zip(sites, projections, strict=True):
-        patch = UsualWayAttention(to_k, to_v, tokens, weight, window, **more)
+        patch = BaselineAttention(to_k, to_v, tokens, weight, window, **more)
         patched.set_model_attn2_replace(patch, *site.key)
     return patched
 
 
-def usual_net(
+def baseline_net(
     prompt: Prompt,
     control_net: Any,
     tokens: tuple[torch.Tensor, torch.Tensor],
     picture: torch.Tensor,
     strength: float,
 ) -> Prompt:
-    """The prompt with the host's own ControlNet, which sees tokens in place of the text.
+    """The prompt with the host's own ControlNet, which gets tokens instead of text.
 
     tokens: positive, negative. picture: [1, 3, H, W].
     """

@@ -1,7 +1,7 @@
 """Throughput of `dev.py batch` with 1, 2 and 3 workers on this machine.
 
-The workers run all the time and have painted before, so that neither their start nor their loading
-is measured; each has one CPU thread.
+The workers are warmed up, so that neither their start nor loading models is measured; each has one
+CPU thread.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .report import Row, Table
 WORKERS = 3
 PICTURES = 12
 SIDE, STEPS = 256, 4
-"""Work enough that handing it out is little beside it."""
+"""Enough work per picture that dispatching takes little time in comparison."""
 
 
 def batch_table(folder: Path) -> Table:
-    """Pictures per second; ratios are to one worker."""
+    """Table of pictures per second, relative to one worker."""
     batch_small.write_identities(folder)
     with ExitStack() as stack:
         urls = [worker(stack, folder / f"worker-{n}") for n in range(WORKERS)]
@@ -55,7 +55,7 @@ def worker(stack: ExitStack, base: Path) -> str:
 
 
 def throughput(folder: Path, name: str, urls: list[str], count: int) -> float:
-    """Runs the command on these workers; pictures per second, from the first one handed out."""
+    """Pictures per second of the command on these workers, from the first dispatch on."""
     numbers = range(count) if count > 1 else [1000 + len(name)]
     prompts = {f"p{n}": batch_small.portrait(n, SIDE, STEPS) for n in numbers}
     path = batch_small.write_prompts(folder / f"prompts-{name}.jsonl", prompts)

@@ -1,7 +1,7 @@
-"""The benchmark: `python3 dev.py bench` prints its tables.
+"""`dev.py bench`: prints the tables of the benchmark.
 
-What is compared is measured in one run and in turns, so that whatever else slows the machine down
-slows all variants alike. Ratios are what to read; nothing here passes or fails by a time.
+Variants are measured in turns within one run, so that whatever slows the machine down slows all of
+them. Read the ratios; no time passes or fails.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .group import group_tables
 from .host import build_scene, machine, start_host, use_models
 from .processes import import_table, memory_table
 from .report import Table, as_data, as_markdown, as_text
-from .steps import held_tables, step_tables, variants
+from .steps import memory_tables, step_tables, variants
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures, prints each table when it is there, and returns the exit code."""
+    """Measures, prints each table as soon as it is ready, and returns the exit code."""
     options = parse(arguments)
     if "COMFYUI_PATH" not in os.environ:
         print("error: start the benchmark as `python3 dev.py bench`", file=sys.stderr)
@@ -47,19 +47,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--full", action="store_true", help="SDXL's own sizes; on a GPU where there is one"
+        "--full", action="store_true", help="SDXL's own sizes; on a GPU if there is one"
     )
     parser.add_argument(
         "--dims", choices=("published", "small"), default="published", help="sizes of --full"
     )
     parser.add_argument("--steps", action="store_true", help="whole steps of --full on a CPU, too")
     parser.add_argument("--out", type=Path, help="also write the tables as a Markdown page")
-    parser.add_argument(
-        "--batch", action="store_true", help="throughput of dev.py batch, and nothing else"
-    )
+    parser.add_argument("--batch", action="store_true", help="only the throughput of dev.py batch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     for name in ("json", "out"):
@@ -72,7 +70,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def measure_batch(
     folder: Path, options: argparse.Namespace, where: dict[str, str]
 ) -> Iterator[Table]:
-    """The throughput of several workers, on servers of their own."""
+    """Table of the throughput of several workers."""
     from .batch_throughput import batch_table  # needs the core under its own name
 
     where.update({"cores": str(os.cpu_count())})
@@ -82,7 +80,7 @@ def measure_batch(
 def measure_full(
     folder: Path, options: argparse.Namespace, where: dict[str, str]
 ) -> Iterator[Table]:
-    """The method's own part at SDXL's sizes, against its floor and the usual way."""
+    """Tables at SDXL's sizes, compared with the roofline and the baseline."""
     host_nodes = _ready(where)
     from .full import full_tables  # needs the host
 
@@ -92,7 +90,7 @@ def measure_full(
 def _ready(where: dict[str, str]) -> ModuleType:
     host_nodes = start_host()
     if not torch.cuda.is_available():
-        # Threads that wait for one another magnify every disturbance by other programs.
+        # With several threads, disturbance by other programs has a larger effect.
         torch.set_num_threads(1)
     where.update(machine())
     print("\n".join(f"{name}: {value}" for name, value in where.items()), flush=True)
@@ -100,14 +98,14 @@ def _ready(where: dict[str, str]) -> ModuleType:
 
 
 def measure(folder: Path, options: argparse.Namespace, where: dict[str, str]) -> Iterator[Table]:
-    """All tables, one after the other. `where` is filled with what describes the machine."""
+    """All tables, one after another. `where` receives the description of the machine."""
     host_nodes = _ready(where)
     with torch.inference_mode():
         use_models(folder)
         scene = build_scene(host_nodes)
         compared = variants(scene)
         yield from step_tables(compared)
-        yield from held_tables(compared)
+        yield from memory_tables(compared)
         yield from group_tables(scene)
         yield from face_tables(scene, folder / "insightface")
     yield memory_table(folder, full=False)

@@ -1,4 +1,4 @@
-"""What a step launches, computes, copies and waits for, at any size and without a clock."""
+"""Counts of a step's launches, operations, copies and waits, at any size and without a clock."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 
 from tools.small_world.scenes import Prompt
 
-from .baseline import with_usual_way
+from .baseline import with_baseline
 from .operations import StepCounts, count_step
 from .report import Row, Table
 from .steps import AMOUNT, Variant
 from .world import META, How, Person, World, person, variant
 
-PLAIN, ADAPTER, USUAL, NET, TWO_NETS, BOTH, TWO, FOUR = (
+PLAIN, ADAPTER, BASELINE, NET, TWO_NETS, BOTH, TWO, FOUR = (
     "plain",
     "+ adapter",
-    "+ adapter, the usual way",
+    "+ adapter, baseline",
     "+ IdentityNet",
     "+ two IdentityNets",
     "+ both",
@@ -47,8 +47,8 @@ SETTINGS = tuple(
 )
 
 
-class Looks:
-    """Counts the usual way's looks at sigma, which the meta device cannot answer."""
+class SigmaReads:
+    """Counts the baseline's reads of sigma, which the meta device cannot answer."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -57,8 +57,8 @@ class Looks:
         self.count += 1
         return 5.0
 
-    def taken(self) -> int:
-        """Looks since the last call."""
+    def reset(self) -> int:
+        """Reads since the last call."""
         count, self.count = self.count, 0
         return count
 
@@ -66,27 +66,27 @@ class Looks:
 def counted(
     world: World, setting: Setting, names: tuple[str, ...] | None = None
 ) -> dict[str, StepCounts]:
-    """A step of each variant, or of those named. world: on the meta device."""
-    looks = Looks()
+    """Counts of a step of each variant, or of those named. world: on the meta device."""
+    reads = SigmaReads()
     found = {}
-    for name, one in variants_of(world, looks).items():
+    for name, one in variants_of(world, reads).items():
         if names is None or name in names:
             cells = setting.pixels[0] // 8, setting.pixels[1] // 8
-            # Only IdentityNet keeps something of the first step for those after it.
-            steps = 1 if name in (PLAIN, ADAPTER, USUAL) else 2
+            # Only IdentityNet reuses something of the first step in later ones.
+            steps = 1 if name in (PLAIN, ADAPTER, BASELINE) else 2
             found[name] = count_step(one.model, one.prompt, cells, setting.batch, steps=steps)
-            found[name].waits += looks.taken()
+            found[name].waits += reads.reset()
     return found
 
 
-def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
-    """What is compared, by name."""
+def variants_of(world: World, reads: SigmaReads) -> dict[str, Variant]:
+    """Variants to compare, by name."""
     people = [person(world, seed) for seed in range(4)]
     me, you = people[:2]
     return {
         PLAIN: variant(world, [], How()),
         ADAPTER: variant(world, [me], How(identity_net=False)),
-        USUAL: usual_way(world, me, looks),
+        BASELINE: baseline_variant(world, me, reads),
         NET: variant(world, [me], How(adapter=False)),
         TWO_NETS: variant(world, [me, you], How(adapter=False, masks=True)),
         BOTH: variant(world, [me], How()),
@@ -95,7 +95,7 @@ def variants_of(world: World, looks: Looks) -> dict[str, Variant]:
     }
 
 
-def usual_way(world: World, somebody: Person, looks: Looks | None = None) -> Variant:
+def baseline_variant(world: World, subject: Person, reads: SigmaReads | None = None) -> Variant:
     """The baseline with random projections, which take no memory on the meta device."""
     sites = world.pack.module("instantid_core.adapter.sites").cross_attention_sites(
         world.model.model.diffusion_model
@@ -108,16 +108,16 @@ def usual_way(world: World, somebody: Person, looks: Looks | None = None) -> Var
         for pair in projections:
             for weights in pair:
                 weights.normal_(0, weights.shape[1] ** -0.5)
-    tokens = somebody.tokens.positive.to(**like), somebody.tokens.negative.to(**like)
-    more = {"look": looks} if looks else {}
-    model = with_usual_way(world.model, sites, projections, tokens, AMOUNT, **more)
+    tokens = subject.tokens.positive.to(**like), subject.tokens.negative.to(**like)
+    more = {"read_sigma": reads} if reads else {}
+    model = with_baseline(world.model, sites, projections, tokens, AMOUNT, **more)
     return Variant(model, Prompt(*world.prompt))
 
 
 def counts_tables(
     world: World, first: dict[str, StepCounts], settings: tuple[Setting, ...]
 ) -> Iterator[Table]:
-    """first: what was counted at the first setting; launches and waits are the same at all."""
+    """Tables of counts. first: of the first setting; launches and waits are the same at all."""
     yield _launches(first, settings[0])
     yield _waits(first, settings[0])
     yield _operations(first, settings[0])

@@ -1,6 +1,6 @@
-"""The small SDXL once more, as diffusers builds it, with the same weights.
+"""The small SDXL as a diffusers model with the same weights.
 
-diffusers' own classes do all the arithmetic; here keys are renamed, nothing else.
+This only renames keys; diffusers' own classes do the arithmetic.
 """
 
 from __future__ import annotations

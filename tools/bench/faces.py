@@ -1,4 +1,4 @@
-"""Time of face analysis per image: the two models that InstantID needs against a pack's five."""
+"""Time of face analysis per image: the two models that InstantID needs, and insightface's five."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .report import Table, missing, timings
 
 ROUNDS = 30
 PAUSE = 0.1
-"""Seconds. FaceAnalysis' idle threads go on spinning for a while, which the next run would pay."""
+"""Seconds. FaceAnalysis' idle threads spin for a while, which would slow the next run."""
 Seconds = dict[str, list[float]]
 OURS, THEIRS = "FaceAnalyzer, two models", "insightface FaceAnalysis, five models"
 
@@ -29,7 +29,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def gpu_face_tables(scene: Scene, root: Path) -> list[Table]:
-    """The same on the GPU, where ONNX Runtime starts on one."""
+    """Tables on the GPU, if ONNX Runtime can use one."""
     import onnxruntime
 
     if CUDA in onnxruntime.get_available_providers():
@@ -42,12 +42,12 @@ def gpu_face_tables(scene: Scene, root: Path) -> list[Table]:
 
 
 def face_tables(scene: Scene, root: Path, provider: str = CPU) -> list[Table]:
-    """Both on the same picture, in turns. root: the folder that holds `models/antelopev2`;
-    provider: what the scene's analyzer runs on."""
+    """Tables of both on the same picture, in turns. root: the folder with `models/antelopev2`;
+    provider: that of the scene's analyzer."""
     runs = {OURS: our_embedding(scene), THEIRS: their_embedding(root, provider)}
     ours, theirs = (run() for run in runs.values())
     if not (np.array_equal if provider == CPU else _alike)(ours, theirs):
-        raise RuntimeError("the two found different embeddings: their times mean nothing")
+        raise RuntimeError("the two found different embeddings, so their times cannot be compared")
     wall, cpu = measure(runs)
     where = "CPU" if provider == CPU else "GPU"
     title = f"Face analysis of one 512 x 512 image with one face, on the {where}"
@@ -62,12 +62,12 @@ def face_tables(scene: Scene, root: Path, provider: str = CPU) -> list[Table]:
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """On a GPU both run other kernels from one run to the next."""
+    """Whether embeddings are nearly equal: on a GPU the kernels vary between runs."""
     return float(one @ other) > 0.999 * float(np.linalg.norm(one) * np.linalg.norm(other))
 
 
 def measure(runs: dict[str, Callable[[], Any]]) -> tuple[Seconds, Seconds]:
-    """Wall time, and CPU time, which waiting for other programs does not lengthen."""
+    """Wall time and CPU time; the latter does not include waiting for other programs."""
     wall: Seconds = {name: [] for name in runs}
     cpu: Seconds = {name: [] for name in runs}
     names = list(runs)
@@ -82,7 +82,7 @@ def measure(runs: dict[str, Callable[[], Any]]) -> tuple[Seconds, Seconds]:
 
 
 def our_embedding(scene: Scene) -> Callable[[], np.ndarray]:
-    """A run of the pack's analysis."""
+    """Function that runs the pack's analysis."""
     module = scene.pack.module
     frames = module("instantid_core.images").frames_of(photo())
     analyse = module("instantid_core.faces.analysis").analyse
@@ -96,7 +96,7 @@ def our_embedding(scene: Scene) -> Callable[[], np.ndarray]:
 
 
 def their_embedding(root: Path, provider: str = CPU) -> Callable[[], np.ndarray]:
-    """A run of insightface's own analysis, with everything in the pack."""
+    """Function that runs insightface's own analysis with all five models."""
     analysis = _open_all_five(root, provider)
     rgb = (photo()[0].numpy() * 255).round().astype(np.uint8)
     bgr = np.ascontiguousarray(rgb[..., ::-1])
@@ -121,5 +121,5 @@ def _open_all_five(root: Path, provider: str) -> Any:
 
 
 def _with_cpu(provider: str) -> list[str]:
-    """What ONNX Runtime may use: on a GPU some operations are left to the CPU."""
+    """Providers for ONNX Runtime: on a GPU some operations run on the CPU."""
     return [provider] if provider == CPU else [provider, CPU]

@@ -1,7 +1,7 @@
 """UNet, IdentityNet and adapter as files in the published layouts, loaded by the host's loaders.
 
-Their weights are random: a few million numbers, over and over. Names and shapes are the host's own
-for a checkpoint, diffusers' for IdentityNet, and the published adapter's.
+Their weights are random: a few million numbers, repeated. Names and shapes are the host's own for a
+checkpoint, diffusers' for IdentityNet, and those of the published adapter.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .world import META, SIZES, World, prompt_for, random_net, random_unet
 
 PUBLISHED_WIDTH = SIZES["published"][0]
 PREFIX = "model.diffusion_model."
-"""Of a UNet in a checkpoint."""
+"""Prefix of a UNet's keys in a checkpoint."""
 SCALE_POOL = 1 << 22
 Shapes = dict[str, torch.Size]
 
 
 class Files(NamedTuple):
-    """Where they are, by the names that their publishers gave them."""
+    """Paths of the files, with their published names."""
 
     unet: Path
     net: Path
@@ -39,14 +39,14 @@ class Files(NamedTuple):
 
 
 def sizes_of(config: Any) -> AdapterSizes:
-    """The adapter for a UNet of this width."""
+    """Sizes of the adapter for a UNet of this width."""
     if config.width == PUBLISHED_WIDTH:
         return adapter_sizes(1)
     return AdapterSizes(config.site_widths, config.context_dim)
 
 
 def write_files(folder: Path, dims: str) -> Files:
-    """All three, in half precision but for the adapter, which is published in single."""
+    """Writes all three, in half precision except for the adapter, which is published in single."""
     from tools.small_world.node.small_sdxl import SmallConfig
 
     config = SmallConfig(*SIZES[dims])
@@ -63,13 +63,13 @@ def write_files(folder: Path, dims: str) -> Files:
 
 
 def unet_shapes(config: Any) -> Shapes:
-    """As a checkpoint names them; what else is in one, text encoders and VAE, stays out."""
+    """Shapes under their names in a checkpoint, without text encoders and VAE."""
     network = random_unet(config, META, torch.float16).model.diffusion_model
     return {PREFIX + name: weights.shape for name, weights in network.state_dict().items()}
 
 
 def net_shapes(config: Any) -> Shapes:
-    """As diffusers names them."""
+    """Shapes under their names in diffusers."""
     from .diffusers_twin import twin_controlnet
 
     ours = random_net(config, META, torch.float16).control_model.state_dict()
@@ -79,7 +79,7 @@ def net_shapes(config: Any) -> Shapes:
 
 
 def write_random(file: Path, shapes: Shapes) -> None:
-    """A .safetensors file in half precision, tensor by tensor: it is never in memory whole."""
+    """Writes a .safetensors file in half precision, one tensor at a time to save memory."""
     header, end = {}, 0
     for name, shape in shapes.items():
         start, end = end, end + 2 * shape.numel()
@@ -95,7 +95,7 @@ def write_random(file: Path, shapes: Shapes) -> None:
 
 
 def _parts(name: str, shape: torch.Size, pool: torch.Tensor) -> Iterator[bytes]:
-    """Numbers that keep a signal's size; norms 1, biases 0."""
+    """Numbers that preserve the magnitude of a signal; norms are 1, biases 0."""
     left = shape.numel()
     if len(shape) > 1:
         numbers = pool[:left] * (left / shape[0]) ** -0.5
@@ -113,7 +113,7 @@ def _parts(name: str, shape: torch.Size, pool: torch.Tensor) -> Iterator[bytes]:
 def loaded_world(pack: Pack, dims: str, dtype: torch.dtype, files: Files) -> tuple[World, Any]:
     """A world from these files, and its adapter, on the device that the host chooses.
 
-    dtype: what is computed in. By itself the host would do so in float32 on a CPU.
+    dtype: of the computation; by default the host would use float32 on a CPU.
     """
     import comfy.controlnet
     import comfy.sd
@@ -137,7 +137,7 @@ def loaded_world(pack: Pack, dims: str, dtype: torch.dtype, files: Files) -> tup
 
 
 def require_filled(network: torch.nn.Module, shapes: Shapes) -> None:
-    """Raises RuntimeError where the host made another network than the file's."""
+    """Raises RuntimeError unless the host built the network of the file."""
     numbers = sum(weights.numel() for weights in network.state_dict().values())
     in_file = sum(shape.numel() for shape in shapes.values())
     finite = all(weights.isfinite().all() for weights in network.parameters())
@@ -147,7 +147,7 @@ def require_filled(network: torch.nn.Module, shapes: Shapes) -> None:
 
 @contextmanager
 def known_to_host(config: Any) -> Iterator[None]:
-    """The host knows SDXL by its width: a smaller one is made known to it."""
+    """Makes a smaller SDXL known to the host, which recognises SDXL by its width."""
     if config.width == PUBLISHED_WIDTH:
         yield
         return
@@ -166,7 +166,7 @@ def known_to_host(config: Any) -> Iterator[None]:
 
 
 def files_table(files: Files, dims: str, seconds: dict[str, float]) -> Table:
-    """What was written and loaded. seconds: of each."""
+    """Table of files and their times. seconds: by action."""
     rows = [
         Row(f"{what}: {file.name}", file.stat().st_size / 1e6, "MB")
         for what, file in zip(("UNet", "IdentityNet", "adapter"), files, strict=True)
@@ -177,7 +177,7 @@ def files_table(files: Files, dims: str, seconds: dict[str, float]) -> Table:
 
 
 class Stopwatch:
-    """Seconds of named work on the wall's clock."""
+    """Wall time of named actions, in seconds."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""From a changed widget to the end of the first sampled step, ours and the usual way."""
+"""Time from a changed widget to the end of the first sampled step, and that of the baseline."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 
 from tools.small_world.scenes import Prompt
 
-from .baseline import usual_net, with_usual_way
+from .baseline import baseline_net, with_baseline
 from .counts import Setting
 from .operations import StepCounts
 from .report import Row, Table
-from .roofline import Rates, Work, bytes_in, name_of, together
+from .roofline import Rates, Workload, combined, name_of, weight_bytes
 from .steps import AMOUNT, Variant, sample
 from .world import META, TOKENS, World, random_net
 
@@ -32,14 +32,14 @@ ROUNDS = {"cuda": 5, "cpu": 2}
 
 
 class Person(NamedTuple):
-    """What a user has chosen on the nodes."""
+    """The user's choices on the nodes."""
 
     identity: Any
     faces: Any
     amount: float
 
     def after(self, change: str) -> Person:
-        """The same, of which nothing is remembered where it has changed."""
+        """The choices after a change; a changed part is a new object, so nothing is cached."""
         if change == PHOTO:
             return self._replace(identity=replace(self.identity))
         if change == WEIGHT:
@@ -48,31 +48,31 @@ class Person(NamedTuple):
 
 
 class Ours:
-    """The pack's two operations, as its nodes run them."""
+    """The pack's two operations, as in its nodes."""
 
     def __init__(self, world: World, adapter: Any) -> None:
         self.world, self.adapter = world, adapter
 
-    def apply(self, somebody: Person, pixels: tuple[int, int]) -> Variant:
-        """Model and conditioning anew. The hint is drawn for the picture's size while sampling."""
+    def apply(self, subject: Person, pixels: tuple[int, int]) -> Variant:
+        """New model and conditioning. The hint is drawn during sampling, at the picture's size."""
         core = self.world.pack.module
         application = core("nodes.host.application")
         how = application.Influence(
-            somebody.amount,
+            subject.amount,
             core("instantid_core.adapter.window").Span(0.0, 1.0),
             None,
             core("instantid_core.identity.embedding").NegativeIdentity(),
         )
-        who = self.adapter, somebody.identity, how
+        who = self.adapter, subject.identity, how
         model = application.apply_adapter(self.world.model, *who)
         sides = application.apply_identity_net(
-            self.world.prompt, self.world.control_net, *who, somebody.faces, "letterbox"
+            self.world.prompt, self.world.control_net, *who, subject.faces, "letterbox"
         )
         return Variant(model, Prompt(*sides))
 
 
-class UsualWay:
-    """One node that runs whole after every change; the projections are on the device already."""
+class Baseline:
+    """One node that runs completely after every change; projections are already on the device."""
 
     def __init__(self, world: World, adapter: Any) -> None:
         self.world, self.adapter = world, adapter
@@ -84,44 +84,44 @@ class UsualWay:
         pairs = zip(weights.to_k, weights.to_v, strict=True)
         self.projections = [tuple(layer.weight.to(**like) for layer in pair) for pair in pairs]
 
-    def apply(self, somebody: Person, pixels: tuple[int, int]) -> Variant:
-        """Tokens, patches and the drawn hint anew."""
+    def apply(self, subject: Person, pixels: tuple[int, int]) -> Variant:
+        """New tokens, patches and hint."""
         core = self.world.pack.module
         negative = core("instantid_core.identity.embedding").NegativeIdentity()
-        found = self.adapter.tokens(replace(somebody.identity), negative)
+        found = self.adapter.tokens(replace(subject.identity), negative)
         like = {"device": self.world.device, "dtype": self.world.dtype}
         tokens = found.positive.to(**like), found.negative.to(**like)
-        model = with_usual_way(
-            self.world.model, self.sites, self.projections, tokens, somebody.amount
+        model = with_baseline(
+            self.world.model, self.sites, self.projections, tokens, subject.amount
         )
         extent = core("instantid_core.types").Extent(*pixels)
         draw = core("instantid_core.keypoints.drawing").draw
-        picture = draw(somebody.faces, extent, "letterbox").movedim(-1, 1)
+        picture = draw(subject.faces, extent, "letterbox").movedim(-1, 1)
         net = self.world.control_net
-        return Variant(model, usual_net(self.world.prompt, net, tokens, picture, somebody.amount))
+        return Variant(model, baseline_net(self.world.prompt, net, tokens, picture, subject.amount))
 
 
-Way = Ours | UsualWay
+Implementation = Ours | Baseline
 
 
 def first_step_table(
     world: World, adapter: Any, scene: Any, setting: Setting, rates: Rates, counts: StepCounts
 ) -> Table:
-    """Wall time of what a change runs anew and of one sampled step, ComfyUI's part included.
+    """Table of the wall time of what a change recomputes and of one step, ComfyUI's part included.
 
     rates: of the world's device and dtype. counts: of a step with both parts.
     """
-    somebody = Person(scene.identity, scene.faces, AMOUNT)
-    ways = {"": Ours(world, adapter), ", the usual way": UsualWay(world, adapter)}
+    subject = Person(scene.identity, scene.faces, AMOUNT)
+    ways = {"": Ours(world, adapter), ", baseline": Baseline(world, adapter)}
     seconds = {
-        change + suffix: _measured(way, somebody, change, setting)
+        change + suffix: _measured(way, subject, change, setting)
         for change in CHANGES
         for suffix, way in ways.items()
     }
     floors = change_floors(world, adapter, setting, counts, rates)
     rows = []
     for change in CHANGES:
-        usual = statistics.median(seconds[change + ", the usual way"])
+        usual = statistics.median(seconds[change + ", baseline"])
         for suffix in ways:
             found = seconds[change + suffix]
             middle, spread = statistics.median(found), (1e3 * min(found), 1e3 * max(found))
@@ -132,28 +132,28 @@ def first_step_table(
     notes = (
         f"Wall time, {torch.get_num_threads()} threads, medians of {ROUNDS[device]}; adapter and "
         f"IdentityNet, a UNet of width {width}, models in memory.",
-        "Ratios are to the usual way. Both run the hint's encoder at the start of every run.",
+        "Ratios are to the baseline. Both run the hint's encoder at the start of every run.",
     )
     return Table(f"{title}, {device}", tuple(rows), notes)
 
 
-def _measured(way: Way, somebody: Person, change: str, setting: Setting) -> list[float]:
-    """Seconds of each round; what comes before the first change does not count."""
-    applied, seconds = way.apply(somebody, setting.pixels), []
+def _measured(way: Implementation, subject: Person, change: str, setting: Setting) -> list[float]:
+    """Seconds of each round, without the first run before a change."""
+    applied, seconds = way.apply(subject, setting.pixels), []
     run_one_step(applied, setting)
     for _ in range(ROUNDS[way.world.device.type]):
         started = time.perf_counter()
         if change != NOTHING:
-            somebody = somebody.after(change)
-            applied = way.apply(somebody, setting.pixels)
-        # Its result is handed over on the CPU, for which a GPU is waited for.
+            subject = subject.after(change)
+            applied = way.apply(subject, setting.pixels)
+        # Its result is returned on the CPU, so a GPU has finished.
         run_one_step(applied, setting)
         seconds.append(time.perf_counter() - started)
     return seconds
 
 
 def run_one_step(one: Variant, setting: Setting) -> None:
-    """A run of one step."""
+    """Samples one step."""
     how = {"pixels": setting.pixels, "batch": setting.batch, "cfg": setting.cfg}
     sample(one.model, one.prompt, steps=1, **how)
 
@@ -164,44 +164,44 @@ def run_one_step(one: Variant, setting: Setting) -> None:
 def change_floors(
     world: World, adapter: Any, setting: Setting, counts: StepCounts, rates: Rates
 ) -> dict[str, float]:
-    """Seconds that the device's rates allow each change and the step after it."""
+    """Lower bound in seconds of each change and the step after it, at the device's rates."""
     networks = world.model.model.diffusion_model, world.control_net.control_model
-    step = Work(counts.operations, sum(map(bytes_in, networks)))
-    run = together(step, hint_work(world.config, setting.pixels, world.dtype))
-    photo = together(run, photo_work(adapter))
+    step = Workload(counts.operations, sum(map(weight_bytes, networks)))
+    run = combined(step, hint_work(world.config, setting.pixels, world.dtype))
+    photo = combined(run, photo_work(adapter))
     return {change: (photo if change == PHOTO else run).floor(rates) for change in CHANGES}
 
 
-def photo_work(adapter: Any) -> Work:
-    """Resampler and projections: every weight is read once and meets the tokens of both sides."""
+def photo_work(adapter: Any) -> Workload:
+    """Workload of resampler and projections: each weight is read once for both polarities."""
     layers = [weights for weights in adapter.patcher.model.parameters() if weights.ndim == 2]
     operations = 2 * 2 * TOKENS * sum(weights.numel() for weights in layers)
-    return Work(operations, bytes_in(adapter.patcher.model))
+    return Workload(operations, weight_bytes(adapter.patcher.model))
 
 
-def hint_work(config: Any, pixels: tuple[int, int], dtype: torch.dtype) -> Work:
-    """IdentityNet's encoder, on one picture."""
+def hint_work(config: Any, pixels: tuple[int, int], dtype: torch.dtype) -> Workload:
+    """Workload of IdentityNet's hint encoder, on one picture."""
     encoder = random_net(config, META, dtype).control_model.input_hint_block
     with StepCounts(META) as counts:
         encoder(torch.empty(1, 3, pixels[1], pixels[0], dtype=dtype, device=META), None, None)
-    return Work(counts.operations, bytes_in(encoder))
+    return Workload(counts.operations, weight_bytes(encoder))
 
 
 # --- up to the first step -------------------------------------------------------------------------
 
 
 class ReachedError(Exception):
-    """A run has come as far as is measured."""
+    """Stops a run at the end of the measured part."""
 
 
 def until_the_networks(one: Variant, control_net: Any, setting: Setting) -> Callable[[], None]:
-    """A run up to the first layer of IdentityNet, before which its hint is drawn and encoded."""
+    """Function that runs up to IdentityNet's first layer, after its hint is drawn and encoded."""
 
     def stop(*_: Any) -> None:
         raise ReachedError
 
     def run() -> None:
-        # What the pack would tell a user of this size.
+        # Warnings of the pack about this size.
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         hook = control_net.control_model.input_blocks[0].register_forward_pre_hook(stop)
@@ -212,6 +212,6 @@ def until_the_networks(one: Variant, control_net: Any, setting: Setting) -> Call
         finally:
             hook.remove()
             logging.disable(before)
-        raise RuntimeError("the run never came to IdentityNet")
+        raise RuntimeError("the run did not reach IdentityNet")
 
     return run

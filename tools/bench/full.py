@@ -1,7 +1,7 @@
-"""`python3 dev.py bench --full`: SDXL's own sizes, on a GPU where there is one.
+"""`dev.py bench --full`: SDXL's own sizes, on a GPU if there is one.
 
-The same code runs on every device; what a device cannot show is listed as not measured. `--dims
-small` runs all of it with small models.
+The same code runs on every device; rows that need another device are listed as not measured.
+`--dims small` runs all of it with small models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .report import Table
 from .roofline import measure_rates, rates_table
 from .runs import DTYPES, SIZES, SMALL, whole_runs
 from .sites import sites_tables
-from .targets import Findings, bars_table
+from .targets import Findings, targets_table
 from .waits import waits_table
 from .world import META, build_world, person
 
@@ -30,7 +30,7 @@ from .world import META, build_world, person
 def full_tables(
     folder: Path, options: argparse.Namespace, host_nodes: ModuleType
 ) -> Iterator[Table]:
-    """All tables; the last one sums up."""
+    """All tables; the last one compares with the targets."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     is_small = options.dims == "small"
     findings = Findings(device)
@@ -50,7 +50,7 @@ def full_tables(
     table = memory_table(folder, not is_small)
     findings.file = table
     yield table
-    yield bars_table(findings)
+    yield targets_table(findings)
 
 
 def _sites(

@@ -1,4 +1,4 @@
-"""What a second person costs: in one pass, the usual way, and in IdentityNet alone."""
+"""Cost of a second person: with Apply Group, with the baseline, and in IdentityNet alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .report import Table, timings
 from .steps import AMOUNT, EVERYTHING, Effort, Variant, clock_of, measure
 
 ONE, TWO = "one person", "two people, InstantIDApplyGroup"
-USUAL = "two people, a prompt with a mask for each (the usual way)"
+BASELINE = "two people, a prompt with a mask for each (baseline)"
 CHAINED, BATCHED = "two IdentityNet passes, one after the other", "both in one batch"
 EFFORT = Effort(256, rounds=4, steps=3)
 PASSES = 8
@@ -21,12 +21,12 @@ MASKS = {"match": "left_to_right", "shape": "ellipse", "padding": 0.5, "feather"
 
 
 def group_tables(scene: Scene) -> list[Table]:
-    """A sampling step with one and with two people, and two ways to run IdentityNet for two."""
+    """Tables of a step with one and two people, and of two ways to run IdentityNet for two."""
     pose = _two_faces(scene)
     compared = {
         ONE: _group(scene, pose, 1),
         TWO: _group(scene, pose, 2),
-        USUAL: _usual_way(scene, pose),
+        BASELINE: _baseline_group(scene, pose),
     }
     rows = ", ".join(f"{_rows(variant)} ({name})" for name, variant in compared.items())
     return [
@@ -66,8 +66,8 @@ def _group(scene: Scene, pose: Any, people: int) -> Variant:
     return Variant(model, Prompt(*sides))
 
 
-def _usual_way(scene: Scene, pose: Any) -> Variant:
-    """Every person with a masked prompt and an IdentityNet of their own, combined."""
+def _baseline_group(scene: Scene, pose: Any) -> Variant:
+    """Masked prompts and one IdentityNet per person, combined."""
     model, sides = scene.model, Prompt([], [])
     for mask in _face_masks(scene, pose).split(1):
         model, own = _masked_person(scene, model, pose, mask)
@@ -121,7 +121,7 @@ def _rows(variant: Variant) -> int:
 
 
 def _passes(scene: Scene) -> dict[str, list[float]]:
-    """Seconds of IdentityNet's network alone: twice with two rows, and once with four."""
+    """Seconds of IdentityNet's network: twice with two rows, and once with four."""
     network, now = scene.control_net.control_model, clock_of(scene.model)
     cells = EFFORT.pixels // 8
 

@@ -1,4 +1,4 @@
-"""A ComfyUI inside this process, with the pack in it as the host's own loader puts it there."""
+"""A ComfyUI inside this process, with the pack loaded by the host's own loader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tools.small_world.scenes import Prompt, conditioning, photo
 def start_host() -> ModuleType:
     """Import ComfyUI from COMFYUI_PATH and return its module `nodes`."""
     sys.path.insert(0, os.environ["COMFYUI_PATH"])
-    # The host speaks of its devices and memory on the way, which would stand between the tables.
+    # The host logs its devices and memory, which would appear between the tables.
     logging.disable(logging.INFO)
     small_models.use_cpu_without_gpu()
     return importlib.import_module("nodes")
@@ -35,7 +35,7 @@ class Pack:
     def __init__(self, host_nodes: ModuleType) -> None:
         before = set(sys.modules)
         if not asyncio.run(host_nodes.load_custom_node(str(REPOSITORY))):
-            raise RuntimeError("ComfyUI's loader refused the pack; its reason stands above")
+            raise RuntimeError("ComfyUI's loader refused the pack; see its reason above")
         core = next(n for n in set(sys.modules) - before if n.endswith(".instantid_core"))
         self.name = core.removesuffix(".instantid_core")
         self.node_classes: dict[str, Any] = host_nodes.NODE_CLASS_MAPPINGS
@@ -51,7 +51,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that the measured variants are put together from."""
+    """The parts that measured variants consist of."""
 
     pack: Pack
     model: Any
@@ -64,7 +64,7 @@ class Scene:
 
 
 def use_models(folder: Path) -> None:
-    """Write the small models and let the host look for models there only."""
+    """Write the small models and let the host search for models only there."""
     import folder_paths
 
     small_models.write_models(folder)
@@ -95,7 +95,7 @@ def build_scene(host_nodes: ModuleType) -> Scene:
 
 
 def _load_control_net(host_nodes: ModuleType) -> Any:
-    """The small IdentityNet. The host logs an error first, as its width is none that it knows."""
+    """The small IdentityNet. The host first logs an error about its unknown width."""
     logging.disable(logging.ERROR)
     try:
         return host_nodes.ControlNetLoader().load_controlnet(small_models.CONTROLNET_FILE)[0]
@@ -104,7 +104,7 @@ def _load_control_net(host_nodes: ModuleType) -> Any:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """Versions and hardware that the figures depend on."""
     import comfyui_version
 
     on_gpu = torch.cuda.is_available()

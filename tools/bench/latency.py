@@ -1,4 +1,4 @@
-"""From a changed widget to a model that can sample: each part of the work by itself."""
+"""Time from a changed widget to a model that can sample, by part of the work."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from .baseline import with_usual_way
+from .baseline import with_baseline
 from .counts import Setting
 from .files import sizes_of
-from .first_step import Ours, Person, UsualWay, hint_work, photo_work, until_the_networks
+from .first_step import Baseline, Ours, Person, hint_work, photo_work, until_the_networks
 from .report import Row, Table
-from .roofline import Rates, Work, name_of, wall_on
+from .roofline import Rates, Workload, name_of, wall_on
 from .steps import AMOUNT
 from .world import World, fill
 
@@ -26,16 +26,16 @@ PHOTO, WEIGHT, POSE, NOTHING = (
     "another pose: keypoints drawn, hint encoded",
     "nothing changed: a run up to its networks",
 )
-USUAL_PHOTO, USUAL_NOTHING = (
-    "another photo or weight, the usual way: 16 tokens, 70 patches",
-    "nothing changed, the usual way",
+BASELINE_PHOTO, BASELINE_NOTHING = (
+    "another photo or weight, baseline: 16 tokens, 70 patches",
+    "nothing changed, baseline",
 )
 
 
 def latency_table(
     world: World, small: World, adapter: Any, scene: Any, rates: AllRates, setting: Setting
 ) -> tuple[Table, float]:
-    """Wall time of each part, and the way from another photo to the first network.
+    """Table of the wall time of each part, and the seconds from another photo to the first network.
 
     world: of the sizes to measure, on the meta device. small: with an adapter, on the device of
     `rates`, which are for float32 and its dtype; what a run does before its networks.
@@ -43,12 +43,12 @@ def latency_table(
     device = small.device
     own = loaded_adapter(world, device)
     work = {
-        PHOTO: another_photo(world, own, scene),
-        USUAL_PHOTO: the_usual_photo(world, own, scene, device),
-        WEIGHT: another_weight(world, own, scene),
-        POSE: another_pose(world, scene, device, setting.pixels),
-        NOTHING: nothing(small, adapter, scene, setting, Ours),
-        USUAL_NOTHING: nothing(small, adapter, scene, setting, UsualWay),
+        PHOTO: new_photo(world, own, scene),
+        BASELINE_PHOTO: baseline_photo(world, own, scene, device),
+        WEIGHT: new_weight(world, own, scene),
+        POSE: new_pose(world, scene, device, setting.pixels),
+        NOTHING: unchanged_run(small, adapter, scene, setting, Ours),
+        BASELINE_NOTHING: unchanged_run(small, adapter, scene, setting, Baseline),
     }
     seconds = {name: _wall(one, device) for name, one in work.items()}
     rows = [
@@ -62,7 +62,7 @@ def latency_table(
     notes = (
         f"Wall time, {torch.get_num_threads()} threads, medians of {ROUNDS}; float32, but the runs "
         f"in {name_of(small.dtype)}, with a UNet of width {small.config.width}; models in memory.",
-        "The analysis of a new photo comes on top. Every run encodes its hint anew; the usual way "
+        "The analysis of a new photo is not included. Every run encodes its hint; the baseline "
         "does so in every step.",
     )
     size = " x ".join(map(str, setting.pixels))
@@ -71,7 +71,7 @@ def latency_table(
     return Table(title, tuple(rows), notes), first
 
 
-def _floor_row(name: str, work: Work, rates: Rates) -> Row:
+def _floor_row(name: str, work: Workload, rates: Rates) -> Row:
     return Row(f"{name}: floor", 1e3 * work.floor(rates), "ms")
 
 
@@ -86,7 +86,7 @@ def _wall(work: Callable[[], object], device: torch.device) -> list[float]:
 
 
 def loaded_adapter(world: World, device: torch.device) -> Any:
-    """An adapter of this world's sizes with random weights, as its file has them."""
+    """An adapter of this world's sizes with random weights."""
     from comfy import model_management, model_patcher, ops
 
     core = world.pack.module
@@ -104,21 +104,21 @@ def loaded_adapter(world: World, device: torch.device) -> Any:
     return core("nodes.host.models").LoadedAdapter(patcher, checkpoint.config)
 
 
-def another_photo(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
-    """The adapter node for somebody it has not seen."""
+def new_photo(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
+    """Function that runs the adapter node for a new identity."""
     return lambda: _applied(world, adapter, replace(scene.identity))
 
 
-def another_weight(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
-    """The adapter node for somebody it knows."""
+def new_weight(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
+    """Function that runs the adapter node for a cached identity."""
     identity = replace(scene.identity)
     return lambda: _applied(world, adapter, identity)
 
 
-def the_usual_photo(
+def baseline_photo(
     world: World, adapter: Any, scene: Any, device: torch.device
 ) -> Callable[[], object]:
-    """What the baseline does before sampling; it projects in every step."""
+    """Function that runs the baseline's work before sampling; it projects in every step."""
     core = world.pack.module
     negative = core("instantid_core.identity.embedding").NegativeIdentity()
     sites = core("instantid_core.adapter.sites").cross_attention_sites(
@@ -130,7 +130,7 @@ def the_usual_photo(
     def apply() -> object:
         found = adapter.tokens(replace(scene.identity), negative)
         tokens = found.positive.to(device), found.negative.to(device)
-        return with_usual_way(world.model, sites, projections, tokens, AMOUNT)
+        return with_baseline(world.model, sites, projections, tokens, AMOUNT)
 
     return apply
 
@@ -147,10 +147,10 @@ def _applied(world: World, adapter: Any, identity: Any) -> Any:
     return application.apply_adapter(world.model, adapter, identity, how)
 
 
-def another_pose(
+def new_pose(
     world: World, scene: Any, device: torch.device, pixels: tuple[int, int]
 ) -> Callable[[], object]:
-    """The picture of keypoints, and what IdentityNet's encoder makes of it. world: on meta."""
+    """Function that draws and encodes keypoints. world: on the meta device."""
     core = world.pack.module
     keypoints, extent = (
         core("instantid_core.keypoints.drawing"),
@@ -166,10 +166,10 @@ def another_pose(
     return prepare
 
 
-def nothing(
-    world: World, adapter: Any, scene: Any, setting: Setting, way: type[Ours] | type[UsualWay]
+def unchanged_run(
+    world: World, adapter: Any, scene: Any, setting: Setting, way: type[Ours] | type[Baseline]
 ) -> Callable[[], object]:
-    """What a run of the same graph does again, up to the first layer of a network."""
-    somebody = Person(scene.identity, scene.faces, AMOUNT)
-    applied = way(world, adapter).apply(somebody, setting.pixels)
+    """Function that runs an unchanged graph, up to the first layer of a network."""
+    subject = Person(scene.identity, scene.faces, AMOUNT)
+    applied = way(world, adapter).apply(subject, setting.pixels)
     return until_the_networks(applied, world.control_net, setting)

@@ -1,8 +1,8 @@
-"""Counts what a sampling step does: launches, operations, waits for the device, copies to it.
+"""Counters of a sampling step: launches, operations, waits for the device, copies to it.
 
-A count is the same on every machine. On torch's `meta` device nothing is computed and nothing can
-be read back: a step that runs there at all waits for nothing. Attention counts as one launch, as
-on a GPU.
+Counts are the same on every machine. On torch's `meta` device nothing is computed and nothing can
+be read back, so a step that runs there waits for nothing. Attention counts as one launch, as on a
+GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unittest import mock
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-ROOM = {
+NO_LAUNCH = {
     "empty",
     "empty_like",
     "empty_strided",
@@ -25,14 +25,14 @@ ROOM = {
     "lift_fresh",
     "dropout",
 }
-"""Make room for numbers, or nothing at all, without a launch."""
+"""Operations that allocate at most, without a launch."""
 COPIES = {"copy_", "_to_copy", "to"}
 WAITS = {"_local_scalar_dense", "equal", "is_nonzero", "nonzero", "item"}
-"""Hand a value of the device to Python."""
+"""Operations that return a value of the device to Python."""
 
 
 class StepCounts(TorchDispatchMode):
-    """Counts everything that runs inside its `with`."""
+    """Counts everything that runs inside its context."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
@@ -42,18 +42,18 @@ class StepCounts(TorchDispatchMode):
         """Multiplications and additions."""
         self.waits = 0
         self.copies = 0
-        """From the CPU to the device or back; plain ones wait as well."""
+        """Copies between CPU and device; blocking ones wait as well."""
         self.resized = 0
 
     @property
     def launches(self) -> int:
-        """Kernels, as far as each operation is one."""
+        """Number of launches, one per operation."""
         return self.by_operation.total()
 
     def attention(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int, *_: Any, **__: Any
     ) -> torch.Tensor:
-        """Stands in for the host's attention: one launch that makes a tensor like q."""
+        """Replaces the host's attention: one launch that returns a tensor like q."""
         self.by_operation["attention"] += 1
         self.operations += 4 * q.shape[0] * q.shape[1] * k.shape[1] * q.shape[2]
         return torch.empty_like(q)
@@ -67,7 +67,7 @@ class StepCounts(TorchDispatchMode):
         places = {x.device for x in _tensors((args, kwargs, out)) if x.ndim}
         if len(places) > 1 and self.device in places:
             self.copies += name in COPIES
-        elif self.device in places and name not in ROOM and not _is_view(func):
+        elif self.device in places and name not in NO_LAUNCH and not _is_view(func):
             self.by_operation[name] += 1
             self.resized += name.startswith("upsample")
             self.operations += _operations(name, args, out)
@@ -86,7 +86,7 @@ def _operations(name: str, args: tuple[Any, ...], out: Any) -> int:
 
 
 def _is_view(func: Any) -> bool:
-    """Whether an operation gives another look at its input."""
+    """Whether an operation returns a view of its input."""
     returns = [result.alias_info for result in func._schema.returns]
     return bool(returns) and all(alias is not None and not alias.is_write for alias in returns)
 
@@ -102,7 +102,7 @@ def _tensors(values: Any) -> Iterator[torch.Tensor]:
 
 
 class Steps:
-    """A sampler for the host's guiders: calls the model and steps nowhere."""
+    """A sampler for the host's guiders that only calls the model."""
 
     def __init__(self, steps: int, counts: StepCounts) -> None:
         self.steps = steps
@@ -111,7 +111,7 @@ class Steps:
     def sample(
         self, model: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Any, *_: Any
     ) -> torch.Tensor:
-        """Counts the last of the steps: those before it may make what is kept."""
+        """Counts only the last step: earlier ones may fill caches."""
         for step in range(self.steps):
             level = sigmas.new_full((noise.shape[0],), 5.0 - step)
             if step < self.steps - 1:
@@ -157,7 +157,7 @@ def count_step(
 
 @contextmanager
 def _first_attention(device: torch.device) -> Iterator[None]:
-    """Attention that runs on the meta device, for the steps that are not counted."""
+    """Replaces attention on the meta device in steps that are not counted."""
     if device.type != "meta":
         yield
         return
@@ -167,7 +167,7 @@ def _first_attention(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def without_memory(device: torch.device) -> Iterator[None]:
-    """On the meta device there is no memory for the host to manage, and no latent to look into."""
+    """Disables the host's memory management and latent check on the meta device."""
     if device.type != "meta":
         yield
         return

@@ -1,4 +1,4 @@
-"""What only a process of its own can tell: the cost of importing the pack, and peak memory.
+"""Probes that run in their own process: the cost of importing the pack, and peak memory.
 
 `run.py tools.bench.probe import EMPTY_PACK` or `... load ADAPTER_FILE`, with COMFYUI_PATH set.
 Prints one line of JSON.
@@ -25,10 +25,10 @@ STATUS = Path("/proc/self/status")
 
 
 def probe_import(empty_pack: str) -> dict[str, Any]:
-    """Milliseconds to load a pack of nothing first, and then this one."""
+    """Milliseconds to load an empty pack, and then this one."""
     host_nodes = start_host()
     before = set(sys.modules)
-    # The first pack of all makes the host import its reader of pyproject.toml.
+    # Loading any first pack makes the host import its reader of pyproject.toml.
     first = _milliseconds(lambda: asyncio.run(host_nodes.load_custom_node(empty_pack)))
     between = set(sys.modules)
     ours = _milliseconds(lambda: Pack(host_nodes))
@@ -44,7 +44,7 @@ def probe_load(file: str) -> dict[str, Any]:
     """Bytes by which loading an adapter, and then using it once, raise the process's peak."""
     pack = Pack(start_host())
     before = psutil.Process().memory_info().rss
-    _forget_peak()
+    _reset_peak()
     adapter = pack.module("nodes.host.models").load_adapter(file, Path(file).name)
     loaded = _peak()
     with torch.inference_mode():
@@ -53,11 +53,11 @@ def probe_load(file: str) -> dict[str, Any]:
 
 
 def _use(pack: Pack, adapter: Any) -> None:
-    """Project a made-up identity's keys and values."""
+    """Project keys and values of an arbitrary identity."""
     types = pack.module("instantid_core.types")
-    somebody = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
+    subject = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
     negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
-    adapter.keys_values(adapter.tokens(somebody, negative), torch.float16)
+    adapter.keys_values(adapter.tokens(subject, negative), torch.float16)
 
 
 def _milliseconds(action: Callable[[], object]) -> float:
@@ -66,8 +66,8 @@ def _milliseconds(action: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
-def _forget_peak() -> None:
-    """Linux can start the peak anew; elsewhere the start of the process stays part of it."""
+def _reset_peak() -> None:
+    """Reset the peak on Linux; elsewhere it includes the start of the process."""
     if CLEAR_PEAK.exists():
         CLEAR_PEAK.write_text("5", encoding="ascii")
 

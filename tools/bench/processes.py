@@ -1,6 +1,6 @@
 """Peak memory of loading an adapter file, and the time the pack adds to ComfyUI's start.
 
-Both are measured by `bench_probe` in fresh processes.
+Both are measured by `probe` in fresh processes.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .report import Row, Table, timings
 
 STARTS = 3
 ALLOWED_MILLISECONDS = 150
-SHARE_OF_WIDTHS = 4
-"""Without --full the sites have a quarter of their published widths; the resampler is whole."""
+WIDTH_DIVISOR = 4
+"""Divisor of the sites' published widths without --full; the resampler has its full size."""
 
 
 def memory_table(folder: Path, full: bool) -> Table:
-    """Peak against file size, for both file forms."""
-    share = 1 if full else SHARE_OF_WIDTHS
+    """Table of peak memory relative to file size, for both file formats."""
+    share = 1 if full else WIDTH_DIVISOR
     nested = adapter_weights(adapter_sizes(share))
     rows: list[Row] = []
     for name, write in FORMS.items():
@@ -50,7 +50,7 @@ def memory_table(folder: Path, full: bool) -> Table:
 
 
 def adapter_sizes(share: int) -> AdapterSizes:
-    """The published adapter with its sites at 1/share of their widths."""
+    """Sizes of the published adapter, with its sites at 1/share of their widths."""
     widths = tuple(width // share for width in published_shapes.SITE_WIDTHS)
     return AdapterSizes(widths, context_dim=published_shapes.CONTEXT, width=1280, depth=4)
 
@@ -80,7 +80,7 @@ def _memory_rows(file: Path) -> list[Row]:
 
 
 def import_table(folder: Path) -> Table:
-    """What the pack adds to ComfyUI's start."""
+    """Table of the time that the pack adds to ComfyUI's start."""
     empty = folder / "empty_pack"
     empty.mkdir()
     (empty / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n", encoding="utf-8")
@@ -106,7 +106,7 @@ def _names(modules: list[str]) -> str:
 
 
 def ask(kind: str, subject: Path) -> dict[str, Any]:
-    """Run a probe in a process of its own."""
+    """Run a probe in its own process; returns its result."""
     command = module_command(Path(sys.executable), "tools.bench.probe", kind, str(subject))
     environ = child_environ(COMFYUI_PATH=os.environ["COMFYUI_PATH"])
     done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True)

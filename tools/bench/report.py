@@ -1,4 +1,4 @@
-"""What the benchmark found, as a table for people and as plain data for programs."""
+"""Results of the benchmark, as tables for people and as data for programs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ LABEL_WIDTH = 60
 
 @dataclass(frozen=True)
 class Row:
-    """One figure."""
+    """One row of a table."""
 
     label: str
     value: float | None
     """None: not measured; `unit` then says why."""
     unit: str
     ratio: float | None = None
-    """To what the table compares with; most often its first measured row."""
+    """Relative to the table's reference, usually its first measured row."""
     spread: tuple[float, float] | None = None
     """Smallest and largest measurement behind a median."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Figures that belong together, and what to know when reading them."""
+    """Related figures, with notes."""
 
     title: str
     rows: tuple[Row, ...]
@@ -51,12 +51,12 @@ def sizes(counted: Mapping[str, float]) -> tuple[Row, ...]:
 
 
 def missing(label: str, why: str = "needs a CUDA device") -> Row:
-    """A row for what this machine cannot measure."""
+    """A row that this machine cannot measure."""
     return Row(label, None, why)
 
 
 def as_text(table: Table) -> str:
-    """The table for a terminal."""
+    """The table as text for a terminal."""
     lines = [table.title, *map(_line, table.rows), *(f"    {note}" for note in table.notes)]
     return "\n".join(lines)
 
@@ -77,7 +77,7 @@ def _number(value: float) -> str:
 
 
 def as_markdown(machine: Mapping[str, str], tables: Sequence[Table]) -> str:
-    """The same as a page."""
+    """The tables as a Markdown page."""
     lines = ["# Speed", "", *(f"- {name}: {value}" for name, value in machine.items())]
     for table in tables:
         lines += ["", f"## {table.title}", "", "| what | measured | ratio |", "|---|---|---|"]
@@ -93,5 +93,5 @@ def _cells(row: Row) -> str:
 
 
 def as_data(machine: dict[str, str], tables: Sequence[Table]) -> dict[str, Any]:
-    """The same as JSON can hold it."""
+    """The tables as JSON values."""
     return {"machine": machine, "tables": [asdict(table) for table in tables]}

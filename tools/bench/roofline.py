@@ -1,4 +1,4 @@
-"""The least time that work can take: its operations and its traffic at the device's own rates."""
+"""Roofline model: lower bound of the time of a workload, from the device's measured rates."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ from .steps import clock_on
 
 ROUNDS = 7
 SIDE = {"cuda": 8192, "cpu": 1024}
-"""Of the square matrices that are multiplied."""
+"""Side of the square matrices that are multiplied."""
 TRAFFIC = {"cuda": 1 << 30, "cpu": 1 << 27}
-"""Bytes that are copied: more than any cache holds."""
+"""Bytes that are copied: more than any cache can hold."""
 
 
 class Rates(NamedTuple):
-    """What a device does per second."""
+    """Rates of a device per second."""
 
     operations: float
-    """Multiplications and additions, in a large matrix product."""
+    """Multiplications and additions in a large matrix product."""
     traffic: float
-    """Bytes read and written, in a large copy."""
+    """Bytes read and written in a large copy."""
 
     def floor(self, operations: float, traffic: float) -> float:
-        """Seconds that neither limit allows to undercut."""
+        """Lower bound in seconds."""
         return max(operations / self.operations, traffic / self.traffic)
 
 
-class Work(NamedTuple):
-    """What some work cannot do without."""
+class Workload(NamedTuple):
+    """Operations and traffic that some work needs at least."""
 
     operations: float
     traffic: float
-    """Bytes that are read and written at least."""
+    """Bytes that are read and written."""
 
     def floor(self, rates: Rates) -> float:
-        """Seconds that neither rate allows to undercut."""
+        """Lower bound in seconds at these rates."""
         return rates.floor(*self)
 
 
-def together(*parts: Work) -> Work:
-    """The work of all parts, one after the other."""
-    return Work(sum(part.operations for part in parts), sum(part.traffic for part in parts))
+def combined(*parts: Workload) -> Workload:
+    """Workload of all parts in sequence."""
+    return Workload(sum(part.operations for part in parts), sum(part.traffic for part in parts))
 
 
-def bytes_in(network: torch.nn.Module) -> int:
-    """Of all its weights."""
+def weight_bytes(network: torch.nn.Module) -> int:
+    """Bytes of all weights of a network."""
     return sum(weights.nbytes for weights in network.parameters())
 
 
 def measure_rates(
     device: torch.device, dtype: torch.dtype, now: Callable[[], float] | None = None
 ) -> Rates:
-    """Both rates, as the best of several rounds. now: a clock, by default that of `clock_on`, which
-    on a CPU sees one thread alone."""
+    """Both rates, the best of several rounds. now: a clock; the default, `clock_on`, sees only one
+    thread on a CPU."""
     side, size = SIDE[device.type], TRAFFIC[device.type] // dtype.itemsize
     one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     source, target = (torch.zeros(size, dtype=dtype, device=device) for _ in range(2))
@@ -68,7 +68,7 @@ def measure_rates(
 
 
 def _seconds(work: Callable[[], object], now: Callable[[], float], rounds: int) -> list[float]:
-    """Seconds of each of several runs, after one that does not count."""
+    """Seconds of each of several runs, after a warm-up run."""
     seconds = []
     work()
     for _ in range(rounds):
@@ -79,19 +79,19 @@ def _seconds(work: Callable[[], object], now: Callable[[], float], rounds: int) 
 
 
 def wall_on(device: torch.device) -> Callable[[], float]:
-    """The clock on the wall; on a GPU the queue is waited for."""
+    """A wall clock, which on a GPU waits for the queue."""
     return time.perf_counter if device.type == "cpu" else clock_on(device)
 
 
 def rates_table(rates: dict[torch.dtype, Rates], device: torch.device) -> Table:
-    """The rates by themselves."""
+    """Table of the rates."""
     rows = []
     for dtype, rate in rates.items():
         rows.append(Row(f"{name_of(dtype)}: matrix product", rate.operations / 1e9, "GFLOP/s"))
         rows.append(Row(f"{name_of(dtype)}: copy, read and written", rate.traffic / 1e9, "GB/s"))
-    return Table(f"What the device does: {device.type}", tuple(rows))
+    return Table(f"Rates of the device: {device.type}", tuple(rows))
 
 
 def name_of(dtype: torch.dtype) -> str:
-    """`float16` and the like."""
+    """Short name of a dtype, such as `float16`."""
     return str(dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""Runs of whole models out of files: steps, and the way from a change to the first one.
+"""Runs of whole models loaded from files: steps, and the time from a change to the first step.
 
 On a CPU a step of SDXL at 1024 x 1024 takes minutes: `--steps` adds one at 256 x 256, and without
 it the first step is that of a small model.
@@ -24,21 +24,21 @@ from .whole_steps import Counts, whole_tables
 from .world import META, build_world
 
 SIZES = (Setting((1024, 1024)), Setting((832, 1216)))
-"""Where rows only repeat: for counts, and for the sites on a CPU."""
+"""Settings for counts, and for sites on a CPU, where batches only repeat rows."""
 SMALL = (Setting((64, 64)), Setting((64, 96), 2))
 ON_CPU = (Setting((256, 256)),)
-"""Of whole steps and first steps."""
+"""Settings of whole steps and first steps on a CPU."""
 DTYPES = {"cuda": (torch.float16, torch.bfloat16), "cpu": (torch.float32, torch.bfloat16)}
 STEP_DTYPES = {"cuda": DTYPES["cuda"], "cpu": (torch.bfloat16,)}
-"""Of whole steps: on a CPU the one that 13 GB are enough for."""
+"""Dtypes of whole steps: on a CPU the one that fits into 13 GB."""
 THREADS = 2
-"""For what is measured by the clock on the wall."""
+"""Threads for measurements of wall time."""
 
 
 def whole_runs(
     folder: Path, options: argparse.Namespace, scene: Any, findings: Findings
 ) -> Iterator[Table]:
-    """Files, whole steps where they are feasible, and the way to the first one."""
+    """Tables of files, of whole steps if they are feasible, and of the time to the first step."""
     on_gpu = findings.device.type == "cuda"
     feasible = on_gpu or options.dims == "small" or options.steps
     dims = options.dims if feasible else "small"
@@ -64,7 +64,7 @@ def whole_runs(
 
 
 def _counts(pack: Any, dims: str, settings: tuple[Setting, ...]) -> dict[tuple[int, int], Counts]:
-    """What a CFG step of one picture launches and computes, by the picture's size."""
+    """Counts of a CFG step of one picture, by the picture's size."""
     world = build_world(pack, dims, META, torch.float16)
     sizes = dict.fromkeys(setting.pixels for setting in settings)
     return {pixels: counted(world, Setting(pixels)) for pixels in sizes}
@@ -79,7 +79,7 @@ def _first_steps(
     counts: dict[tuple[int, int], Counts],
     findings: Findings,
 ) -> Iterator[Table]:
-    """From a change to the end of the first step, and the parts of it at full size."""
+    """Tables from a change to the end of the first step, and of its parts at full size."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     device, wall = findings.device, wall_on(findings.device)

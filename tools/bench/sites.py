@@ -1,7 +1,7 @@
-"""The adapter's 70 sites by themselves, at a UNet's widths and numbers of tokens.
+"""The adapter's 70 sites alone, at a UNet's widths and numbers of tokens.
 
-A whole UNet takes minutes on a CPU; its cross-attention sites alone show what an identity adds to
-them, the usual way beside it, and how far both are from what the device allows.
+A whole UNet takes minutes on a CPU. Its cross-attention sites show the cost of an identity, in the
+pack and in the baseline, and how close both are to the roofline.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .baseline import UsualWayAttention, Window
+from .baseline import BaselineAttention, Window
 from .counts import Setting
 from .report import Row, Table
 from .roofline import Rates, name_of
@@ -21,7 +21,7 @@ from .world import TOKENS, Person, World
 
 HEAD_WIDTH = 64
 TEXT_TOKENS = 77
-TEXT, OURS, USUAL = "the text's attention", "and an identity", "and an identity, the usual way"
+TEXT, OURS, BASELINE = "the text's attention", "and an identity", "and an identity, baseline"
 Attend = Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]
 
 
@@ -34,8 +34,7 @@ class Site(NamedTuple):
 
 
 def sites_at(world: World, pixels: tuple[int, int]) -> list[Site]:
-    """All sites: the first level with attention has half the latent's cells a side, the next a
-    quarter."""
+    """All sites: the first level with attention has half the latent's side, the next a quarter."""
     middle = 2 * world.config.width
     shrink = {width: 16 if width == middle else 32 for width in set(world.config.site_widths)}
     return [
@@ -44,11 +43,11 @@ def sites_at(world: World, pixels: tuple[int, int]) -> list[Site]:
     ]
 
 
-class SiteBench:
-    """The sites of one setting, ready to run in three ways."""
+class SiteBenchmark:
+    """The sites of one setting, in three variants."""
 
     def __init__(
-        self, world: World, somebody: Person, setting: Setting, device: torch.device
+        self, world: World, subject: Person, setting: Setting, device: torch.device
     ) -> None:
         self.world = world
         self.device = device
@@ -61,7 +60,7 @@ class SiteBench:
             site.width: self._random(self.rows, Site(site.width, (1, TEXT_TOKENS)))
             for site in self.sites
         }
-        self.ways = self._ways(somebody)
+        self.variants = self._variants(subject)
 
     def _random(self, rows: int, site: Site) -> torch.Tensor:
         shape = rows, site.grid[0] * site.grid[1], site.width
@@ -81,19 +80,19 @@ class SiteBench:
             core("nodes.host.row_conds").ROWS: rows,
         }
 
-    def _ways(self, somebody: Person) -> dict[str, list[Attend]]:
+    def _variants(self, subject: Person) -> dict[str, list[Attend]]:
         core = self.world.pack.module
         patch = core("nodes.host.attention_patch")
         span = core("instantid_core.adapter.window").Span(0.0, 1.0)
-        projected = somebody.keys_values.to(self.device, self.world.dtype)
+        projected = subject.keys_values.to(self.device, self.world.dtype)
         identities = core("instantid_core.adapter.attention").site_identities(
             projected, [AMOUNT] * len(self.sites), span, None
         )
         ours = [patch.IdentityAttention(None, identity) for identity in identities]
         like = {"device": self.device, "dtype": self.world.dtype}
-        tokens = somebody.tokens.positive.to(**like), somebody.tokens.negative.to(**like)
+        tokens = subject.tokens.positive.to(**like), subject.tokens.negative.to(**like)
         usual = [
-            UsualWayAttention(
+            BaselineAttention(
                 self._projection(site), self._projection(site), tokens, AMOUNT, Window(1e9, 0.0)
             )
             for site in self.sites
@@ -102,7 +101,7 @@ class SiteBench:
         return {
             TEXT: [self._called(one, rows=False) for one in text],
             OURS: [self._called(one) for one in ours],
-            USUAL: [self._called(one) for one in usual],
+            BASELINE: [self._called(one) for one in usual],
         }
 
     def _projection(self, site: Site) -> torch.Tensor:
@@ -119,8 +118,8 @@ class SiteBench:
         return attend
 
     def run(self, way: str) -> None:
-        """All sites once."""
-        for site, attend in zip(self.sites, self.ways[way], strict=True):
+        """Runs all sites once."""
+        for site, attend in zip(self.sites, self.variants[way], strict=True):
             grid = (self.rows, site.width, *site.grid)
             options = {
                 **self.options,
@@ -130,9 +129,9 @@ class SiteBench:
             attend(self.queries[site], options)
 
     def measure(self, rounds: int) -> dict[str, list[float]]:
-        """Seconds of all sites, the ways in turns; a round before the first does not count."""
-        now, seconds = clock_on(self.device), {way: [] for way in self.ways}
-        names = list(self.ways)
+        """Seconds of all sites, the variants in turns, after a warm-up round."""
+        now, seconds = clock_on(self.device), {way: [] for way in self.variants}
+        names = list(self.variants)
         for turn in range(rounds + 1):
             for way in names[turn % 3 :] + names[: turn % 3]:
                 started = now()
@@ -143,12 +142,12 @@ class SiteBench:
 
     @property
     def operations(self) -> float:
-        """What one identity's attention needs."""
+        """Operations of one identity's attention."""
         return sum(4 * self.rows * s.grid[0] * s.grid[1] * TOKENS * s.width for s in self.sites)
 
     @property
     def traffic(self) -> float:
-        """Bytes that must pass: queries, the sum read and written, keys and values."""
+        """Bytes read and written: queries, the sum, keys and values."""
         queries = sum(self.queries[site].nbytes for site in self.sites)
         return 3 * queries + 2 * 2 * TOKENS * sum(s.width for s in self.sites) * self.size
 
@@ -160,29 +159,27 @@ class SiteBench:
 
 def sites_tables(
     world: World,
-    somebody: Person,
+    subject: Person,
     settings: tuple[Setting, ...],
     rates: Rates,
     device: torch.device,
     rounds: int = 3,
 ) -> Iterator[Table]:
-    """The sites at each setting: all three ways, what an identity adds, and the floor."""
+    """Tables per setting: all three variants, the cost of an identity, and its lower bound."""
     for setting in settings:
-        bench = SiteBench(world, somebody, setting, device)
+        bench = SiteBenchmark(world, subject, setting, device)
         seconds = bench.measure(rounds)
         medians = {way: statistics.median(found) for way, found in seconds.items()}
-        added = {way: _added(seconds[way], seconds[TEXT]) for way in (OURS, USUAL)}
+        added = {way: _added(seconds[way], seconds[TEXT]) for way in (OURS, BASELINE)}
         floor = rates.floor(bench.operations, bench.traffic)
         rows = [
             *(Row(way, 1e3 * s, "ms", s / medians[TEXT]) for way, s in medians.items()),
-            Row("added by an identity", 1e3 * added[OURS], "ms", added[OURS] / added[USUAL]),
-            Row("added the usual way", 1e3 * added[USUAL], "ms", 1.0),
-            Row("floor of what is added", 1e3 * floor, "ms", floor / added[USUAL]),
+            Row("added by an identity", 1e3 * added[OURS], "ms", added[OURS] / added[BASELINE]),
+            Row("added by the baseline", 1e3 * added[BASELINE], "ms", 1.0),
+            Row("floor of what is added", 1e3 * floor, "ms", floor / added[BASELINE]),
         ]
         title = f"70 cross-attention sites, {setting}, {name_of(world.dtype)}, {device.type}"
-        notes = (
-            f"Medians of {rounds} rounds in turns. The last three compare with the usual way.",
-        )
+        notes = (f"Medians of {rounds} rounds in turns. The last three compare with the baseline.",)
         yield Table(title, tuple(rows), notes)
 
 

@@ -1,4 +1,4 @@
-"""Copies of nested host structures, to prove that nothing in them was changed."""
+"""Snapshots of nested host structures, to detect changes."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def reachable_tensors(root: Any) -> list[torch.Tensor]:
 
 
 def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
-    """Memory behind tensors; what several of them look at counts once."""
+    """Bytes of the tensors' storages; shared storages count once."""
     storages = (tensor.untyped_storage() for tensor in tensors)
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def _inside(value: Any) -> list[Any]:
-    """What an object holds: attributes, the parts of a bound call, and closure variables."""
+    """Parts of an object: attributes, parts of a bound call, and closure variables."""
     if isinstance(value, (type, torch.Tensor)):
         return []
     parts = list(getattr(value, "__dict__", {}).values())

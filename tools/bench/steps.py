@@ -1,4 +1,4 @@
-"""Time of a sampling step, and what an identity holds in memory meanwhile."""
+"""Time of a sampling step, and memory that an identity holds during it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from tools.small_world import published_shapes
 from tools.small_world.scenes import Prompt
 
-from .baseline import install_usual_way
+from .baseline import install_baseline
 from .host import Scene
 from .report import Row, Table, sizes, timings
 from .snapshots import bytes_of, reachable_tensors
@@ -22,26 +22,26 @@ HALF = 2
 """Bytes per number in fp16."""
 TOKENS = 16
 PLAIN, ADAPTER, BOTH = "plain", "+ adapter", "+ adapter and IdentityNet"
-USUAL = "+ adapter the usual way (K and V projected in every step)"
+BASELINE = "+ adapter, baseline (K and V projected in every step)"
 
 
 class Effort(NamedTuple):
-    """How much to measure."""
+    """Extent of a measurement."""
 
     pixels: int
     """Width and height of the picture."""
     rounds: int
     steps: int
-    """Per round and variant. The first does not count: it draws IdentityNet's hint, for one."""
+    """Steps per round and variant. The first does not count: it draws IdentityNet's hint."""
 
     def __str__(self) -> str:
         counted = self.rounds * (self.steps - 1)
         return f"medians of {counted} steps each, in turns"
 
 
-USUAL_SIZE = Effort(512, rounds=3, steps=3)
-TINY_SIZE = Effort(128, rounds=8, steps=5)
-"""The smaller the picture, the more of a step belongs to keys and values."""
+LARGE_SIZE = Effort(512, rounds=3, steps=3)
+SMALL_SIZE = Effort(128, rounds=8, steps=5)
+"""In a small picture, keys and values take a larger share of a step."""
 
 
 class Variant(NamedTuple):
@@ -52,7 +52,7 @@ class Variant(NamedTuple):
 
 
 def variants(scene: Scene) -> dict[str, Variant]:
-    """What is compared, by name."""
+    """Variants to compare, by name."""
     who = {"adapter": scene.adapter, "identity": scene.identity, **EVERYTHING}
     run = scene.pack.run
     (adapted,) = run("InstantIDApplyAdapter", model=scene.model, weight=AMOUNT, **who)
@@ -68,29 +68,29 @@ def variants(scene: Scene) -> dict[str, Variant]:
         PLAIN: Variant(scene.model, scene.prompt),
         ADAPTER: Variant(adapted, scene.prompt),
         BOTH: Variant(adapted, Prompt(*conditioned)),
-        USUAL: Variant(install_usual_way(scene, AMOUNT), scene.prompt),
+        BASELINE: Variant(install_baseline(scene, AMOUNT), scene.prompt),
     }
 
 
 def step_tables(compared: dict[str, Variant]) -> list[Table]:
-    """The step in all variants, and the two ways of the adapter against each other."""
-    difference = require_alike(compared[ADAPTER], compared[USUAL], compared[PLAIN])
-    usual_size = measure(compared, USUAL_SIZE)
-    tiny = measure({name: compared[name] for name in (ADAPTER, USUAL)}, TINY_SIZE)
+    """Tables of a step in all variants, and of the adapter compared with the baseline."""
+    difference = require_alike(compared[ADAPTER], compared[BASELINE], compared[PLAIN])
+    large = measure(compared, LARGE_SIZE)
+    small = measure({name: compared[name] for name in (ADAPTER, BASELINE)}, SMALL_SIZE)
     clock = "CPU time of one thread" if _on_cpu(compared[PLAIN].model) else "wall time"
     alike = f"Largest difference between the two results: {difference:.1e}."
     return [
         Table(
-            f"One step: small SDXL, CFG (2 rows), {_square(USUAL_SIZE)}",
-            timings({name: usual_size[name] for name in (PLAIN, ADAPTER, BOTH)}),
-            (f"{clock}; {USUAL_SIZE}.",),
+            f"One step: small SDXL, CFG (2 rows), {_square(LARGE_SIZE)}",
+            timings({name: large[name] for name in (PLAIN, ADAPTER, BOTH)}),
+            (f"{clock}; {LARGE_SIZE}.",),
         ),
         Table(
-            f"The same step, K and V projected once and in every step, {_square(USUAL_SIZE)}",
-            timings({name: usual_size[name] for name in (ADAPTER, USUAL)}),
+            f"The same step, K and V projected once and in every step, {_square(LARGE_SIZE)}",
+            timings({name: large[name] for name in (ADAPTER, BASELINE)}),
             (alike,),
         ),
-        Table(f"The same, {_square(TINY_SIZE)}", timings(tiny), (f"{clock}; {TINY_SIZE}.",)),
+        Table(f"The same, {_square(SMALL_SIZE)}", timings(small), (f"{clock}; {SMALL_SIZE}.",)),
     ]
 
 
@@ -99,22 +99,24 @@ def _square(effort: Effort) -> str:
 
 
 def require_alike(ours: Variant, usual: Variant, plain: Variant) -> float:
-    """Largest difference between the results of the two ways. Raises when it is not rounding."""
+    """Largest difference between two results. Raises RuntimeError if it exceeds rounding."""
     first, second, without = (
-        sample(v.model, v.prompt, pixels=TINY_SIZE.pixels, steps=1) for v in (ours, usual, plain)
+        sample(v.model, v.prompt, pixels=SMALL_SIZE.pixels, steps=1) for v in (ours, usual, plain)
     )
     if not _alike(first, second) or _alike(first, without):
-        raise RuntimeError("the two ways differ by more than rounding: the times mean nothing")
+        raise RuntimeError(
+            "the results differ by more than rounding, so the times cannot be compared"
+        )
     return float((first - second).abs().max())
 
 
 def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Equal but for rounding, which 70 layers carry on."""
+    """Whether results are equal except for rounding errors, accumulated over 70 layers."""
     return torch.allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def measure(compared: dict[str, Variant], effort: Effort) -> dict[str, list[float]]:
-    """Seconds of the counted steps, the variants in turns and each round in another order."""
+    """Seconds of the counted steps; variants take turns, in a different order each round."""
     seconds: dict[str, list[float]] = {name: [] for name in compared}
     names = list(compared)
     for turn in range(effort.rounds):
@@ -125,7 +127,7 @@ def measure(compared: dict[str, Variant], effort: Effort) -> dict[str, list[floa
 
 
 def step_seconds(variant: Variant, effort: Effort, **how: Any) -> list[float]:
-    """How long each step took, the host's guider included. how: as for `sample`."""
+    """Seconds of each step, including the host's guider. how: as for `sample`."""
     from comfy.patcher_extension import WrappersMP
 
     now, seconds = clock_of(variant.model), []
@@ -151,8 +153,7 @@ def sample(
     batch: int = 1,
     cfg: float = 4.5,
 ) -> torch.Tensor:
-    """The host's sampler on an empty latent, without its progress bar. pixels: a square's side, or
-    width and height."""
+    """Runs the host's sampler on an empty latent. pixels: a square's side, or width and height."""
     import comfy.sample
 
     width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
@@ -167,12 +168,12 @@ def _on_cpu(model: Any) -> bool:
 
 
 def clock_of(model: Any) -> Callable[[], float]:
-    """The clock of the device that a model runs on."""
+    """Clock of the device that a model runs on."""
     return clock_on(model.load_device)
 
 
 def clock_on(device: torch.device) -> Callable[[], float]:
-    """Other programs' turns on the CPU do not count; on a GPU the queue is waited for."""
+    """Clock of a device: CPU time of this thread; on a GPU, wall time after the queue is empty."""
     if device.type == "cpu":
         return time.thread_time
 
@@ -186,10 +187,10 @@ def clock_on(device: torch.device) -> Callable[[], float]:
 # --- memory ---------------------------------------------------------------------------------------
 
 
-def held_tables(compared: dict[str, Variant]) -> list[Table]:
-    """Bytes that the patches hold while sampling, counted; the same for published sizes."""
-    ours, usual = (held_by_patches(compared[name].model) for name in (ADAPTER, USUAL))
-    counted = {"ours: projected keys and values": ours, "the usual way: to_k, to_v, tokens": usual}
+def memory_tables(compared: dict[str, Variant]) -> list[Table]:
+    """Tables of the bytes that patches hold while sampling: counted, and for published sizes."""
+    ours, usual = (bytes_held_by_patches(compared[name].model) for name in (ADAPTER, BASELINE))
+    counted = {"ours: projected keys and values": ours, "baseline: to_k, to_v, tokens": usual}
     note = "A small model's context is narrow, so here the weights to keep away are small as well."
     return [
         Table("Held on the model while sampling: small SDXL, counted", sizes(counted), (note,)),
@@ -197,22 +198,22 @@ def held_tables(compared: dict[str, Variant]) -> list[Table]:
     ]
 
 
-def held_by_patches(model: Any) -> int:
-    """Bytes of all memory that the model's cross-attention patches lead to."""
+def bytes_held_by_patches(model: Any) -> int:
+    """Bytes of all memory reachable from the model's cross-attention patches."""
     patches = model.model_options["transformer_options"]["patches_replace"]["attn2"]
     return bytes_of(reachable_tensors(list(patches.values())))
 
 
 def published() -> tuple[Row, ...]:
-    """Rows for the adapter as published, from its shapes."""
+    """Rows for the published adapter, computed from its shapes."""
     widths = sum(published_shapes.SITE_WIDTHS)
     keys_values = 2 * 2 * TOKENS * widths * HALF
     projections = _bytes(published_shapes.ip_adapter())
     return sizes(
         {
             "ours: keys and values of one identity, both polarities": keys_values,
-            "the usual way: to_k and to_v": projections,
-            "the usual way, the resampler kept too": projections
+            "baseline: to_k and to_v": projections,
+            "the baseline, the resampler kept too": projections
             + _bytes(published_shapes.image_proj()),
         }
     )

@@ -1,4 +1,4 @@
-"""The project's own bars for speed and memory, each with what was found."""
+"""The project's targets for speed and memory, with the measured figures."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .counts import ADAPTER, BOTH, NET, PLAIN, TWO, TWO_NETS, USUAL
+from .counts import ADAPTER, BASELINE, BOTH, NET, PLAIN, TWO, TWO_NETS
 from .operations import StepCounts
 from .report import Row, Table, missing
 
-USUAL_WAY_HOLDS = 846e6
-"""Bytes in fp16 of a published adapter that stays on the GPU, resampler and all."""
+BASELINE_BYTES = 846e6
+"""Bytes in fp16 of a published adapter that stays on the GPU, resampler included."""
 
 
 @dataclass
 class Findings:
-    """What the tables before found."""
+    """Figures from the other tables."""
 
     device: torch.device
     counts: dict[str, StepCounts] = field(default_factory=dict)
@@ -27,21 +27,21 @@ class Findings:
     file: Table | None = None
 
 
-def bars_table(findings: Findings) -> Table:
-    """One row per bar; the bar stands in its label."""
+def targets_table(findings: Findings) -> Table:
+    """Table with one row per target, which is part of the label."""
     rows = [
         *_shares(findings),
         *_two_people(findings),
         Row(
-            "held on the device per identity (bar: 11 MB; the usual way: 846 MB)",
+            "held on the device per identity (target: 11 MB; baseline: 846 MB)",
             findings.held / 1e6,
             "MB",
-            findings.held / USUAL_WAY_HOLDS,
+            findings.held / BASELINE_BYTES,
         ),
         *_change_of_photo(findings),
         *_file(findings),
     ]
-    return Table("Bars", tuple(rows))
+    return Table("Targets", tuple(rows))
 
 
 def _shares(findings: Findings) -> list[Row]:
@@ -55,23 +55,26 @@ def _shares(findings: Findings) -> list[Row]:
             ours.operations / plain.operations,
         ),
         _ratio(
-            "adapter's launches / the usual way's (bar: half)",
-            (ours.launches - plain.launches) / (counts[USUAL].launches - plain.launches),
+            "adapter's launches / the baseline's (target: half)",
+            (ours.launches - plain.launches) / (counts[BASELINE].launches - plain.launches),
         ),
     ]
     for table in findings.sites:
         added = next(row for row in table.rows if row.label == "added by an identity")
         title = table.title.removeprefix("70 cross-attention sites, ")
-        rows.append(_ratio(f"adapter's time / the usual way's (bar: half), {title}", added.ratio))
+        rows.append(_ratio(f"adapter's time / the baseline's (target: half), {title}", added.ratio))
     label = "adapter's share of a step"
     if not findings.steps:
         return [*rows, missing(label)]
     times, where = _times(findings), findings.steps[0].title.removeprefix("One step, ")
-    more, usual = (times[name] - times[PLAIN] for name in (ADAPTER, USUAL))
+    ours_added, baseline_added = (times[name] - times[PLAIN] for name in (ADAPTER, BASELINE))
     return [
         *rows,
-        _ratio(f"{label}, {where}", more / times[PLAIN]),
-        _ratio(f"adapter's part of a step / the usual way's (bar: half), {where}", more / usual),
+        _ratio(f"{label}, {where}", ours_added / times[PLAIN]),
+        _ratio(
+            f"adapter's part of a step / the baseline's (target: half), {where}",
+            ours_added / baseline_added,
+        ),
     ]
 
 
@@ -80,8 +83,8 @@ def _two_people(findings: Findings) -> list[Row]:
     one, two = (operations[name] - operations[PLAIN] for name in (NET, TWO_NETS))
     unet = (operations[TWO] - two) / (operations[BOTH] - one)
     rows = [
-        _ratio("two people / one: UNet's operations (bar: 1.05)", unet),
-        _ratio("two people / one: IdentityNet's operations (bar: 2)", two / one),
+        _ratio("two people / one: UNet's operations (target: 1.05)", unet),
+        _ratio("two people / one: IdentityNet's operations (target: 2)", two / one),
     ]
     label = "two people / one: time of a step with both"
     if not findings.steps:
@@ -92,7 +95,7 @@ def _two_people(findings: Findings) -> list[Row]:
 
 def _change_of_photo(findings: Findings) -> list[Row]:
     on_gpu = findings.device.type == "cuda"
-    label = "change of photo to the first step's network, analysis apart (bar: {})"
+    label = "change of photo to the first step's network, analysis apart (target: {})"
     measured = Row(label.format("0.5 s" if on_gpu else "2 s on 2 cores"), findings.photo, "s")
     return [measured] if on_gpu else [measured, missing(label.format("0.5 s on a GPU"))]
 
@@ -100,7 +103,7 @@ def _change_of_photo(findings: Findings) -> list[Row]:
 def _file(findings: Findings) -> list[Row]:
     rows = findings.file.rows if findings.file else ()
     return [
-        Row(f"peak memory / file (bar: 1.3), {row.label}", row.value, row.unit, row.ratio)
+        Row(f"peak memory / file (target: 1.3), {row.label}", row.value, row.unit, row.ratio)
         for row in rows
         if "projected" in row.label
     ]

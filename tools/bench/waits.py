@@ -1,6 +1,6 @@
-"""How often ComfyUI's own samplers wait for the device in a step, and what a window adds to it.
+"""Waits of ComfyUI's samplers for the device in a step, and the waits that a window adds.
 
-Runs on the CPU, where nothing waits: counted is what a GPU would have to hand back.
+Runs on the CPU, where nothing waits: it counts the values that a GPU would have to return.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .steps import Variant
 from .world import How, World, person, variant
 
 STEPS = 5, 6
-"""Of two runs: what a run does once drops out of the difference."""
+"""Steps of two runs; the difference excludes what a run does once."""
 WITHOUT_STEPS = ("dpm_adaptive",)
-"""Take as many as they like."""
+"""Samplers that choose their own number of steps."""
 
 
 class Readings(TorchDispatchMode):
-    """Counts numbers and truths that are handed to Python; row tags are on the CPU anyway.
+    """Counts numbers and booleans returned to Python, except row tags, which are on the CPU.
 
-    What torch does without telling a dispatcher is counted where it is called: lists made of a
-    tensor or a tensor of numbers on the device, and solvers, which look at their own outcome.
+    Calls that bypass the dispatcher are counted by wrappers: conversions between lists and tensors,
+    and solvers, which check their own result.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Readings(TorchDispatchMode):
         self.count += sum(isinstance(each, torch.Tensor) for each in several)
         return real(data, *args, **kwargs)
 
-    def looked_at(self, real: Any, *args: Any, **kwargs: Any) -> Any:
+    def reading_call(self, real: Any, *args: Any, **kwargs: Any) -> Any:
         """A call that waits once."""
         self.count += args[0].dtype != torch.int64
         return real(*args, **kwargs)
@@ -57,13 +57,13 @@ class Readings(TorchDispatchMode):
 
 @contextmanager
 def readings() -> Iterator[Readings]:
-    """Counts all of it."""
+    """Counts readings in the context."""
     with Readings() as found, ExitStack() as stack:
         for owner, name, counted in (
             (torch, "tensor", found.made_of),
-            (torch.Tensor, "tolist", found.looked_at),
-            (torch.Tensor, "cpu", found.looked_at),
-            (torch.linalg, "solve", found.looked_at),
+            (torch.Tensor, "tolist", found.reading_call),
+            (torch.Tensor, "cpu", found.reading_call),
+            (torch.linalg, "solve", found.reading_call),
         ):
             real = getattr(owner, name)
             stack.enter_context(mock.patch.object(owner, name, _through(counted, real)))
@@ -71,12 +71,12 @@ def readings() -> Iterator[Readings]:
 
 
 def _through(counted: Any, real: Any) -> Any:
-    """A function, so that it becomes a method where it stands in for one."""
+    """A plain function, so that it can replace a method."""
     return lambda *args, **kwargs: counted(real, *args, **kwargs)
 
 
 def waits_table(world: World) -> Table:
-    """Samplers with equal counts share their rows. world: on the CPU."""
+    """Table of waits; samplers with equal counts share a row. world: on the CPU."""
     import comfy.samplers
 
     plain = variant(world, [], How())
@@ -100,7 +100,7 @@ def waits_table(world: World) -> Table:
 
 
 def waits_per_step(one: Variant, sampler: str) -> int:
-    """Readings of a longer run less those of a shorter one."""
+    """Readings of a longer run minus those of a shorter one."""
     few, many = (_waits(one, sampler, steps) for steps in STEPS)
     return many - few
 
@@ -122,7 +122,7 @@ def _waits(one: Variant, sampler: str, steps: int) -> int:
 
 
 def _as_a_site(executor: Any, x: torch.Tensor, t: torch.Tensor, *args: Any, **more: Any) -> Any:
-    """Asks for the noise level as an attention site would, of which the network has none here."""
+    """Reads the noise level as an attention site would; the network here has none."""
     rows = args[3].get("instantid_rows")
     if rows is not None:
         _ = rows.noise_level

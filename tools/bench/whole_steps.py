@@ -1,4 +1,4 @@
-"""Whole steps of a UNet with IdentityNet: time beside the floor, memory, kernels and waits."""
+"""Whole steps of a UNet with IdentityNet: time and its lower bound, memory, kernels and waits."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from .baseline import usual_net
-from .counts import ADAPTER, BOTH, FOUR, NET, PLAIN, TWO, USUAL, Setting, usual_way
+from .baseline import baseline_net
+from .counts import ADAPTER, BASELINE, BOTH, FOUR, NET, PLAIN, TWO, Setting, baseline_variant
 from .operations import StepCounts
 from .report import Row, Table
-from .roofline import Rates, Work, bytes_in, name_of
+from .roofline import Rates, Workload, name_of, weight_bytes
 from .steps import AMOUNT, Effort, Variant, sample, step_seconds
 from .world import How, Person, World, at_cfg_1, person, variant
 
-USUAL_BOTH = "+ both, the usual way"
-SAME_WORK = {USUAL: ADAPTER, USUAL_BOTH: BOTH}
-"""The floor of the usual way is that of the same work without what it wastes."""
+BASELINE_BOTH = "+ both, baseline"
+SAME_WORK = {BASELINE: ADAPTER, BASELINE_BOTH: BOTH}
+"""Variants whose lower bound is that of another one, which does the same work without waste."""
 NETS = {NET: 1, BOTH: 1, TWO: 2, FOUR: 4}
 PEOPLE = {ADAPTER: 1, BOTH: 1, TWO: 2, FOUR: 4}
-"""Whose keys and values a step reads."""
+"""Number of people whose keys and values a step reads."""
 Counts = dict[str, StepCounts]
 WAITS = {
     "cpu": ("aten::_local_scalar_dense",),
     "cuda": ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize"),
 }
-"""On a CPU, what would wait on a GPU; on a GPU, what does."""
+"""Events that wait on a GPU; for a CPU, those that would."""
 MOVES = ("Memcpy", "Memset")
-"""Events of the device that are no kernels."""
+"""Device events that are not kernels."""
 EFFORTS = {"cuda": Effort(0, rounds=3, steps=6), "cpu": Effort(0, rounds=1, steps=3)}
-PROFILED = (PLAIN, ADAPTER, USUAL)
+PROFILED = (PLAIN, ADAPTER, BASELINE)
 
 
 def whole_variants(world: World) -> dict[str, Callable[[], Variant]]:
-    """What is compared, by name; each is made when it is called."""
+    """Variants to compare, by name; each is created when called."""
     people = [person(world, seed) for seed in range(4)]
     return {
         PLAIN: lambda: variant(world, [], How()),
         ADAPTER: lambda: variant(world, people[:1], How(identity_net=False)),
-        USUAL: lambda: usual_way(world, people[0]),
+        BASELINE: lambda: baseline_variant(world, people[0]),
         NET: lambda: variant(world, people[:1], How(adapter=False)),
         BOTH: lambda: variant(world, people[:1], How()),
-        USUAL_BOTH: lambda: usual_both(world, people[0]),
+        BASELINE_BOTH: lambda: baseline_both(world, people[0]),
         TWO: lambda: variant(world, people[:2], How(masks=True)),
         FOUR: lambda: variant(world, people, How(masks=True)),
     }
 
 
-def usual_both(world: World, somebody: Person) -> Variant:
+def baseline_both(world: World, subject: Person) -> Variant:
     """The baseline's attention, and the host's own ControlNet."""
-    model, prompt = usual_way(world, somebody)
-    tokens = somebody.tokens.positive, somebody.tokens.negative
-    hint = torch.zeros(1, 64, 64, 3).movedim(-1, 1)  # as ComfyUI's pictures lie
-    return Variant(model, usual_net(prompt, world.control_net, tokens, hint, AMOUNT))
+    model, prompt = baseline_variant(world, subject)
+    tokens = subject.tokens.positive, subject.tokens.negative
+    hint = torch.zeros(1, 64, 64, 3).movedim(-1, 1)  # in the memory layout of ComfyUI's pictures
+    return Variant(model, baseline_net(prompt, world.control_net, tokens, hint, AMOUNT))
 
 
 def whole_tables(
@@ -72,21 +72,21 @@ def whole_tables(
         floors = step_floors(world, counts[setting.pixels], setting)
         yield _times(world, variants, setting, {n: w.floor(rates) for n, w in floors.items()})
     yield _profiles(world, variants, settings[0])
-    variants.clear()  # with what the usual way keeps on the device
+    variants.clear()  # with what the baseline holds on the device
     yield _memory(world, makers, settings[0])
 
 
-def step_floors(world: World, counts: Counts, setting: Setting) -> dict[str, Work]:
-    """What a step of each variant cannot do without: its operations, and every weight read once.
+def step_floors(world: World, counts: Counts, setting: Setting) -> dict[str, Workload]:
+    """Workload of a step of each variant: its operations, and every weight read once.
 
     counts: of a CFG step of one picture; rows only repeat it.
     """
     rows = setting.batch * (2 if setting.cfg != 1 else 1)
     unet, net = world.model.model.diffusion_model, world.control_net.control_model
-    read = bytes_in(unet), bytes_in(net), person(world).keys_values.nbytes
+    read = weight_bytes(unet), weight_bytes(net), person(world).keys_values.nbytes
     names = [name for name in counts if name in (PLAIN, *NETS, *PEOPLE)]
     work = {
-        name: Work(
+        name: Workload(
             counts[name].operations * rows / 2,
             read[0] + NETS.get(name, 0) * read[1] + PEOPLE.get(name, 0) * read[2],
         )

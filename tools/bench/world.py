@@ -137,13 +137,13 @@ def variant(world: World, people: Sequence[Person], how: How) -> Variant:
     """A model and conditioning with these people in them, as the nodes make them."""
     application = world.pack.module("nodes.host.application")
     model, sides = world.model, world.prompt
-    for number, somebody in enumerate(people):
+    for number, subject in enumerate(people):
         influence = _influence(world, how, number, len(people))
         if how.adapter:
-            model = _with_adapter(world, model, somebody, influence)
+            model = _with_adapter(world, model, subject, influence)
         if how.identity_net:
             sides = application.apply_tokens(
-                sides, world.control_net, somebody.tokens, influence, _pose(), "letterbox"
+                sides, world.control_net, subject.tokens, influence, _pose(), "letterbox"
             )
     return Variant(model, Prompt(*sides))
 
@@ -163,13 +163,13 @@ def _influence(world: World, how: How, number: int, people: int) -> Any:
     )
 
 
-def _with_adapter(world: World, model: Any, somebody: Person, influence: Any) -> Any:
+def _with_adapter(world: World, model: Any, subject: Person, influence: Any) -> Any:
     core = world.pack.module
     sites = core("instantid_core.adapter.sites").cross_attention_sites(
         world.model.model.diffusion_model
     )
     identities = core("instantid_core.adapter.attention").site_identities(
-        somebody.keys_values, [AMOUNT] * len(sites), influence.window, influence.region
+        subject.keys_values, [AMOUNT] * len(sites), influence.window, influence.region
     )
     return core("nodes.host.attention_patch").install(model, sites, identities)
 
