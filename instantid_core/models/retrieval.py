@@ -56,7 +56,7 @@ def fetch(
 
 
 def download_path(item: Download, root: Path) -> Path:
-    """Path that the download is written to: the file itself, or an archive beside its files."""
+    """Path that the download is written to: the file itself, or an archive next to its files."""
     first = item.files[0].path(root)
     return first.with_name(PurePosixPath(urlsplit(item.url).path).name) if item.archive else first
 

@@ -1,1 +1,1 @@
-"""What dev.py, the tests, the demo and the benchmark share."""
+"""Code that the test suites share."""

@@ -1,4 +1,4 @@
-"""How often the layers of an adapter run."""
+"""Counts of calls of an adapter's layers."""
 
 from typing import Any
 

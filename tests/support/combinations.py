@@ -53,7 +53,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _require_as_written(
     report: pytest.TestReport, suite: str, row: tuple[str, str], outcome: str
 ) -> None:
-    """Let a test fail whose outcome the page tells otherwise; what was measured may differ."""
+    """Fail a test whose outcome differs from the page; measured figures may differ."""
     group, name = row
     written = _written(suite).get(group, {}).get(name, outcome)
     measured = f"{compatibility.PASS}: "
@@ -68,7 +68,7 @@ def _written(suite: str) -> compatibility.Rows:
 
 
 def _passed(item: pytest.Item) -> str:
-    """What the page says of a test that held."""
+    """Text of the page about a test that passed."""
     properties = dict(item.user_properties)
     if REFUSED in properties:
         return f"refused: {properties[REFUSED]}"
@@ -84,7 +84,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def told(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Call it with what the page shall say beside `pass`."""
+    """Function to call with the text that the page shows beside `pass`."""
     return lambda text: request.node.user_properties.append((TOLD, text))
 
 

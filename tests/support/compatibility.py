@@ -103,7 +103,7 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 
 def read_results() -> dict[str, Suites]:
-    """What the last runs gave, by release."""
+    """Results of the last runs, by release."""
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
 
 

@@ -1,4 +1,4 @@
-"""Virtual environments in which something that the pack needs is missing, doubled or broken.
+"""Virtual environments in which a library of the pack is missing, duplicated or broken.
 
 Standard library only. Each is a real one with an interpreter of its own. What is at stake in it is
 really absent, or really installed by pip from the package index; everything else that ComfyUI needs
@@ -20,7 +20,7 @@ from tools.comfyui.environment import LOCK, child_environ, say, venv_python
 
 RUNTIME, GPU_RUNTIME = "onnxruntime", "onnxruntime-gpu"
 FORMAT = "1"
-"""Raise it when the way of building changes."""
+"""Increase it when the build procedure changes."""
 LINKS = "linked.pth"
 
 
@@ -45,7 +45,7 @@ def both(python: Path) -> None:
 
 
 def one_of_both_removed(python: Path) -> None:
-    """What people do to tidy up: it takes files of the one that stays."""
+    """A clean-up that people do: it removes files of the package that stays."""
     both(python)
     pip(python, "uninstall", "-y", RUNTIME)
 
@@ -124,7 +124,7 @@ def _top_level(without: tuple[str, ...]) -> list[Path]:
 
 
 def site_packages(python: Path) -> Path:
-    """Where packages of a virtual environment are."""
+    """Folder of the packages of a virtual environment."""
     program = "import sysconfig; print(sysconfig.get_path('purelib'))"
     return Path(run([str(python), "-c", program]).strip())
 
@@ -141,7 +141,7 @@ def _pinned(name: str) -> str:
 
 
 def run(command: list[str]) -> str:
-    """What a command printed. Raises CacheError with the end of what it complained of."""
+    """Output of a command. Raises CacheError with the end of its error output."""
     done = subprocess.run(command, env=child_environ(), capture_output=True, text=True, check=False)
     if done.returncode:
         last = re.sub(r"\s+", " ", done.stderr)[-600:]

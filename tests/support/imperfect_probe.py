@@ -52,7 +52,7 @@ class Warnings(logging.Handler):
 
 
 def answers(nodes: Any) -> dict[str, Any]:
-    """What nodes that need the libraries say, and what the Doctor says of it all."""
+    """Messages of the nodes that need the libraries, and findings of the Doctor."""
     core = next(name for name in sys.modules if name.endswith(".instantid_core.errors"))
     error = sys.modules[core].InstantIDError
 

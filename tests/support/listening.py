@@ -1,4 +1,4 @@
-"""Which addresses a group of processes listens on. Linux only; standard library only."""
+"""Addresses that a group of processes listens on. Linux only; standard library only."""
 
 from __future__ import annotations
 

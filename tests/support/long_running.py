@@ -1,4 +1,4 @@
-"""What servers that run for long are asked in tests: one graph, other photos, seeds and weights."""
+"""Prompts for long-running servers: one graph with other photos, seeds and weights."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def interrupted_at(client: ComfyClient, prompt: Prompt, node: str) -> tuple[str,
 
 
 def interrupt(client: ComfyClient) -> None:
-    """What the editor's Cancel does."""
+    """Requests what the editor's Cancel requests."""
     request = urllib.request.Request(f"{client.url}/interrupt", data=b"{}", method="POST")
     request.add_header("Content-Type", "application/json")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -64,14 +64,14 @@ def interrupt(client: ComfyClient) -> None:
 
 
 def resident(pid: int) -> float:
-    """Memory of a process that lies in RAM, in MB; Linux only."""
+    """Resident memory of a process, in MB; Linux only."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
 def drafts_in(base: Path) -> list[Path]:
-    """Files that somebody began to write and did not finish, wherever they are."""
+    """Incomplete files, wherever they are."""
     kept = (path for path in base.rglob("*") if path.is_file())
     return [path for path in kept if path.name.startswith(".") or path.suffix in UNFINISHED]
 

@@ -25,9 +25,9 @@ from . import imperfect
 
 MANAGER_LOCK = REPOSITORY / "tools" / "locks" / "manager.lock"
 OURS = ("insightface", "opencv-python", "onnxruntime")
-"""What the pack brings, and Manager has to install."""
+"""Requirements of the pack, which Manager has to install."""
 FORMAT = "1"
-"""Raise it when the way of building changes."""
+"""Increase it when the build procedure changes."""
 SETTINGS = {
     "network_mode": "offline",
     "use_uv": "false",
@@ -117,11 +117,11 @@ class Manager:
             return response.read().decode()
 
     def install(self, url: str) -> None:
-        """What the dialog's "Install via Git URL" does; returns when packages are there, too."""
+        """Does what the dialog's "Install via Git URL" does; returns when packages are installed."""
         self.ask("customnode/install/git_url", url)
 
     def restart(self) -> None:
-        """What the dialog's "Restart" does: the server replaces its own process."""
+        """Does the same as the dialog's "Restart": the server replaces its own process."""
         # It leaves without an answer.
         with contextlib.suppress(ConnectionError):
             self.ask("manager/reboot", "")
@@ -141,7 +141,7 @@ class Manager:
             time.sleep(0.2)
 
     def status(self) -> dict[str, Any]:
-        """What its queue says."""
+        """State of Manager's queue."""
         return json.loads(self.ask("manager/queue/status"))
 
     def installed(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Served:
     if_range: bool = True
     """Whether If-Range is looked at."""
     range_start: int | None = None
-    """Where a partial answer starts instead of where it should."""
+    """Offset of a partial answer, if it is to be a wrong one."""
     hold_after: int | None = None
     """After how many bytes it waits until `release` is set: a slow server, without a clock."""
     release: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +54,7 @@ class ModelServer:
     """A context manager; `url` is valid inside."""
 
     def __init__(self, files: Mapping[str, Served]) -> None:
-        """files: path below the server's root to what lies there."""
+        """files: path below the server's root to the file served there."""
         self.files = dict(files)
         handler = type("Handler", (_Handler,), {"files": self.files})
         self._server = http.server.ThreadingHTTPServer((LOOPBACK, 0), handler)

@@ -1,4 +1,4 @@
-"""A ComfyUI server without any models, beside a mirror that has small stand-ins for them."""
+"""A ComfyUI server without models, and a mirror with small files in their place."""
 
 import json
 import os

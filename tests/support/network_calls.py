@@ -1,4 +1,4 @@
-"""What a network is called with."""
+"""Recorder of the arguments that a network is called with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new user's machine has before InstantID: ComfyUI, ComfyUI-Manager, an SDXL checkpoint and
+"""A new user's machine before InstantID: ComfyUI, ComfyUI-Manager, an SDXL checkpoint and
 a photo. And the mirror from which the models come, with small ones that really work.
 """
 

@@ -154,7 +154,7 @@ def _shape(kind: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def older_object_info() -> ObjectInfo:
-    """What a server with the older pack would say of its nodes, as far as prompts need it."""
+    """Node schemas of a server with the older pack, as far as prompts need them."""
     return {
         kind: {
             "display_name": kind,
@@ -177,7 +177,7 @@ def _widget(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Start:
-    """What all graphs begin with."""
+    """Nodes that all graphs begin with."""
 
     checkpoint: int
     positive: Wire

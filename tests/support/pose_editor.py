@@ -1,4 +1,4 @@
-"""What tests of the keypoint editor share: the node with its dialog, and numbers from its page."""
+"""Helpers for tests of the keypoint editor: the node with its dialog, and numbers from its page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_MISDRAWN = 0.01
 LEVEL_TOLERANCE = 3
 """Levels of 255 that the canvas may lose in its own arithmetic."""
 FRONT_EYE = (0.405, 0.34)
-"""Where the left eye of the usual face is."""
+"""Position of the left eye of the default face."""
 
 
 class PoseNode:
@@ -113,7 +113,7 @@ def canvas_pixels(data_url: str) -> np.ndarray:
 
 
 def misdrawn(drawn: np.ndarray, wanted: np.ndarray) -> float:
-    """Share of the drawn pixels that lie more than one pixel from where the server has them.
+    """Share of drawn pixels that are more than one pixel away from the server's.
 
     drawn, wanted: [height, width, 3] uint8. A pixel is right if each of its levels lies between the
     lowest and the highest of the nine server pixels around it: edges may be smoothed.
@@ -128,7 +128,7 @@ def misdrawn(drawn: np.ndarray, wanted: np.ndarray) -> float:
 def server_drawing(
     text: str, width: int, height: int, style: KeypointStyle = REFERENCE_STYLE
 ) -> np.ndarray:
-    """[height, width, 3] uint8: what the server draws for a kept pose."""
+    """[height, width, 3] uint8: the server's drawing of a saved pose."""
     (frame,) = pose_json.from_json(text).frames
     return drawing.draw_frame(frame, Extent(width, height), "letterbox", style)
 

@@ -54,7 +54,7 @@ def _describe(entry: dict[str, object], content: bytes) -> None:
 
 
 def small_downloads(folder: Path, contents: Mapping[str, bytes] = SMALL) -> tuple[Download, ...]:
-    """The list of stand-ins, by way of a file in `folder`."""
+    """The list of small downloads, read from a file in `folder`."""
     path = folder / "small_files.json"
     write_small_list(path, contents)
     return published(path)
@@ -63,5 +63,5 @@ def small_downloads(folder: Path, contents: Mapping[str, bytes] = SMALL) -> tupl
 def served_by_mirror(
     downloads: tuple[Download, ...], contents: Mapping[str, bytes] = SMALL
 ) -> dict[str, Served]:
-    """What a mirror of the stand-ins serves."""
+    """Files that a mirror serves."""
     return {urlsplit(item.url).path: Served(contents[item.id]) for item in downloads}

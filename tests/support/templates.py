@@ -19,7 +19,7 @@ SHARP = {"LiteGraph.Canvas.MinFontSizeForLOD": 0}
 
 @dataclass(frozen=True)
 class Area:
-    """A rectangle in the editor's pixels, with what stands in it."""
+    """A rectangle in the editor's pixels, with its label."""
 
     name: str
     left: float
@@ -54,7 +54,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Sheet:
-    """An opened workflow as it lies on the canvas."""
+    """An opened workflow on the canvas."""
 
     nodes: dict[int, Area]
     """With their title bars."""
@@ -80,7 +80,7 @@ class Sheet:
                     yield f"{one.name} lies on {other.name}"
 
     def astray(self) -> Iterator[str]:
-        """Nodes outside every group or in the way of another one, and groups that overlap."""
+        """Nodes outside every group or overlapping another one, and groups that overlap."""
         for number, node in self.nodes.items():
             touched = [group.name for group in self.groups if group.overlaps(node)]
             held = [group.name for group in self.groups if group.holds(node)]
@@ -114,7 +114,7 @@ def open_template(editor: Editor, name: str) -> None:
 
 
 def sheet(editor: Editor) -> Sheet:
-    """Where everything of the open workflow is, as the engine that shows it has made it."""
+    """Positions of everything in the open workflow, as the rendering engine computes them."""
     found: dict[str, Any] = editor.page.evaluate(MEASURE)
     return Sheet(
         {number: Area(*rest) for number, *rest in found["nodes"]},
@@ -126,7 +126,7 @@ def sheet(editor: Editor) -> Sheet:
 
 
 def missing_nodes(editor: Editor) -> int:
-    """How many classes the editor reports as missing, in the panel that its message opens."""
+    """Number of missing classes that the editor reports, in the panel that its message opens."""
     details = editor.page.get_by_test_id("error-overlay-see-errors")
     if details.count():
         details.click()

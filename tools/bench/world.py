@@ -24,7 +24,7 @@ TOKENS = 16
 
 @dataclass(frozen=True)
 class World:
-    """What variants of a step are put together from."""
+    """The parts that variants of a step consist of."""
 
     pack: Pack
     config: Any
@@ -102,7 +102,7 @@ def fill(network: torch.nn.Module) -> torch.nn.Module:
 
 @dataclass(frozen=True)
 class Person:
-    """What an adapter made of somebody, where the host keeps idle weights."""
+    """Tokens, keys and values of an identity, on the host's offload device."""
 
     tokens: Any
     keys_values: Any
@@ -124,7 +124,7 @@ def person(world: World, seed: int = 0, pictures: int = 1) -> Person:
 
 @dataclass(frozen=True)
 class How:
-    """Where and when people act; the parts that a variant leaves out are off."""
+    """Options of a variant: active parts, masks and window."""
 
     adapter: bool = True
     identity_net: bool = True

@@ -1,4 +1,4 @@
-"""Folders that are built once, kept under the user's cache folder, and never half there.
+"""Folders that are built once in the user's cache folder and are never incomplete.
 
 Standard library only: `dev.py` uses this before any environment exists.
 """
@@ -81,7 +81,7 @@ def _mark_complete(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Removes `folder` if it is there.
+    """Removes `folder` if it exists.
 
     The marker goes first: a removal that stops half way must not look whole.
     """

@@ -36,7 +36,7 @@ class RunFailedError(ClientError):
 
 @dataclass(frozen=True)
 class Progress:
-    """What the server does now: `value` of `maximum` steps in a node, 0 of 0 when it starts."""
+    """Progress of a node: `value` of `maximum` steps, or 0 of 0 when it starts."""
 
     node: str
     title: str
@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class NodeTime:
-    """How long one node ran."""
+    """Run time of one node."""
 
     node: str
     title: str
@@ -88,7 +88,7 @@ class ComfyClient:
         return json.loads(self.get("/object_info"))
 
     def history(self, prompt_id: str) -> dict[str, Any]:
-        """What the server remembers of a finished prompt."""
+        """The server's history entry of a finished prompt."""
         return json.loads(self.get(f"/history/{prompt_id}"))[prompt_id]
 
     def image(self, reference: Mapping[str, str]) -> bytes:

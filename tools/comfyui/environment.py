@@ -109,7 +109,7 @@ def python_folder(lock: Path, root: Path) -> Path:
 
 
 def _interpreter() -> tuple[str, ...]:
-    """What a virtual environment inherits from the Python that makes it."""
+    """Properties that a virtual environment inherits from the Python that creates it."""
     implementation = platform.python_implementation()
     return (
         implementation,
@@ -179,7 +179,7 @@ def _logged(command: list[str], log: Path) -> None:
 
 
 def told_step(line: str) -> Iterator[str]:
-    """What a person waiting for pip wants to hear of one line of its output."""
+    """Progress messages for one line of pip's output."""
     large = re.match(r"\s*Downloading (\S+?)-[^-\s]*-\S+ \(([\d.]+) MB\)", line)
     if large and float(large[2]) >= LARGE_MEGABYTES:
         yield f"  downloading {large[1]} ({large[2]} MB)"

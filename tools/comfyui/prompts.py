@@ -93,7 +93,7 @@ def _runs(node: Mapping[str, Any]) -> bool:
 
 
 def schema_of(node: Mapping[str, Any], object_info: ObjectInfo) -> Schema:
-    """What the server knows of the class of `node`."""
+    """The server's schema of the class of `node`."""
     schema = object_info.get(node["type"])
     if schema is None:
         raise PromptError(
@@ -237,7 +237,7 @@ def _walk(prompt: Prompt, link: Any, name: str) -> Iterator[str]:
 
 
 def fit_choices(prompt: Prompt, object_info: ObjectInfo) -> Prompt:
-    """Spells file names the way this server lists them.
+    """Spells file names as this server lists them.
 
     The same file may lie in another subfolder here, and Windows writes `\\` between folders.
     A name that stays unknown is left for the server to refuse, which lists what it has.

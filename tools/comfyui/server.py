@@ -111,7 +111,7 @@ class HostServer:
             time.sleep(0.2)
 
     def wait_again(self) -> None:
-        """Until a server that starts itself anew, as ComfyUI-Manager lets it, answers."""
+        """Waits for a server that restarts itself, as ComfyUI-Manager makes it do."""
         self._wait_until_ready(time.monotonic() + START_LIMIT)
 
     def is_running(self) -> bool:
@@ -153,7 +153,7 @@ class HostServer:
 
 
 def plain(line: str) -> str:
-    """A log line without colours, cut where nobody reads on."""
+    """A log line without colours, truncated to LOG_WIDTH."""
     return re.sub(r"\x1b\[[0-9;]*m", "", line)[:LOG_WIDTH]
 
 

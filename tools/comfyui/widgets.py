@@ -1,4 +1,4 @@
-"""Which of a node's inputs are widgets, and which saved value belongs to which of them.
+"""Widgets among a node's inputs, and the saved values that belong to them.
 
 A saved workflow lists a node's widget values without names. Their order is that of the node's
 schema, which a running ComfyUI tells at `/object_info`; the editor adds widgets of its own
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Schema = Mapping[str, Any]
-"""What `/object_info` says of one node class."""
+"""Entry of one node class in `/object_info`."""
 
 CONTROL = "control_after_generate"
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
@@ -81,7 +81,7 @@ def inputs_of(schema: Schema) -> Iterator[InputSpec]:
 
 
 def input_spec(name: str, declared: Sequence[Any]) -> InputSpec:
-    """One entry of `/object_info`, old and new way of writing combo boxes alike."""
+    """One entry of `/object_info`, with combo boxes in the old or the new form."""
     kind = declared[0]
     options = declared[1] if len(declared) > 1 and declared[1] else {}
     if isinstance(kind, (list, tuple)):

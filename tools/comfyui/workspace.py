@@ -1,4 +1,4 @@
-"""What a server needs on disk: the pack, the small models, and a folder of its own to write to.
+"""Files that a server needs: the pack, the small models, and its own folders to write to.
 
 Standard library only, so that any Python that runs ComfyUI can use it.
 """
@@ -101,7 +101,7 @@ def require_packages() -> None:
 
 @functools.cache
 def processor(python: Path) -> tuple[str, ...]:
-    """What ComfyUI must be told to start without an accelerator, which it does not find out."""
+    """Arguments that ComfyUI needs to start without an accelerator, which it does not detect."""
     result = subprocess.run(
         [str(python), "-c", FIND_ACCELERATOR], env=child_environ(), capture_output=True, check=False
     )

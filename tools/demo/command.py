@@ -41,7 +41,7 @@ INSTALLED_HINT = (
     "names every file with its folder, and --checkpoint picks another checkpoint.\n"
 )
 TWO_FACES = "two faces"
-"""What workflows say of a photo that must show two people."""
+"""Label of photos in workflows that must show two people."""
 
 
 class DemoError(Exception):
@@ -58,7 +58,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the demo makes, as encoded image files."""
+    """Results of the demo, as encoded image files."""
 
     photo: Picture
     generated: bytes
@@ -249,7 +249,7 @@ def report(start: NodeTime, times: Sequence[NodeTime], paths: Mapping[str, Path]
 
 
 def changed(pictures: Pictures) -> str:
-    """What identity did to the picture, in words."""
+    """Text about the effect of the identity on the picture."""
     difference = mean_difference(pictures.generated, pictures.without_identity)
     return (
         f"Identity changed the picture by {difference:.2f} of 255 on average "

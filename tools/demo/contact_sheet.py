@@ -1,4 +1,4 @@
-"""One picture of many: a reference beside rows of pictures, with words over, beside and under them.
+"""Contact sheet: a reference beside rows of pictures, with captions.
 
 Needs Pillow alone, so that any Python that runs ComfyUI can draw it.
 """
@@ -14,7 +14,7 @@ SMALLEST_TILE = 192
 """Pixels of the longer side of a tile; smaller pictures are enlarged to it without smoothing."""
 LARGEST_TILE = 320
 GAP, LINE = 10, 24
-"""Pixels between tiles, and the height of a line of words."""
+"""Pixels between tiles, and height of a line of text."""
 LETTERS = 15
 """Pixels."""
 PAPER, INK, SOFT = (255, 255, 255), (29, 36, 48), (91, 102, 117)
@@ -22,7 +22,7 @@ PAPER, INK, SOFT = (255, 255, 255), (29, 36, 48), (91, 102, 117)
 
 @dataclass(frozen=True)
 class Captions:
-    """The words of a sheet."""
+    """Captions of a sheet."""
 
     columns: Sequence[str]
     """Over the columns."""
@@ -93,7 +93,7 @@ def _place(
     corner: tuple[int, int],
     tile: tuple[int, int],
 ) -> None:
-    """Puts a picture into the tile at `corner`, centred, and words under it."""
+    """Draws a picture, centred, into the tile at `corner`, and a caption below it."""
     scale = min(tile[0] / image.width, tile[1] / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     smooth = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST

@@ -48,7 +48,7 @@ NO_IDENTITY = {
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user may change of a workflow; None leaves it as it is."""
+    """Changes to a workflow by the user; None keeps its value."""
 
     checkpoint: str | None = None
     prompt: str | None = None

@@ -20,7 +20,7 @@ from tools.evaluate.settings import QUICK, Overrides, Text
 from .contact_sheet import Captions, contact_sheet
 
 PERSON = 2
-"""Which of the held-out people is shown, in the order in which the evaluation takes them."""
+"""Index of the held-out person to show, in the evaluation's order."""
 PLAIN = "flat"
 """The style of the photo itself, which the sheet leaves out."""
 ROWS = ("none", "both")
@@ -29,7 +29,7 @@ SHEET, PHOTO = "likeness.png", "reference.png"
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the demo shows."""
+    """Contents of the demo's contact sheet."""
 
     reference: np.ndarray
     """[H, W, 3] uint8 RGB."""
@@ -108,7 +108,7 @@ def _likenesses(row: Sequence[Measure]) -> list[str]:
 
 
 def report(sheet: Sheet, paths: Sequence[Path]) -> None:
-    """Likeness in words, and where the pictures are."""
+    """Prints the likeness and the paths of the pictures."""
     print("\nMean likeness to the reference, the cosine of the recogniser's embeddings")
     for name, mean in zip(sheet.names, sheet.means(), strict=True):
         print(f"  {mean:5.2f}  {name}")

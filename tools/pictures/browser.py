@@ -146,7 +146,7 @@ class Editor:
             raise BrowserError(f"Output {output} of {source} does not fit {name} of {target}.")
 
     def value(self, node: int, widget: str) -> Any:
-        """What a widget holds."""
+        """Value of a widget."""
         return self.page.evaluate(
             """([id, name]) => window.app.graph.getNodeById(id)
                 .widgets.find((widget) => widget.name === name)?.value""",
@@ -184,11 +184,11 @@ class Editor:
         return self.page.evaluate("() => window.runEnd") or refused | self.node_errors()
 
     def node_errors(self) -> dict[str, Any]:
-        """What the server found wrong with the last prompt, by node id."""
+        """Errors of the last prompt according to the server, by node id."""
         return self.page.evaluate("() => window.app.lastNodeErrors || {}")
 
     def outputs(self, node: int) -> dict[str, Any]:
-        """What a node has shown after its last run: `images`, `text` and so on."""
+        """Output that a node displayed after its last run: `images`, `text` and so on."""
         return self.page.evaluate(
             "(id) => (window.app.nodeOutputs || window.app._nodeOutputs || {})[String(id)] || {}",
             node,

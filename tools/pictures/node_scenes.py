@@ -37,7 +37,7 @@ SOURCES = {
     "INSTANTID_CROP": End(CROP, "crop"),
     "INSTANTID_TOKENS": End("InstantIDApplyAdapterFromPhoto", "tokens"),
 }
-"""What gives each kind of value."""
+"""Source node of each type of value."""
 TARGETS = {
     "MODEL": End("KSampler", "model"),
     "CONDITIONING": End("KSampler", ""),
@@ -51,7 +51,7 @@ TARGETS = {
     "INSTANTID_CROP": End("InstantIDPasteFace", "crop"),
     "INSTANTID_TOKENS": End(TOKENS_NET, "tokens"),
 }
-"""What takes each kind of value; an empty name is that of the output."""
+"""Consumer node of each type of value; an empty name stands for the output's."""
 OTHER_SOURCES = {
     ("InstantIDPasteFace", "crop_image"): End(CROP, "image"),
     ("InstantIDInterpolatePoses", "faces_a"): End(POSE, "faces"),
@@ -164,7 +164,7 @@ def grown(spec: InputSpec) -> Iterator[tuple[str, str]]:
 
 
 def title_of(target: str, kind: str, name: str) -> str:
-    """Titles that tell apart what would look alike."""
+    """Titles that distinguish nodes of the same class."""
     if kind == "CLIPTextEncode":
         return "Negative prompt" if name == "negative" else "Prompt"
     if kind == "LoadImage":

@@ -41,7 +41,7 @@ WIDEST, QUALITY = 880, 76
 MOST_BELOW = 4
 """Nodes of a column; more of them make two."""
 QUIET_NODES = {"InstantIDDoctor", "InstantIDSaveIdentity"}
-"""Not run: one tells about this machine, the other writes a file."""
+"""Not run: one reports on this machine, the other writes a file."""
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "CheckpointLoaderSimple": {"ckpt_name": "sd_xl_base_1.0.safetensors"},
     "ControlNetLoader": {"control_net_name": "instantid/diffusion_pytorch_model.safetensors"},

@@ -54,7 +54,7 @@ def thumbnail_prompt(
 
 
 def photos_shown(prompt: Prompt) -> list[str]:
-    """Which photos of people a prompt loads, each once."""
+    """Photos of people that a prompt loads, without duplicates."""
     loaded = [entry["inputs"].get("image") for entry in prompt.values()]
     return [name for name in OF_PEOPLE if name in loaded]
 
@@ -75,7 +75,7 @@ def _sides(inputs: Mapping[str, Any], size: tuple[int, int]) -> dict[str, int]:
 
 
 def _settings(entry: Mapping[str, Any], setup: Setup) -> dict[str, Any]:
-    """What a class of nodes needs otherwise than the workflow has it."""
+    """Inputs of a node class that differ from those of the workflow."""
     kind = entry["class_type"]
     if kind == "KSampler":
         names = {"steps": setup.steps, "cfg": setup.cfg}

@@ -1,4 +1,4 @@
-"""Makes the pictures that the template browser shows beside the shipped workflows, by running them.
+"""Generates the thumbnails of the template browser by running the shipped workflows.
 
 Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`:
 

@@ -21,7 +21,7 @@ WRITTEN_BY = ("-c", "user.name=Tests", "-c", "user.email=tests@localhost")
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Runs git in a folder and returns what it printed. Raises CacheError with its words."""
+    """Runs git in a folder and returns its output. Raises CacheError with its message."""
     if not shutil.which("git"):
         raise CacheError("git was not found on the search path. Install it, then run this again.")
     command = ["git", "-C", str(folder), *WRITTEN_BY, *arguments]

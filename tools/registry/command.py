@@ -1,4 +1,4 @@
-"""What the Comfy Registry would get of this repository: validated, packed, looked into, published.
+"""Archive for the Comfy Registry: validation, packing, checks and publication.
 
 comfy-cli does the first two and the last; it works on a copy of the tree, so that nothing of its
 making lies about here. Standard library only.
@@ -103,7 +103,7 @@ def refuse_other_version(tag: str, project: str) -> None:
 
 
 def comfy(folder: Path, *arguments: str) -> str:
-    """Runs `comfy node ...` in a repository; returns its words. Raises RegistryError with them.
+    """Runs `comfy node ...` in a repository; returns its output. Raises RegistryError with it.
 
     It keeps settings below the home folder, so it gets one of its own; it sends no statistics.
     """
@@ -128,7 +128,7 @@ def comfy(folder: Path, *arguments: str) -> str:
 
 
 def validate(folder: Path) -> str:
-    """`comfy node validate`; returns its words. A warning is a failure here: RegistryError."""
+    """Runs `comfy node validate`; returns its output. Raises RegistryError even for a warning."""
     said = comfy(folder, "validate")
     if VALID not in said or "warning" in said.lower():
         raise RegistryError(f"`comfy node validate` is not content:\n{said}")
@@ -142,7 +142,7 @@ def pack(folder: Path) -> Path:
 
 
 def placeholders(folder: Path) -> list[str]:
-    """Where a placeholder stands, as `file:line`."""
+    """Positions of placeholders, as `file:line`."""
     return [
         f"{name}:{number}"
         for name in checkout.source_files()
@@ -160,7 +160,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def archive_faults(archive: Path) -> list[str]:
-    """What must not be in a published archive, or makes it too large; empty when it is fit."""
+    """Reasons why an archive must not be published; empty if there is none."""
     size = archive.stat().st_size
     too_large = f"{size} bytes in all, where {LARGEST_ARCHIVE} is the most"
     with zipfile.ZipFile(archive) as opened:

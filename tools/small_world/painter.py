@@ -1,4 +1,4 @@
-"""Paints faces that the synthetic detector finds and the synthetic recogniser tells apart.
+"""Painter of faces that the synthetic detector finds and the synthetic recogniser distinguishes.
 
 A painted face is a skin-coloured oval with five discs, one per keypoint, each in a colour of its
 own, and eight patches whose colours spell the identity. All drawing happens in *template space*,
@@ -64,7 +64,7 @@ _SUBPIXEL_BITS = 8
 
 @dataclass(frozen=True)
 class FacePose:
-    """Where a face is and how it is turned.
+    """Position and rotation of a face.
 
     ``center`` is the image position (pixels) of the keypoints' mean before turning, ``size`` the
     face size in pixels when seen straight on. Angles are degrees: positive ``roll`` turns clockwise

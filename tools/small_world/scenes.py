@@ -34,7 +34,7 @@ class Prompt(NamedTuple):
 
 
 def conditioning(text: str, context_dim: int = 64) -> list[list[Any]]:
-    """What CLIPTextEncode would give, from the small text encoder."""
+    """Conditioning from the small text encoder, as CLIPTextEncode would return it."""
     from .node.small_sdxl import POOLED_WIDTH
     from .node.stand_ins import WordEncoder
 

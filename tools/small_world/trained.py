@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.comfyui.environment import REPOSITORY
 
 FILES = REPOSITORY / "tools" / "small_world" / "files"
-"""What `python -m training.export` writes."""
+"""Files that `python -m training.export` writes."""
 NETWORKS = REPOSITORY / "training" / "networks"
 """The code of the base model's parts that ComfyUI does not have."""
 BASE_MODEL = "small_world.safetensors"

@@ -81,7 +81,7 @@ def comparison(object_info: ObjectInfo) -> Graph:
 
 @dataclass(frozen=True)
 class Same:
-    """What the branches of the comparison share."""
+    """Nodes that the branches of the comparison share."""
 
     parts: Parts
     who: Person

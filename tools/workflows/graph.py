@@ -1,4 +1,4 @@
-"""A workflow in readable form, and the file that the editor would save of it.
+"""A workflow in readable form, and its conversion to the editor's file format.
 
 A saved workflow lists widget values in the order of the node schemas, which `/object_info` tells.
 """
@@ -185,7 +185,7 @@ def saved_outputs(node: Node, links: Sequence[Link]) -> Iterator[dict[str, Any]]
 
 
 def saved_properties(node: Node) -> dict[str, Any]:
-    """Where the class comes from, and files that the host may fetch for this node."""
+    """Pack of the class, and files that the host may download for this node."""
     own = str(node.schema["python_module"]).startswith("custom_nodes.")
     properties: dict[str, Any] = {
         "cnr_id": workspace.PACK if own else "comfy-core",

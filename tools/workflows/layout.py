@@ -1,4 +1,4 @@
-"""Where the nodes of a shipped workflow stand, so that every wire goes to the right.
+"""Layout of a shipped workflow's nodes in which every wire goes to the right.
 
 Groups follow each other from left to right, or stand below each other. In a group a node's column
 is the number of the group's nodes that come before it.

@@ -1,4 +1,4 @@
-"""What the shipped workflows have in common: model files, settings, the usual nodes, the note."""
+"""Common parts of the shipped workflows: model files, settings, nodes and the note."""
 
 import re
 import textwrap
@@ -35,7 +35,7 @@ SAMPLING: Mapping[str, Any] = {
 }
 
 Conditioned = dict[str, Output]
-"""What a sampler takes: model, positive, negative."""
+"""Inputs of a sampler: model, positive, negative."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def texts(
 
 
 def person(graph: Graph, parts: Parts, title: str) -> Person:
-    """A photo of somebody, analysed and embedded."""
+    """A photo of a person, analysed and embedded."""
     photo = graph.add("LoadImage", title, image=PHOTO)
     found = graph.add("InstantIDAnalyzeFaces", analyzer=parts.analyzer, image=photo["IMAGE"])
     embedded = graph.add("InstantIDEmbedIdentity", faces=found["faces"])
@@ -184,7 +184,7 @@ def picture(graph: Graph, parts: Parts, given: Conditioned, prefix: str, **chang
 
 
 def score(graph: Graph, parts: Parts, who: Person, image: Output) -> Output:
-    """How much pictures look like a person, as a picture."""
+    """Nodes that show the likeness of pictures to a person."""
     scored = graph.add(
         "InstantIDScoreIdentity",
         analyzer=parts.analyzer,
@@ -243,7 +243,7 @@ USUAL = Advice()
 
 
 def note(about: str, files: Sequence[str] = (), advice: Advice = USUAL) -> str:
-    """What a person should know before pressing Run."""
+    """Note for the user to read before running the workflow."""
     return "\n\n".join(
         (
             unwrapped(textwrap.dedent(about).strip()),

@@ -1,4 +1,4 @@
-"""What a workflow consists of: models, nodes with their slots, and groups of nodes."""
+"""Values of a workflow: models, nodes with their slots, and groups of nodes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Slot:
     name: str
     kind: str
     label: str = ""
-    """What a growing input shows in place of its long name."""
+    """Label of a growing input, which replaces its long name."""
     optional: bool = False
     is_widget: bool = False
 
@@ -93,7 +93,7 @@ class Group:
     title: str
     mode: int = 0
     below: bool = False
-    """Under the group before it, and not beside."""
+    """Whether the group is placed below the previous one instead of beside it."""
     rows: int = 0
     """So many nodes below each other at most; 0 for any number."""
     nodes: list[Node] = field(default_factory=list)

@@ -25,7 +25,7 @@ SITES = [
     *[("output", block, i) for block in range(6) for i in range(10 if block < 3 else 2)],
     *[("middle", 1, i) for i in range(10)],
 ]
-"""Where these packs patch SDXL. The middle block is 0 in ComfyUI, so the last ten never fire."""
+"""Sites of SDXL that these packs patch. ComfyUI's middle block is 0, so the last ten never fire."""
 
 
 class Attn2Replace:

@@ -1,4 +1,4 @@
-"""As a pack of its own: Load Checkpoint gives the small SDXL, whatever file is chosen.
+"""A separate pack in which Load Checkpoint returns the small SDXL, whatever file is chosen.
 
 It stands in for the SDXL checkpoint that people have already, which is no file of InstantID.
 """

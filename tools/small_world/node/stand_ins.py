@@ -22,7 +22,7 @@ class WordEncoder:
         self.context_dim = context_dim
         self.pooled_width = pooled_width
         self.cond_stage_model = torch.nn.Module()
-        """What LoRA loaders look for layers in."""
+        """Attribute in which LoRA loaders search for layers."""
 
     def clone(self) -> WordEncoder:
         return self

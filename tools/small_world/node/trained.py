@@ -85,7 +85,7 @@ class TrainedCaptions:
 
     def __init__(self, encoder: torch.nn.Module) -> None:
         self.cond_stage_model = encoder
-        """What LoRA loaders look for layers in."""
+        """Attribute in which LoRA loaders search for layers."""
 
     def clone(self) -> TrainedCaptions:
         return self
