@@ -117,7 +117,7 @@ class Manager:
             return response.read().decode()
 
     def install(self, url: str) -> None:
-        """Does what the dialog's "Install via Git URL" does; returns when packages are installed."""
+        """Does what the dialog's "Install via Git URL" does; returns once installed."""
         self.ask("customnode/install/git_url", url)
 
     def restart(self) -> None:

@@ -30,26 +30,28 @@ STEPS = 5
 PRESETS = ("quarter_left", "slight_left", "front", "slight_right", "quarter_right", "up")
 
 
+SEVERAL_REFERENCES_ABOUT = """
+    # Several photos of one person
+
+    Three photos give a steadier likeness than one.
+
+    1. Choose three photos of the person, each with a clear face. **Batch Images** crops them to
+       the aspect ratio of the first one, so choose similar ratios.
+    2. Look at **Compare Identities**: 0.55 and more is moderate, 0.80 and more strong;
+       different people are near 0. Replace a photo that differs from the others.
+    3. Run.
+
+    Two methods of combining the photos are prepared: **average** takes their mean and is
+    connected; **sequence** shows all of them to the adapter. To try it, connect the other Embed
+    Identity to both Apply nodes.
+
+    For photos of different aspect ratios, or if some should count more, analyse and embed each
+    separately, and combine them with **Combine Identities**, which takes weights.
+    """
+
+
 def several_references(object_info: ObjectInfo) -> Graph:
-    about = """
-        # Several photos of one person
-
-        Three photos give a steadier likeness than one.
-
-        1. Choose three photos of the person, each with a clear face. **Batch Images** crops them to
-           the aspect ratio of the first one, so choose similar ratios.
-        2. Look at **Compare Identities**: 0.55 and more is moderate, 0.80 and more strong;
-           different people are near 0. Replace a photo that differs from the others.
-        3. Run.
-
-        Two methods of combining the photos are prepared: **average** takes their mean and is
-        connected; **sequence** shows all of them to the adapter. To try it, connect the other Embed
-        Identity to both Apply nodes.
-
-        For photos of different aspect ratios, or if some should count more, analyse and embed each
-        separately, and combine them with **Combine Identities**, which takes weights.
-        """
-    graph = Graph("instantid_several_references", object_info, note(about))
+    graph = Graph("instantid_several_references", object_info, note(SEVERAL_REFERENCES_ABOUT))
     parts = models(graph)
     graph.group("Photos")
     titles = ("First photo", "Second photo", "Third photo")
@@ -116,26 +118,28 @@ def interpolation(object_info: ObjectInfo) -> Graph:
     return graph
 
 
+NOVEL_VIEW_ABOUT = f"""
+    # One person from several sides
+
+    1. Choose the photo.
+    2. Run. The first image node shows {len(PRESETS)} preset views, the second a turn of the
+       head in {STEPS} images.
+
+    **Views**: each **Pose** makes one view, and its `preview` is the keypoint image. **Batch
+    Images** collects them for the `image` input of Apply IdentityNet; with a latent batch of
+    the same size each image gets its own. Add or remove poses, and set `batch_size` to match.
+
+    **Turn**: **Interpolate Poses** goes from one pose to another in even steps; its `faces` are
+    connected to Apply IdentityNet directly.
+
+    A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then scale,
+    rotate or mirror it. All images have the same noise, so that they differ only by the view.
+    If memory is short, make fewer at a time.
+    """
+
+
 def novel_view(object_info: ObjectInfo) -> Graph:
-    about = f"""
-        # One person from several sides
-
-        1. Choose the photo.
-        2. Run. The first image node shows {len(PRESETS)} preset views, the second a turn of the
-           head in {STEPS} images.
-
-        **Views**: each **Pose** makes one view, and its `preview` is the keypoint image. **Batch
-        Images** collects them for the `image` input of Apply IdentityNet; with a latent batch of
-        the same size each image gets its own. Add or remove poses, and set `batch_size` to match.
-
-        **Turn**: **Interpolate Poses** goes from one pose to another in even steps; its `faces` are
-        connected to Apply IdentityNet directly.
-
-        A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then scale,
-        rotate or mirror it. All images have the same noise, so that they differ only by the view.
-        If memory is short, make fewer at a time.
-        """
-    graph = Graph("instantid_novel_view", object_info, note(about))
+    graph = Graph("instantid_novel_view", object_info, note(NOVEL_VIEW_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Text", below=True)

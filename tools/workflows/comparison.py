@@ -31,30 +31,32 @@ PHOTOMAKER_FILE = "photomaker-v1.bin"
 CHARACTER_FILE = Model("my_character.safetensors", "", "loras")
 
 
+COMPARISON_ABOUT = """
+    # Three methods, one person
+
+    The same prompt, seed and size with InstantID, with ComfyUI's own PhotoMaker nodes, and with
+    a LoRA of the person. **Score Identity** compares each result with the photo, and the last
+    image shows them side by side.
+
+    1. Choose the photo and run: InstantID alone, since the other two branches are muted.
+    2. For a branch whose files you have, select the nodes of its group and press **Ctrl+M**.
+       Muted branches are left out of the last image.
+
+    Each method has its own prompt, because PhotoMaker needs the word `photomaker` after the
+    word for the person, and a LoRA its trigger word (`ohwx` here). Keep the rest equal. The
+    score is the cosine similarity of two face embeddings, the same for all three, but InstantID
+    is conditioned on that embedding, which gives it an advantage: compare the images as well.
+    """
+
+
 def comparison(object_info: ObjectInfo) -> Graph:
-    about = """
-        # Three methods, one person
-
-        The same prompt, seed and size with InstantID, with ComfyUI's own PhotoMaker nodes, and with
-        a LoRA of the person. **Score Identity** compares each result with the photo, and the last
-        image shows them side by side.
-
-        1. Choose the photo and run: InstantID alone, since the other two branches are muted.
-        2. For a branch whose files you have, select the nodes of its group and press **Ctrl+M**.
-           Muted branches are left out of the last image.
-
-        Each method has its own prompt, because PhotoMaker needs the word `photomaker` after the
-        word for the person, and a LoRA its trigger word (`ohwx` here). Keep the rest equal. The
-        score is the cosine similarity of two face embeddings, the same for all three, but InstantID
-        is conditioned on that embedding, which gives it an advantage: compare the images as well.
-        """
     files = (
         "PhotoMaker (`photomaker-v1.bin` of "
         "[TencentARC/PhotoMaker](https://huggingface.co/TencentARC/PhotoMaker)), only for its "
         "branch: `models/photomaker`",
         "A LoRA trained on the person, only for its branch: `models/loras`",
     )
-    graph = Graph("instantid_comparison", object_info, note(about, files))
+    graph = Graph("instantid_comparison", object_info, note(COMPARISON_ABOUT, files))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("The same for all", below=True)

@@ -19,23 +19,24 @@ from .parts import (
     texts,
 )
 
+IMG2IMG_ABOUT = """
+    # A person in an existing image
+
+    Sampling starts from your image instead of pure noise. Its layout and colours stay, its face
+    becomes the person's, and the prompt changes the rest.
+
+    1. Choose the photo of the person.
+    2. Choose the **picture to start from**. It is scaled to the output's size, and its face is
+       detected at that size, so the position and pose of the face stay.
+    3. Run. `denoise` sets how much changes: 0.4 is a little, 0.8 keeps only the layout.
+
+    If the image has no face, connect `faces` of the photo to Apply IdentityNet instead. To
+    change only the face, use the workflow `instantid_face_swap`.
+    """
+
 
 def img2img(object_info: ObjectInfo) -> Graph:
-    about = """
-        # A person in an existing image
-
-        Sampling starts from your image instead of pure noise. Its layout and colours stay, its face
-        becomes the person's, and the prompt changes the rest.
-
-        1. Choose the photo of the person.
-        2. Choose the **picture to start from**. It is scaled to the output's size, and its face is
-           detected at that size, so the position and pose of the face stay.
-        3. Run. `denoise` sets how much changes: 0.4 is a little, 0.8 keeps only the layout.
-
-        If the image has no face, connect `faces` of the photo to Apply IdentityNet instead. To
-        change only the face, use the workflow `instantid_face_swap`.
-        """
-    graph = Graph("instantid_img2img", object_info, note(about))
+    graph = Graph("instantid_img2img", object_info, note(IMG2IMG_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Picture to start from", below=True)
@@ -65,24 +66,26 @@ def img2img(object_info: ObjectInfo) -> Graph:
     return graph
 
 
+FACE_SWAP_ABOUT = """
+    # Regenerate a face in an image
+
+    **Crop Face** crops the face with some surroundings and enlarges it, so that even a small
+    face in a group photo is generated at full size. Only the masked part of the crop is
+    sampled. **Paste Face** puts it back; outside the mask the image is unchanged, bit for bit.
+
+    1. Choose the photo of the person.
+    2. Choose the **picture to change**. Its largest face is regenerated; to select another one,
+       click it in the preview after a run.
+    3. Describe the image in the prompt.
+    4. Run. A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face.
+
+    The last node scores the result against the photo. The mask covers only part of the hair:
+    raise `padding`, an advanced input of Crop Face, to include more.
+    """
+
+
 def face_swap(object_info: ObjectInfo) -> Graph:
-    about = """
-        # Regenerate a face in an image
-
-        **Crop Face** crops the face with some surroundings and enlarges it, so that even a small
-        face in a group photo is generated at full size. Only the masked part of the crop is
-        sampled. **Paste Face** puts it back; outside the mask the image is unchanged, bit for bit.
-
-        1. Choose the photo of the person.
-        2. Choose the **picture to change**. Its largest face is regenerated; to select another one,
-           click it in the preview after a run.
-        3. Describe the image in the prompt.
-        4. Run. A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face.
-
-        The last node scores the result against the photo. The mask covers only part of the hair:
-        raise `padding`, an advanced input of Crop Face, to include more.
-        """
-    graph = Graph("instantid_face_swap", object_info, note(about))
+    graph = Graph("instantid_face_swap", object_info, note(FACE_SWAP_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Picture to change", below=True)

@@ -99,27 +99,31 @@ def composed(object_info: ObjectInfo) -> Graph:
     return graph
 
 
+DEPTH_CONTROLNET_ABOUT = """
+    # InstantID with another ControlNet
+
+    IdentityNet controls the face, a depth ControlNet the scene. Each sees its own context:
+    IdentityNet the identity, the depth ControlNet your prompt.
+
+    1. Choose the photo of the person.
+    2. Choose a **depth map** (white is near). Any depth preprocessor makes one from a photo.
+    3. Run.
+
+    Depth acts at strength 0.65 and only for the first third of the steps, so that it sets the
+    layout and does not interfere with the face later. Any SDXL ControlNet (canny, pose, ...)
+    can take its place, before or after IdentityNet.
+    """
+
+
 def depth_controlnet(object_info: ObjectInfo) -> Graph:
-    about = """
-        # InstantID with another ControlNet
-
-        IdentityNet controls the face, a depth ControlNet the scene. Each sees its own context:
-        IdentityNet the identity, the depth ControlNet your prompt.
-
-        1. Choose the photo of the person.
-        2. Choose a **depth map** (white is near). Any depth preprocessor makes one from a photo.
-        3. Run.
-
-        Depth acts at strength 0.65 and only for the first third of the steps, so that it sets the
-        layout and does not interfere with the face later. Any SDXL ControlNet (canny, pose, ...)
-        can take its place, before or after IdentityNet.
-        """
     depth_file = (
         "Depth ControlNet (`diffusion_pytorch_model.fp16.safetensors` of "
         f"[diffusers/controlnet-depth-sdxl-1.0]({HUB}/diffusers/controlnet-depth-sdxl-1.0)): "
         "`models/controlnet/controlnet-depth-sdxl-1.0`"
     )
-    graph = Graph("instantid_depth_controlnet", object_info, note(about, [depth_file]))
+    graph = Graph(
+        "instantid_depth_controlnet", object_info, note(DEPTH_CONTROLNET_ABOUT, [depth_file])
+    )
     parts = models(graph)
     depth_net = graph.add(
         "ControlNetLoader",
@@ -221,20 +225,22 @@ def style_lora(object_info: ObjectInfo) -> Graph:
     return graph
 
 
+LIGHTNING_ABOUT = """
+    # Four steps
+
+    With a Lightning LoRA, SDXL needs four steps. At CFG 1 the negative prompt is not computed,
+    which halves the cost of each step; the identity then acts on the positive side only, as
+    intended.
+
+    1. Choose the photo and write the prompt.
+    2. Run.
+
+    With an LCM LoRA use the sampler `lcm`, 6 to 8 steps and a CFG of 1 to 1.5. With the 8-step
+    Lightning LoRA set 8 steps.
+    """
+
+
 def lightning(object_info: ObjectInfo) -> Graph:
-    about = """
-        # Four steps
-
-        With a Lightning LoRA, SDXL needs four steps. At CFG 1 the negative prompt is not computed,
-        which halves the cost of each step; the identity then acts on the positive side only, as
-        intended.
-
-        1. Choose the photo and write the prompt.
-        2. Run.
-
-        With an LCM LoRA use the sampler `lcm`, 6 to 8 steps and a CFG of 1 to 1.5. With the 8-step
-        Lightning LoRA set 8 steps.
-        """
     advice = replace(
         USUAL,
         cfg="**CFG 1**: distilled models are made for it. Higher values burn.",
@@ -244,7 +250,7 @@ def lightning(object_info: ObjectInfo) -> Graph:
         "Lightning LoRA (`sdxl_lightning_4step_lora.safetensors` of "
         f"[ByteDance/SDXL-Lightning]({HUB}/ByteDance/SDXL-Lightning)): `models/loras`"
     )
-    graph = Graph("instantid_lightning", object_info, note(about, [file], advice))
+    graph = Graph("instantid_lightning", object_info, note(LIGHTNING_ABOUT, [file], advice))
     parts = models(graph)
     lora = graph.add(
         "LoraLoaderModelOnly",
