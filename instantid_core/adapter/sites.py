@@ -55,7 +55,7 @@ def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
 def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[AttentionSite]:
     transformers = [m for m in block.children() if hasattr(m, "transformer_blocks")]
     for transformer in transformers:
-        for index, layer in enumerate(transformer.transformer_blocks):  # pyright: ignore
+        for index, layer in enumerate(transformer.transformer_blocks):  # pyright: ignore[reportArgumentType]
             attention = getattr(layer, "attn2", None)
             if attention is not None:
                 yield AttentionSite(stage, number, index, *_sizes(attention.to_k))
@@ -64,7 +64,7 @@ def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[Atten
 def _sizes(projection: nn.Module) -> tuple[int, int]:
     """Output and input channels; packed weights have another shape than the layer says."""
     sizes = getattr(projection, "out_features", None), getattr(projection, "in_features", None)
-    return sizes if all(sizes) else tuple(projection.weight.shape)  # pyright: ignore
+    return sizes if all(sizes) else tuple(projection.weight.shape)  # pyright: ignore[reportReturnType, reportArgumentType]
 
 
 def checkpoint_index(position: int) -> int:

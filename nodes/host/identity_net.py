@@ -102,7 +102,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         super().copy_to(c)
         if isinstance(c, IdentityNet):
             return
-        c.control_model = IdentityNetwork(self.control_model, self.condition.tokens)  # pyright: ignore
+        c.control_model = IdentityNetwork(self.control_model, self.condition.tokens)  # pyright: ignore[reportAttributeAccessIssue]
         c.extra_conds = [*self.extra_conds, TAG, PLACE]
         warn(_lost_with_the_type(type(c).__name__, self.condition))
 
@@ -116,7 +116,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
     ) -> Residuals | None:
         previous = None
         if self.previous_controlnet is not None:
-            previous = self.previous_controlnet.get_control(  # pyright: ignore
+            previous = self.previous_controlnet.get_control(  # pyright: ignore[reportAttributeAccessIssue]
                 x_noisy, t, cond, batched_number, transformer_options
             )
         if not self._acts(t, transformer_options):
@@ -151,7 +151,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         all nets and the UNet together."""
         if Span(*self.timestep_percent_range).is_everything or self.timestep_range is None:
             return True
-        start, end = self.timestep_range  # pyright: ignore
+        start, end = self.timestep_range  # pyright: ignore[reportGeneralTypeIssues]
         levels = options.get(LEVELS) or NoiseLevels()
         return end <= levels.of(options.get("sigmas", t)) <= start
 
@@ -160,9 +160,9 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """Run without the chain in front, which older hosts cannot do by themselves; without the
         host's look at sigma, as the window is known; and with a hint encoded once."""
         kept = self.previous_controlnet, self.timestep_range, self.control_model
-        self._network = self._network or with_kept_hint(self.control_model)  # pyright: ignore
+        self._network = self._network or with_kept_hint(self.control_model)  # pyright: ignore[reportArgumentType]
         self.previous_controlnet = self.timestep_range = None
-        self.control_model = self._network  # pyright: ignore
+        self.control_model = self._network  # pyright: ignore[reportAttributeAccessIssue]
         try:
             yield
         finally:
@@ -174,9 +174,9 @@ class IdentityNet(comfy.controlnet.ControlNet):
         entries = rows.entries(tokens.positive.shape[0])
         key = (entries, like.device)
         if key not in self._contexts:
-            dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
+            dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportOptionalMemberAccess]
             context = tokens.stacked().flatten(0, 1)[list(entries)]
-            self._contexts[key] = context.to(device=like.device, dtype=dtype)  # pyright: ignore
+            self._contexts[key] = context.to(device=like.device, dtype=dtype)  # pyright: ignore[reportArgumentType]
         return self._contexts[key]
 
     def _inside_region(self, own: Residuals | None, rows: BatchRows) -> Residuals | None:
@@ -224,7 +224,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         hints = [self._hint_of(row, x_noisy, pictures) for row in rows.rows]
         if all(hint.is_set_to(hints[0]) for hint in hints):
             hints = hints[:1]
-        dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
+        dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportOptionalMemberAccess]
         hint = self.preprocess_image(torch.stack(hints)).to(device=x_noisy.device, dtype=dtype)
         # One picture for all rows is kept once.
         self.cond_hint = hint if len(hints) > 1 else hint.expand(len(rows.rows), -1, -1, -1)

@@ -18,7 +18,7 @@ LONGEST_FILE = 350
 LONGEST_FUNCTION = 40
 RIDDLES = ("What", "Where", "How", "Which", "Who", "Whose")
 """Words that begin a docstring which tells less than a noun or a verb would."""
-RIDDLES_AT_MOST = 0.10
+RIDDLES_AT_MOST = 0.06
 HOME = re.compile(r"(?<![\w.])(/(?:home|Users|root|work)/\w|[A-Z]:\\\\?Users\\\\?\w)")
 INDEX_HOSTS = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|/simple/\b")
 STILL_LONG = {"several_references", "novel_view", "comparison", "img2img", "face_swap"}

@@ -61,7 +61,7 @@ class BaselineAttention:
 
     def _resized(self, options: dict[str, Any]) -> torch.Tensor:
         size = tuple(options["activations_shape"][-2:])
-        resized = interpolate(self.mask[None], size=size, mode="nearest")  # pyright: ignore
+        resized = interpolate(self.mask[None], size=size, mode="nearest")  # pyright: ignore[reportOptionalSubscript]
         return resized.flatten(2).transpose(1, 2)
 
     def _for_rows(

@@ -144,7 +144,7 @@ def _profiled(world: World, one: Variant, setting: Setting, steps: int) -> tuple
     with profile(activities=activities) as found:
         sample(one.model, one.prompt, steps=steps, **_how(setting))
     # As they come: turned into Python's own events they take minutes.
-    events = found.profiler.kineto_results.events()  # pyright: ignore
+    events = found.profiler.kineto_results.events()  # pyright: ignore[reportOptionalMemberAccess]
     there = torch.autograd.DeviceType.CUDA if on_gpu else torch.autograd.DeviceType.CPU
     kernels = sum(
         event.device_type() == there and not event.name().startswith(MOVES) for event in events
