@@ -162,8 +162,11 @@ def registry_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help="and publish it")
     parser.add_argument("--tag", metavar="vX.Y.Z", help="stop unless this is the version")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "output", help="folder")
+    parser.add_argument("--archive", type=Path, help="one that was built before")
     parser.set_defaults(
-        run=lambda options, _: registry.run(options.output, options.publish, options.tag)
+        run=lambda options, _: registry.run(
+            options.output, options.publish, options.tag, options.archive
+        )
     )
 
 

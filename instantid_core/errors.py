@@ -6,10 +6,48 @@ Messages say what was expected, what was found, what to do. Standard library onl
 from __future__ import annotations
 
 import math
+import numbers
+import re
+from typing import Any
+
+LONGEST_TEXT = 1000
+"""Characters of a sentence, whatever it quotes."""
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters, marks that turn the reading direction, and halves of characters, which no
+UTF-8 stream takes: one of them in a log line ends ComfyUI's prompt worker."""
+_ENDING = 450
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+_LONGEST_NAME = 100
+"""Bytes; file systems take 255, and numbers and extensions are added."""
+
+
+def printable(text: str) -> str:
+    """One line that every log, terminal and page can show: escaped, at most LONGEST_TEXT long.
+
+    Of a longer text the middle is left out, because sentences end with what to do.
+    """
+    text = _UNPRINTABLE.sub(_escaped, _shortened(text))
+    return _shortened(text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[: LONGEST_TEXT - _ENDING - 5]} ... {text[-_ENDING:]}"
 
 
 class InstantIDError(Exception):
-    """Base of all errors raised on purpose by this package."""
+    """Base of all errors raised on purpose by this package. Its text is printable."""
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(printable(str(part)) for part in said))
 
 
 class ImageError(InstantIDError):
@@ -66,6 +104,37 @@ class TensorFileError(InstantIDError):
 
 class UnknownNumbersError(TensorFileError):
     """A whole file with numbers in a format that its kind cannot tell."""
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text is one plain name that every file system takes as it is."""
+    return (
+        text == text.strip(" ")
+        and not text.endswith(".")
+        and printable(text) == text
+        and 1 <= len(text.encode("utf-8")) <= _LONGEST_NAME
+        and not _FORBIDDEN.search(text)
+        and not _RESERVED.fullmatch(text)
+    )
+
+
+def within(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> Any:
+    """Check that a value is a number from `low` to `high`. Raises SettingError for everything else.
+
+    whole: refuse fractions.
+    """
+    kind = numbers.Integral if whole else numbers.Real
+    if not isinstance(value, kind) or not low <= value <= high:
+        wanted = "a whole number" if whole else "a number"
+        raise SettingError(f"{name} must be {wanted} from {low} to {high}, found {_brief(value)}.")
+    return value
+
+
+def _brief(value: Any) -> str:
+    """A value for a message; long numbers cannot be written, and tensors would fill a page."""
+    if isinstance(value, int) and abs(value) >= 1 << 64:
+        return f"a number of {value.bit_length()} bits"
+    return repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
 
 
 def finite(name: str, value: float) -> float:

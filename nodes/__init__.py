@@ -24,6 +24,7 @@ from .loaders import LoadAdapter, LoadFaceAnalyzer
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose
 from .regions import FaceMask
+from .values import checked
 
 NODES: list[type[io.ComfyNode]] = [
     Apply,
@@ -66,4 +67,4 @@ class InstantIDCompose(ComfyExtension):
         await register_counterparts()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return NODES
+        return [checked(node) for node in NODES]

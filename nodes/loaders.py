@@ -52,6 +52,15 @@ class LoadFaceAnalyzer(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(
+        cls,
+        model_pack: str | None = None,
+        provider: str | None = None,
+        base_model: str | None = None,
+    ) -> str:
+        return paths.face_models_state(model_pack)
+
+    @classmethod
     def execute(
         cls, model_pack: str, provider: str, base_model: str = BASE_MODELS[0]
     ) -> io.NodeOutput:
@@ -101,6 +110,10 @@ class LoadAdapter(io.ComfyNode):
     def validate_inputs(cls, adapter_name: str | None) -> bool | str:
         """Takes the place of the host's "value not in list". A linked name is not known yet."""
         return True if adapter_name is None else paths.explain_adapter(adapter_name) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, adapter_name: str | None = None) -> str:
+        return paths.adapter_state(adapter_name)
 
     @classmethod
     def execute(cls, adapter_name: str) -> io.NodeOutput:

@@ -15,7 +15,7 @@ from .noise_levels import NoiseLevels
 from .profiles import PROFILES, UNIFORM, site_weights
 from .resampler import Resampler, ResamplerConfig
 from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
-from .sd15_checkpoint import joined, part_of, partner
+from .sd15_checkpoint import is_half, joined, part_of, partner
 from .sites import AttentionSite, cross_attention_sites
 from .window import CONSTANT, CURVES, Span, span
 
@@ -47,6 +47,7 @@ __all__ = [
     "Span",
     "cross_attention_sites",
     "group_members",
+    "is_half",
     "joined",
     "part_of",
     "partner",

@@ -66,7 +66,8 @@ def read_checkpoint(raw: Mapping[str, Any], name: str) -> AdapterCheckpoint:
 def _part(raw: Mapping[str, Any], part: str) -> StateDict:
     nested = raw.get(part)
     if isinstance(nested, Mapping):
-        found = dict(nested)
+        # Names may be numbers; as text they are told as foreign ones.
+        found = {str(key): value for key, value in nested.items()}
     else:
         prefix = part + "."
         found = {
@@ -153,11 +154,11 @@ def _refuse_other_families(image_proj: StateDict, name: str) -> None:
     elif any(key.startswith("perceiver_resampler.") for key in image_proj):
         family = "an IP-Adapter FaceID Plus"
     elif "latents" in image_proj and "proj_in.weight" in image_proj:
-        width = image_proj["proj_in.weight"].shape[-1]
+        width = _last_side(image_proj["proj_in.weight"])
         if width != EMBEDDING_WIDTH:
             family = f"an IP-Adapter Plus for image features of width {width}"
     elif "proj.0.weight" in image_proj:
-        width = image_proj["proj.0.weight"].shape[-1]
+        width = _last_side(image_proj["proj.0.weight"])
         family = "an IP-Adapter FaceID" if width == EMBEDDING_WIDTH else "an IP-Adapter Full"
     elif any(key.startswith("mapping_") or key.startswith("id_") for key in image_proj):
         family = "a PuLID adapter"
@@ -166,6 +167,10 @@ def _refuse_other_families(image_proj: StateDict, name: str) -> None:
             f"'{name}' is {family}; InstantID's adapter takes face embeddings of width "
             f"{EMBEDDING_WIDTH} through a resampler. {WHAT_TO_DO}"
         )
+
+
+def _last_side(tensor: torch.Tensor) -> int:
+    return tensor.shape[-1] if tensor.ndim else 0
 
 
 def _site_widths(ip_adapter: StateDict, name: str) -> tuple[int, ...]:

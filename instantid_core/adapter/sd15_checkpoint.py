@@ -16,8 +16,8 @@ from ..errors import CheckpointError
 from .sites import checkpoint_index
 
 LAYER = re.compile(
-    r"(?:module\.)?(down_blocks|up_blocks|mid_block)(?:\.(\d+))?\.attentions\.(\d+)"
-    r"\.transformer_blocks\.(\d+)\.attn2\.processor\.to_([kv])_ip\.weight"
+    r"(?:module\.)?(down_blocks|up_blocks|mid_block)(?:\.([0-9]{1,4}))?\.attentions\.([0-9]{1,4})"
+    r"\.transformer_blocks\.([0-9]{1,4})\.attn2\.processor\.to_([kv])_ip\.weight"
 )
 STAGES = ("down_blocks", "up_blocks", "mid_block")
 """In the order of diffusers' attention processors, by which adapters number their sites."""
@@ -30,6 +30,11 @@ def part_of(raw: Mapping[str, Any]) -> str | None:
     if raw and all(isinstance(key, str) and LAYER.fullmatch(key) for key in raw):
         return "ip_adapter"
     return "image_proj" if {"latents", "proj_in.weight", "proj_out.weight"} <= set(raw) else None
+
+
+def is_half(name: str) -> bool:
+    """Whether a file is called like one of the two."""
+    return any(word in name.lower() for words in WORDS.values() for word in words)
 
 
 def partner(name: str, part: str, neighbours: Iterable[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ..errors import printable
+
 
 class State(str, Enum):
     """Severity of a finding."""
@@ -27,6 +29,11 @@ class Finding:
     """Observation, in one line."""
     advice: str = ""
     """Recommended action, in one line; empty when there is none."""
+
+    def __post_init__(self) -> None:
+        # Frozen: paths and versions of other programs come in here.
+        object.__setattr__(self, "found", printable(self.found))
+        object.__setattr__(self, "advice", printable(self.advice))
 
 
 def ok(check: str, found: str) -> Finding:

@@ -6,6 +6,7 @@ build, so most people have two packages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..libraries import CPU_RUNTIME, GPU_RUNTIME, install, reinstall, runtime_for
@@ -16,6 +17,8 @@ from .packages import result
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NOT_RUNTIMES = ("onnxruntime-extensions", "onnxruntime-genai", "onnxruntime-tools")
 FIRST_FOR_CUDA_13 = (1, 27)
+FIRST_WITHOUT_OUTSIDE_DATA = (1, 24, 1)
+"""First version that reads no external data outside of the model's folder."""
 CPU_IS_FINE = "Face analysis on the CPU takes about 0.2 seconds per picture; no action is needed."
 
 
@@ -55,7 +58,27 @@ def packages(machine: Machine) -> Finding:
         )
     if len(names) > 1:
         return _several(machine, names, found)
+    if _numbers(str(probed.get("version"))) < FIRST_WITHOUT_OUTSIDE_DATA:
+        return note(
+            "onnxruntime",
+            f"{found}; versions up to 1.23 read any file that a model names, so the pack checks "
+            "face models before opening them",
+            f"If your Python supports it, run {install(_at_least(wanted))}.",
+        )
     return ok("onnxruntime", found or f"{probed['version']}, without package metadata")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version as numbers; an unknown one counts as recent."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", version)
+    if not found:
+        return FIRST_WITHOUT_OUTSIDE_DATA
+    return tuple(int(part or 0) for part in found.groups())
+
+
+def _at_least(package: str) -> str:
+    joint = "," if "<" in package else ""
+    return f"{package}{joint}>={'.'.join(map(str, FIRST_WITHOUT_OUTSIDE_DATA))}"
 
 
 def _several(machine: Machine, names: list[str], found: str) -> Finding:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FaceModelError
+from ..errors import FaceModelError, InstantIDError
 from ..libraries import AUTO, IMPORT_FAILURES, first_line, import_insightface, open_sessions
 from ..models import (
     DETECTOR,
@@ -36,6 +37,7 @@ SCORE_FLOOR = 0.05
 """Candidates below this are dropped before non-maximum suppression. Suppression goes from the best
 score down, so a threshold applied afterwards keeps the same faces as one applied before."""
 NMS_OVERLAP = 0.4
+LANDMARK_COUNT = 106
 
 
 class FaceAnalyzer:
@@ -49,17 +51,22 @@ class FaceAnalyzer:
         """
         colours = colours_for(base_model)
         zoo = import_insightface()
+        # Before a session is open: what was hashed is what will run.
+        sha256 = sha256_of(files.recogniser)
         detector_session, recogniser_session = open_sessions(files[:2], provider)
-        _require_outputs(files, detector_session, recogniser_session)
-        # Without a file name SCRFD keeps one session for all sizes instead of one per size.
-        self._detector = zoo.SCRFD(session=detector_session)
-        self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
-        self._embedder = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
+        with usable(files.detector):
+            _require_detector(files.detector, detector_session)
+            # Without a file name SCRFD keeps one session for all sizes instead of one per size.
+            self._detector = zoo.SCRFD(session=detector_session)
+            self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
+        with usable(files.recogniser):
+            _require_recogniser(files.recogniser, recogniser_session)
+            self._embedder = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
         self._align = zoo.norm_crop
         self._landmarks = LandmarkModel(files.landmarks, provider)
         self._memory = AnalysisMemory()
         self.files = files
-        self.recogniser = Recogniser(sha256_of(files.recogniser), colours)
+        self.recogniser = Recogniser(sha256, colours)
         if published_name(self.recogniser) != files.recogniser.name:
             log.warning(
                 "%s is not the published file of that name. If faces come out unlike their photo, "
@@ -88,20 +95,26 @@ class FaceAnalyzer:
         Returns boxes with scores [n, 5] and keypoints [n, 5, 2], float32, in pixels of the input,
         best score first, down to SCORE_FLOOR.
         """
-        return self._detector.detect(bgr, input_size=(size, size))
+        with usable(self.files.detector):
+            boxes, points = self._detector.detect(bgr, input_size=(size, size))
+            _require_numbers(boxes, (len(boxes), 5))
+            _require_numbers(points, (len(boxes), 5, 2))
+        return boxes, points
 
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
         """Raw embedding [512] float32 of the face with these keypoints [5, 2] in [H, W, 3] BGR.
 
         The recogniser is shown the colours in its own order.
         """
-        with warnings.catch_warnings():
+        with usable(self.files.recogniser), warnings.catch_warnings():
             # insightface calls a scikit-image function that announces its own removal.
             warnings.simplefilter("ignore", FutureWarning)
             crop = self._align(bgr, landmark=keypoints, image_size=self._embedder.input_size[0])
-        if self.recogniser.colours is ColourOrder.RGB:
-            crop = crop[..., ::-1]
-        return self._embedder.get_feat(np.ascontiguousarray(crop)).flatten()
+            if self.recogniser.colours is ColourOrder.RGB:
+                crop = crop[..., ::-1]
+            embedding = self._embedder.get_feat(np.ascontiguousarray(crop)).flatten()
+            _require_numbers(embedding, (EMBEDDING_WIDTH,))
+        return embedding
 
     def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
         """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the
@@ -122,7 +135,9 @@ class LandmarkModel:
             return None
         try:
             self._model = self._model or self._open(self._path)
-            points = self._model.get(bgr, _Boxed(np.array(box, np.float32)))
+            with usable(self._path):
+                points = self._model.get(bgr, _Boxed(np.array(box, np.float32)))
+                _require_numbers(points, (LANDMARK_COUNT, 2))
         except (*IMPORT_FAILURES, FaceModelError, AssertionError, ValueError) as error:
             log.warning(
                 "%s gives no landmarks (%s). Keypoints for SD 1.5 are drawn without them; put the "
@@ -138,7 +153,8 @@ class LandmarkModel:
         from insightface.model_zoo.landmark import Landmark
 
         (session,) = open_sessions((path,), self._provider)
-        model = Landmark(str(path), session=session)
+        with usable(path):
+            model = Landmark(str(path), session=session)
         if model.taskname != "landmark_2d_106":
             raise FaceModelError(f"expected 106 landmarks, found {model.taskname}")
         return model
@@ -152,16 +168,43 @@ class _Boxed(dict[str, Any]):
         self.bbox = bbox
 
 
-def _require_outputs(files: FaceModelFiles, detector: Any, recogniser: Any) -> None:
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Whatever a model that opens does wrong later becomes a FaceModelError that names its file."""
+    try:
+        yield
+    except (InstantIDError, MemoryError):
+        raise
+    except Exception as error:  # insightface, OpenCV and the runtime share no narrower base class
+        raise FaceModelError(
+            f"{path} opens, and cannot be used ({first_line(error)}). It is damaged or another "
+            f"model: put the file of the {MODEL_PACK} pack in its place. If memory has run out, "
+            "choose provider = cpu."
+        ) from error
+
+
+def _require_numbers(found: Any, shape: tuple[int, ...]) -> None:
+    numbers = np.asarray(found)
+    if numbers.dtype.kind != "f" or numbers.shape != shape or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"expected finite numbers of shape {list(shape)}, found {numbers.dtype} of "
+            f"{list(numbers.shape)}"
+        )
+
+
+def _require_detector(path: Path, detector: Any) -> None:
     found = len(detector.get_outputs())
     if found != DETECTOR_OUTPUTS:
         raise FaceModelError(
-            f"{files.detector} is not a SCRFD detector with keypoints: expected "
+            f"{path} is not a SCRFD detector with keypoints: expected "
             f"{DETECTOR_OUTPUTS} outputs, found {found}. Use {DETECTOR} of {MODEL_PACK}."
         )
+
+
+def _require_recogniser(path: Path, recogniser: Any) -> None:
     shape = recogniser.get_outputs()[0].shape
     if len(recogniser.get_outputs()) != 1 or shape[-1] != EMBEDDING_WIDTH:
         raise FaceModelError(
-            f"{files.recogniser} is not an ArcFace recogniser: expected one output of width "
+            f"{path} is not an ArcFace recogniser: expected one output of width "
             f"{EMBEDDING_WIDTH}, found shape {shape}. Use {RECOGNISER} of {MODEL_PACK}."
         )

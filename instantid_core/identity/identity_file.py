@@ -87,6 +87,7 @@ def read(path: Path) -> IdentityFile:
                     f"'{name}' is damaged: expected one tensor called {TENSOR}, found "
                     f"{', '.join(sorted(file.keys())) or 'none'}. {MAKE_ANEW}"
                 )
+            _require_shape(list(file.get_slice(TENSOR).get_shape()), f"'{name}'")
             # A copy: the file may be replaced while its memory map is in use.
             references = file.get_tensor(TENSOR).clone()
     except FileNotFoundError as error:
@@ -175,13 +176,16 @@ def _require_format(metadata: dict[str, str], name: str) -> None:
         )
 
 
-def _require_sound(references: torch.Tensor, what: str) -> None:
-    shape = list(references.shape)
-    if references.ndim != 3 or shape[-1] != EMBEDDING_WIDTH or 0 in shape:
+def _require_shape(shape: list[int], what: str) -> None:
+    if len(shape) != 3 or shape[-1] != EMBEDDING_WIDTH or 0 in shape:
         raise IdentityFileError(
             f"{what} has the wrong shape: expected [identities, references, {EMBEDDING_WIDTH}], "
             f"found {shape}. {MAKE_ANEW}"
         )
+
+
+def _require_sound(references: torch.Tensor, what: str) -> None:
+    _require_shape(list(references.shape), what)
     if references.dtype != torch.float32:
         raise IdentityFileError(
             f"{what} has the wrong number format: expected float32, found "

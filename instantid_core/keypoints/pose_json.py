@@ -20,6 +20,7 @@ VERSION = 1
 POINTS = 5
 LONGEST_TEXT = 1 << 20
 """Characters; a face takes about 200."""
+MOST_FACES = 256
 LARGEST_SIDE = 1 << 16
 FARTHEST = 100.0
 """Points may lie outside the picture, but not at the end of the world."""
@@ -61,6 +62,8 @@ def from_json(text: str) -> Faces:
     faces = data.get("faces")
     if not isinstance(faces, list):
         raise SettingError(f"A pose's faces are a list, found {_shown(faces)}.")
+    if len(faces) > MOST_FACES:
+        raise SettingError(f"A pose has at most {MOST_FACES} faces, found {len(faces)}.")
     detections = tuple(pointed(_points(face) * extent) for face in faces)
     return as_pose((FrameFaces(extent, detections),))
 
@@ -97,5 +100,8 @@ def _is_fraction(value: Any) -> bool:
 
 
 def _shown(value: Any, longest: int = 80) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:  # the decoder goes deeper than the encoder
+        return "lists deep in each other"
     return text if len(text) <= longest else text[: longest - 3] + "..."

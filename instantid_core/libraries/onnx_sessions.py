@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FaceModelError, SettingError
+from ..errors import FaceModelError, SettingError, TensorFileError
 from .imports import import_runtime
+from .onnx_check import require_own_data
 from .pip_commands import first_line
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ def open_sessions(
 ) -> tuple[onnxruntime.InferenceSession, ...]:
     """Open models together on the chosen provider, or on the CPU with a warning.
 
-    choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read a file.
+    choice: one of CHOICES. Raises FaceModelError when even the CPU cannot read a file, and for
+    files whose data lie in other files.
     """
+    for path in paths:
+        _require_own_data(path)
     runtime = import_runtime()
     for provider in candidates(choice, runtime.get_available_providers()):
         try:
@@ -63,6 +67,16 @@ def open_sessions(
                 "Face analysis cannot use %s: %s. Trying the next provider.", provider, error.reason
             )
     raise FaceModelError("ONNX Runtime offers no provider at all, not even the CPU. Reinstall it.")
+
+
+def _require_own_data(path: Path) -> None:
+    try:
+        require_own_data(path)
+    except (TensorFileError, OSError) as error:
+        raise FaceModelError(
+            f"ONNX Runtime cannot open {path}: {first_line(error)}. Expected a whole ONNX model "
+            "that holds all of its data: delete it and download it again."
+        ) from error
 
 
 def refusal(runtime: Any, path: Path, provider: str) -> str | None:

@@ -17,7 +17,7 @@ from .face_model_files import (
     find_models,
 )
 from .inventory import Found, Item, State, files_below, may_serve, scan, size_of
-from .manifest import HOW_TO_GET, MIRROR_VARIABLE, Download, chosen, published
+from .manifest import HOW_TO_GET, MIRROR_VARIABLE, Download, chosen, published, shown_mirror
 from .retrieval import fetch, require_space_for
 
 __all__ = [
@@ -49,5 +49,6 @@ __all__ = [
     "require_space_for",
     "scan",
     "sha256_of",
+    "shown_mirror",
     "size_of",
 ]

@@ -1,25 +1,34 @@
 """Download of one file: resumable, verified, and renamed to its own name only when complete.
 
 Standard library only. Data is written to `NAME.part`, and the server's validator (ETag or date) to
-`NAME.part.tag`, so that a later call resumes where this one stopped. Two processes that download
-the same file at once corrupt each other's `.part`; the hash detects that.
+`NAME.part.tag`, so that a later call resumes where this one stopped. A lock of the operating system
+keeps a second process from downloading the same file.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import threading
-import urllib.error
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ..errors import DownloadCancelledError, DownloadError
 from .disk_space import Requirement, free_bytes, megabytes, require_space
-from .http import Answer, open_url
+from .fetch_lock import fetching
+from .http import (
+    Answer,
+    Connection,
+    HTTPError,
+    HTTPException,
+    InvalidURL,
+    URLError,
+    open_url,
+    watched,
+)
 
 CHUNK = 1 << 18
 """Bytes per read: few enough that cancelling takes effect at once on a slow connection."""
@@ -47,6 +56,8 @@ class RetryPolicy:
 
     timeout: float = 30.0
     """Seconds without data until a connection counts as lost."""
+    headers: float = 60.0
+    """Seconds until all headers of an answer must have arrived, redirects included."""
     attempts: int = 5
     """Consecutive connections without new data before giving up."""
     pause: float = 1.0
@@ -62,17 +73,17 @@ class TransientError(Exception):
 def download(spec: FileSpec, target: Path, progress: Progress, policy: RetryPolicy) -> None:
     """Download `spec` to `target`; creates the folder and replaces an existing file.
 
-    Raises DownloadError when the download fails or is not the expected file, and
-    DownloadCancelledError after `policy.cancelled` was set. `target` is never incomplete.
+    Raises DownloadError when the download fails, is not the expected file, or is running in another
+    process, and DownloadCancelledError after `policy.cancelled` was set. `target` is never
+    incomplete.
     """
     part = Part(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        missing = spec.size - min(part.size(), spec.size)
-        require_space([Requirement(target.name, target.parent, missing)], policy.free)
-        _complete(spec, part, progress, policy)
-        _verify(spec, part, policy.cancelled)
-        part.finish()
+        with fetching(target):
+            missing = spec.size - min(part.size(), spec.size)
+            require_space([Requirement(target.name, target.parent, missing)], policy.free)
+            _complete(spec, part, progress, policy)
+            part.finish(_verify(spec, part, policy.cancelled))
     except OSError as error:
         raise DownloadError(
             f"{target} cannot be written ({error}). Check that the folder is writable and that "
@@ -97,7 +108,11 @@ class Part:
         return self._tag.read_text(encoding="latin-1") if self._tag.is_file() else ""
 
     def begin(self, tag: str) -> None:
-        """Empty the file and store the validator of the data that follows."""
+        """Create a new file and store the validator of the data that follows.
+
+        The old one is not emptied, because another program may still write to it.
+        """
+        self.discard()
         self.path.write_bytes(b"")
         self._tag.write_text(tag, encoding="latin-1")
 
@@ -106,8 +121,18 @@ class Part:
         self.path.unlink(missing_ok=True)
         self._tag.unlink(missing_ok=True)
 
-    def finish(self) -> None:
-        """Sync the file to disk and rename it to its own name."""
+    def finish(self, verified: os.stat_result) -> None:
+        """Sync the file to disk and rename it to its own name.
+
+        verified: status of the file whose hash was correct. Raises DownloadError if another file
+        has its name by now.
+        """
+        found = self.path.stat()
+        if not os.path.samestat(found, verified) or found.st_size != verified.st_size:
+            raise DownloadError(
+                f"{self.path} changed while it was checked: another program writes to it. "
+                "End that program and start the download again."
+            )
         put_in_place(self.path, self.target)
         self._tag.unlink(missing_ok=True)
 
@@ -140,6 +165,8 @@ def _complete(spec: FileSpec, part: Part, progress: Progress, policy: RetryPolic
         try:
             _download_once(spec, part, progress, policy)
         except TransientError as lost:
+            if policy.cancelled.is_set():
+                raise _cancelled(part) from lost
             failures = 0 if part.size() > before else failures + 1
             if failures >= policy.attempts:
                 raise DownloadError(
@@ -158,7 +185,11 @@ def _download_once(spec: FileSpec, part: Part, progress: Progress, policy: Retry
     if not tag or have > spec.size:
         part.discard()
         have, tag = 0, ""
-    with closing(_request(spec, part, policy.timeout)) as answer:
+    with (
+        watched(policy.cancelled, policy.headers) as connection,
+        closing(_request(spec, part, policy, connection)) as answer,
+    ):
+        connection.has_answered = True
         _require_match(spec, answer, have)
         if answer.start and answer.tag != tag:
             part.discard()
@@ -167,24 +198,39 @@ def _download_once(spec: FileSpec, part: Part, progress: Progress, policy: Retry
             part.begin(answer.tag)
         _receive(spec, answer, part, progress, policy.cancelled)
     if part.size() < spec.size:
-        raise TransientError("the connection ended early")
+        raise TransientError(_reason(connection, "the connection ended early"))
 
 
-def _request(spec: FileSpec, part: Part, timeout: float) -> Answer:
+def _request(spec: FileSpec, part: Part, policy: RetryPolicy, connection: Connection) -> Answer:
     """Connect. Raises TransientError for failures worth a retry, DownloadError for others."""
     try:
-        return open_url(spec.url, part.size(), part.tag(), timeout)
-    except urllib.error.HTTPError as error:
+        return open_url(spec.url, part.size(), part.tag(), policy.timeout, connection)
+    except HTTPError as error:
         error.close()
         if error.code == RANGE_REFUSED:
             part.discard()
         elif error.code not in TRANSIENT_STATUSES:
             raise DownloadError(_http_error(spec, error.code)) from error
         raise TransientError(f"the server answered {error.code}") from error
-    except urllib.error.URLError as error:
-        raise TransientError(str(error.reason)) from error
-    except (http.client.HTTPException, OSError) as error:
-        raise TransientError(repr(error)) from error
+    except URLError as error:
+        raise TransientError(_reason(connection, str(error.reason))) from error
+    except InvalidURL as error:
+        raise _malformed(spec, error) from error
+    except (HTTPException, OSError) as error:
+        raise TransientError(_reason(connection, repr(error))) from error
+    except ValueError as error:
+        raise _malformed(spec, error) from error
+
+
+def _reason(connection: Connection, reason: str) -> str:
+    return "the headers of the answer took too long" if connection.is_late else reason
+
+
+def _malformed(spec: FileSpec, error: Exception) -> DownloadError:
+    return DownloadError(
+        f"{spec.url}, or the address that it redirects to, is malformed ({error}). Use another "
+        "mirror, or check the proxy's address."
+    )
 
 
 def _http_error(spec: FileSpec, status: int) -> str:
@@ -238,7 +284,7 @@ def _receive(
 def _read(answer: Answer) -> bytes:
     try:
         return answer.read(CHUNK)
-    except (http.client.HTTPException, OSError) as error:
+    except (HTTPException, OSError) as error:
         raise TransientError(f"the connection was lost ({error!r})") from error
 
 
@@ -249,8 +295,10 @@ def _cancelled(part: Part) -> DownloadCancelledError:
     )
 
 
-def _verify(spec: FileSpec, part: Part, cancelled: threading.Event) -> None:
-    found = sha256_of(part.path, cancelled)
+def _verify(spec: FileSpec, part: Part, cancelled: threading.Event) -> os.stat_result:
+    """Status of the file, whose hash is correct."""
+    with part.path.open("rb") as file:
+        found, status = _sha256(file, cancelled), os.fstat(file.fileno())
     if not found:
         raise _cancelled(part)
     if found != spec.sha256:
@@ -259,14 +307,19 @@ def _verify(spec: FileSpec, part: Part, cancelled: threading.Event) -> None:
             f"{spec.url} should have the SHA-256 {spec.sha256}, but what was downloaded has "
             f"{found} and was deleted. Try again; if that does not help, use another mirror."
         )
+    return status
 
 
 def sha256_of(path: Path, cancelled: threading.Event | None = None) -> str:
     """SHA-256 of a file as hexadecimal digits; empty if `cancelled` was set meanwhile."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            if cancelled is not None and cancelled.is_set():
-                return ""
-            digest.update(chunk)
+        return _sha256(file, cancelled)
+
+
+def _sha256(file: IO[bytes], cancelled: threading.Event | None) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 22):
+        if cancelled is not None and cancelled.is_set():
+            return ""
+        digest.update(chunk)
     return digest.hexdigest()

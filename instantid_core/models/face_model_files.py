@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import FaceModelError
+from ..errors import FaceModelError, is_file_name
 from .inventory import is_file, names_in
 from .manifest import HOW_TO_GET
 
@@ -27,6 +27,10 @@ FOREIGN_RECOGNISERS = {
 }
 
 
+PLACES = 4
+"""Folders below one root that may contain a pack."""
+
+
 class FaceModelFiles(NamedTuple):
     """Paths of the two models, and of the third if it exists."""
 
@@ -40,8 +44,14 @@ def find_models(roots: Iterable[Path], pack: str = MODEL_PACK) -> FaceModelFiles
 
     roots: folders such as `models/insightface`. Searches `models/<pack>` and `<pack>` below each,
     and one level deeper, where unpacking the published archive puts the files. Raises
-    FaceModelError, which lists the searched folders and says what is missing or wrong.
+    FaceModelError, which lists the searched folders and says what is missing or wrong, and for a
+    pack that is not a plain name: a link bypasses the choices of the widget.
     """
+    if not is_file_name(pack):
+        raise FaceModelError(
+            f"model_pack must be the name of one folder in models/insightface/models, found "
+            f"'{pack}'. Use {MODEL_PACK}."
+        )
     searched: list[Path] = []
     for folder in _pack_folders(roots, pack):
         searched.append(folder)
@@ -84,10 +94,11 @@ def _explain_missing(searched: list[Path], pack: str) -> str:
                 f"{folder} holds {', '.join(present)}, but {missing} is missing. {wanted} {folder}."
                 f"{_how_to_get(pack)}"
             )
-    places = "; ".join(map(str, searched))
+    # The first folder of each root is models/PACK; a list of all would be too long.
+    roots = "; ".join(str(folder.parents[1]) for folder in searched[::PLACES])
     return (
-        f"The face models of {pack} were not found. Searched: {places}. {wanted} {searched[0]}."
-        f"{_how_to_get(pack)}"
+        f"The face models of {pack} were not found. Searched models/{pack}, {pack}, and one level "
+        f"deeper in each, below: {roots}. {wanted} {searched[0]}.{_how_to_get(pack)}"
     )
 
 

@@ -1,5 +1,11 @@
 """One HTTP request for a file, with a safe redirect policy.
 
+For reviewers: this is all of the pack's network code. It runs when a user has confirmed a download
+in the editor's dialog or on the command line, never at import and never while a graph runs. The
+addresses are those of `model_files.json` beside this file, or the same paths on a mirror that the
+user has set in the server's environment; no request, workflow or file adds one. It only sends GET
+requests and nothing about the user. `download.py` renames a file after comparing its SHA-256.
+
 Standard library only, and only http and https: `urllib`'s own opener would follow a redirect to
 ftp, and takes file and data URLs.
 """
@@ -9,19 +15,40 @@ from __future__ import annotations
 import http.client
 import importlib
 import re
+import socket
 import ssl
+import threading
+import time
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, cast
-from urllib.parse import urlsplit
+from http.client import HTTPException, InvalidURL
+from typing import IO, Any, cast
+from urllib.error import HTTPError, URLError
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import DownloadError
+
+__all__ = [
+    "Answer",
+    "Connection",
+    "HTTPError",
+    "HTTPException",
+    "InvalidURL",
+    "URLError",
+    "open_url",
+    "watched",
+]
 
 MAX_REDIRECTS = 5
 PAGES = ("text/", "application/json", "application/xml", "application/xhtml+xml")
 """Content types of pages, which no model file has."""
 PARTIAL = 206
+POLL = 0.1
+"""Seconds between two looks at whether to go on waiting."""
+SIZE = "[0-9]{1,18}"
+"""A number of bytes as headers tell it."""
 
 
 @dataclass
@@ -50,11 +77,11 @@ class Answer:
         self.body.close()
 
 
-def open_url(url: str, start: int, tag: str, timeout: float) -> Answer:
+def open_url(url: str, start: int, tag: str, timeout: float, connection: Connection) -> Answer:
     """Request a file from byte `start` on, provided that its validator is still `tag`.
 
-    timeout: seconds without data. Raises the errors of urllib, and DownloadError for an address
-    that must not be followed.
+    timeout: seconds without data. Raises the errors of urllib, ValueError for a malformed address,
+    and DownloadError for one that must not be followed.
     """
     _require_web(url)
     # Without this header some servers compress, and lengths then mean something else.
@@ -62,7 +89,9 @@ def open_url(url: str, start: int, tag: str, timeout: float) -> Answer:
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": tag}
     request = urllib.request.Request(url, headers=headers)
-    response = cast("http.client.HTTPResponse", _opener(url).open(request, timeout=timeout))
+    response = cast(
+        "http.client.HTTPResponse", _opener(url, connection).open(request, timeout=timeout)
+    )
     try:
         return _answer(url, response)
     except DownloadError:
@@ -78,7 +107,7 @@ def _answer(url: str, response: http.client.HTTPResponse) -> Answer:
             f"{url} should be sent unencoded, but is encoded as {encoding}. Use another mirror."
         )
     length = headers.get("Content-Length", "")
-    start, announced = 0, int(length) if length.isdigit() else None
+    start, announced = 0, int(length) if re.fullmatch(SIZE, length) else None
     if response.status == PARTIAL:
         start, announced = _content_range(url, headers.get("Content-Range", ""))
     return Answer(
@@ -92,10 +121,10 @@ def _answer(url: str, response: http.client.HTTPResponse) -> Answer:
 
 def _content_range(url: str, text: str) -> tuple[int, int | None]:
     """Offset of a partial answer, and size of the whole file."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+    found = re.fullmatch(rf"bytes ({SIZE})-{SIZE}/({SIZE}|\*)", text.strip())
     if not found:
         raise DownloadError(
-            f"{url} sends an unspecified part of the file ({text!r}). Use another mirror."
+            f"{url} sends an unspecified part of the file ({text[:80]!r}). Use another mirror."
         )
     return int(found[1]), int(found[2]) if found[2] != "*" else None
 
@@ -133,7 +162,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         file published on https must not lead into the user's own network.
         """
         target = urlsplit(newurl)
-        stays = target.scheme == self._first.scheme and target.hostname == self._first.hostname
+        # With the port: another one of the same machine is another service.
+        stays = _origin(target) == _origin(self._first)
         if target.scheme != "https" and not stays:
             raise DownloadError(
                 f"{self._first.geturl()} redirects to {newurl}, which is not followed: expected "
@@ -142,12 +172,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _opener(url: str, connection: Connection) -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=_ssl_context()),
+        *connection.handlers(_ssl_context()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _Redirects(url),
@@ -163,3 +196,97 @@ def _ssl_context() -> ssl.SSLContext:
     with suppress(ImportError):
         context.load_verify_locations(importlib.import_module("certifi").where())
     return context
+
+
+class Connection:
+    """The sockets of one request, redirects included, so that another thread can end it.
+
+    `urllib` waits for headers, and for the length of a next chunk, as long as single bytes come; a
+    timeout is per byte.
+    """
+
+    def __init__(self) -> None:
+        self.has_answered = False
+        """Set by whoever asks, once the headers are there."""
+        self.is_late = False
+        """Whether it was cut because they did not come."""
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def handlers(self, trust: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:
+        """urllib's handlers of http and https, whose sockets are kept in mind."""
+        return _Http(self), _Https(self, trust)
+
+    def opened(self, *where: Any) -> socket.socket:
+        """As `socket.create_connection`."""
+        made = socket.create_connection(*where)
+        with self._lock:
+            # A second handle: TLS takes the first one away, and is waited for as well.
+            self._sockets.append(made.dup())
+        return made
+
+    def cut(self) -> None:
+        """End what is being waited for, from any thread."""
+        with self._lock:
+            for each in self._sockets:
+                with suppress(OSError):  # ended already
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        with self._lock:
+            for each in self._sockets:
+                each.close()
+            self._sockets.clear()
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._made, req)
+
+    def _made(self, host: str, **settings: Any) -> http.client.HTTPConnection:
+        made = http.client.HTTPConnection(host, **settings)
+        setattr(made, "_create_connection", self._connection.opened)  # noqa: B010
+        return made
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connection: Connection, trust: ssl.SSLContext) -> None:
+        super().__init__(context=trust)
+        self._connection, self._trust = connection, trust
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._made, req)
+
+    def _made(self, host: str, **settings: Any) -> http.client.HTTPSConnection:
+        made = http.client.HTTPSConnection(host, context=self._trust, **settings)
+        setattr(made, "_create_connection", self._connection.opened)  # noqa: B010
+        return made
+
+
+@contextmanager
+def watched(cancelled: threading.Event, patience: float) -> Iterator[Connection]:
+    """A connection that is cut when `cancelled` is set, and when no headers came within `patience`
+    seconds."""
+    connection, done = Connection(), threading.Event()
+    deadline = time.monotonic() + patience
+
+    def watch() -> None:
+        while not done.wait(POLL):
+            late = not connection.has_answered and time.monotonic() > deadline
+            connection.is_late = connection.is_late or late
+            if late or cancelled.is_set():
+                connection.cut()
+
+    watcher = threading.Thread(target=watch, name="instantid-models-watch", daemon=True)
+    watcher.start()
+    try:
+        yield connection
+    finally:
+        done.set()
+        watcher.join()
+        connection.close()

@@ -94,9 +94,10 @@ def find_python(comfyui: Path, python: Path | None) -> Path:
         raise InstallationError(
             f"--python should name the Python that runs ComfyUI, but {candidates[0]} is not a file."
         )
-    places = "".join(f"\n  {candidate}" for candidate in candidates)
+    places = "; ".join(str(candidate) for candidate in candidates)
     raise InstallationError(
-        f"No Python that runs your ComfyUI was found; name it with --python FILE. Searched:{places}"
+        "No Python that runs your ComfyUI was found; name it with --python FILE. Searched: "
+        f"{places}"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import SettingError
+from ..errors import SettingError, printable
 
 HOW_TO_GET = (
     "'Get InstantID models' in ComfyUI's menu under Extensions, or 'python -m instantid_core "
@@ -84,10 +84,10 @@ def chosen(downloads: Sequence[Download], ids: Iterable[str]) -> list[Download]:
     """
     wanted = list(ids)
     known = [download.id for download in downloads]
-    unknown = [repr(name) for name in wanted if name not in known]
+    unknown = [ascii(name[:40]) for name in wanted if name not in known]
     if unknown or not wanted:
         raise SettingError(
-            f"Expected some of {', '.join(known)}, found {', '.join(unknown) or 'none'}. "
+            f"Expected some of {', '.join(known)}, found {', '.join(unknown[:3]) or 'none'}. "
             "Only the published files of this list can be downloaded."
         )
     return [download for download in downloads if download.id in wanted]
@@ -101,10 +101,37 @@ def address(download: Download, mirror: str | None = None) -> str:
     """
     if not mirror:
         return download.url
-    parts = urlsplit(mirror)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not _is_base(mirror):
         raise SettingError(
-            f"The mirror {mirror!r} is not a base URL. Expected something like "
-            f"https://models.example.org/hub, without ? and #. Change or unset {MIRROR_VARIABLE}."
+            f"The mirror '{shown_mirror(mirror)}' is not a base URL. Expected something like "
+            "https://models.example.org/hub, in letters that addresses have, without a password, ? "
+            f"and #. Change or unset {MIRROR_VARIABLE}."
         )
     return mirror.rstrip("/") + urlsplit(download.url).path
+
+
+def _is_base(mirror: str) -> bool:
+    try:
+        parts = urlsplit(mirror)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:  # brackets, a port that is no number, a label that is empty or too long
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(host)
+        and port != 0
+        and "@" not in parts.netloc
+        and not parts.query
+        and not parts.fragment
+        and mirror.isascii()
+        and mirror.isprintable()
+        and " " not in mirror
+    )
+
+
+def shown_mirror(mirror: str) -> str:
+    """Scheme and host of a mirror: before the host there may be a name and a password."""
+    scheme, separator, rest = mirror.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return printable(f"{scheme}{separator}{host}"[:200])

@@ -6,8 +6,10 @@ caller says: the paths inside the archive are ignored.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
+import struct
 import threading
 import zipfile
 import zlib
@@ -19,9 +21,15 @@ from urllib.parse import urlsplit
 from ..errors import ArchiveError, DownloadCancelledError, DownloadError
 from .disk_space import Disk, Requirement, disk_of, free_bytes, require_space
 from .download import FileSpec, Part, Progress, RetryPolicy, download, put_in_place, sha256_of
+from .fetch_lock import fetching
 from .manifest import Download, ModelFile, address
 
 CHUNK = 1 << 20
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
+    *(ValueError, LookupError, OverflowError),
+)
+"""What zipfile raises for damaged archives."""
 MAX_ENTRIES = 1000
 """Larger archives are refused; the published one has six entries."""
 
@@ -43,10 +51,11 @@ def fetch(
         download(spec, arriving, progress, policy)
     targets = {file.path(root): file for file in item.files}
     try:
-        unpacked = Requirement(f"the files of {item.title}", arriving.parent, item.unpacked)
-        require_space([unpacked], policy.free)
-        unpack(arriving, targets, policy.cancelled)
-        arriving.unlink()
+        with fetching(arriving):
+            unpacked = Requirement(f"the files of {item.title}", arriving.parent, item.unpacked)
+            require_space([unpacked], policy.free)
+            unpack(arriving, targets, policy.cancelled)
+            arriving.unlink()
     except OSError as error:
         raise DownloadError(
             f"{arriving} cannot be unpacked ({error}). Check that its folder is writable and that "
@@ -121,9 +130,16 @@ def unpack(
                 _extract(opened, entry, part, file, cancelled)
         for target, part in written.items():
             put_in_place(part, target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise ArchiveError(
             f"{archive} is not a complete zip archive ({error}). Download it again."
+        ) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # An offset before the beginning of the file.
+        raise ArchiveError(
+            f"{archive} is not a complete zip archive. Download it again."
         ) from error
     except RuntimeError as error:  # zipfile raises it for an encrypted entry
         raise ArchiveError(f"{archive} cannot be unpacked: {error}. Download it again.") from error
@@ -180,6 +196,7 @@ def _extract(
     cancelled: threading.Event | None,
 ) -> None:
     digest, size = hashlib.sha256(), 0
+    part.unlink(missing_ok=True)
     with opened.open(entry) as source, part.open("wb") as sink:
         while chunk := source.read(CHUNK):
             size += len(chunk)

@@ -117,11 +117,14 @@ class _Members:
 
 
 class _Tensors:
-    """Creates tensors from their specs; reads each storage once."""
+    """Creates tensors from their specs; reads each storage once, and counts all that it hands out:
+    a pickle may name one dictionary, tensor or member many times."""
 
     def __init__(self, members: _Members) -> None:
         self._members = members
-        self._storages: dict[Storage, torch.Tensor] = {}
+        self._storages: dict[str, tuple[Storage, torch.Tensor]] = {}
+        self._dictionaries: set[int] = set()
+        self._total_tensors = 0
         self._total_bytes = 0
 
     def of(self, described: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -130,13 +133,20 @@ class _Tensors:
             if isinstance(value, TensorSpec):
                 made[key] = self._tensor(value)
             elif isinstance(value, dict):
-                inner = value.items()
-                made[key] = {
-                    name: self._tensor(c) for name, c in inner if isinstance(c, TensorSpec)
-                }
+                made[key] = self._inner(value)
         return made
 
+    def _inner(self, described: dict[Any, Any]) -> dict[Any, torch.Tensor]:
+        if id(described) in self._dictionaries:
+            raise TensorFileError("it names one dictionary more than once")
+        self._dictionaries.add(id(described))
+        specs = ((name, spec) for name, spec in described.items() if isinstance(spec, TensorSpec))
+        return {name: self._tensor(spec) for name, spec in specs}
+
     def _tensor(self, spec: TensorSpec) -> torch.Tensor:
+        self._total_tensors += 1
+        if self._total_tensors > TENSOR_LIMIT:
+            raise TensorFileError(f"it names more than {TENSOR_LIMIT} tensors")
         numbers = self._numbers(spec.storage)
         self._total_bytes += spec.count * numbers.element_size()
         if self._total_bytes > self._members.size:
@@ -144,17 +154,23 @@ class _Tensors:
         return numbers.as_strided(spec.shape, spec.stride, spec.offset)
 
     def _numbers(self, storage: Storage) -> torch.Tensor:
-        if storage not in self._storages:
-            dtype = getattr(torch, storage.dtype)
-            content = self._members.read(NUMBERS + storage.key, self._members.size)
-            if len(content) != storage.length * dtype.itemsize:
-                raise TensorFileError(
-                    f"its member {quoted(storage.key)} has {len(content)} bytes, expected "
-                    f"{storage.length} numbers of {dtype.itemsize}"
-                )
-            empty = torch.empty(0, dtype=dtype)
-            self._storages[storage] = torch.frombuffer(content, dtype=dtype) if content else empty
-        return self._storages[storage]
+        """Numbers of a member. Each is read once, so that no more than the file is read."""
+        known = self._storages.get(storage.key)
+        if known is None:
+            known = self._storages[storage.key] = (storage, self._read(storage))
+        if known[0] != storage:
+            raise TensorFileError(f"its member {quoted(storage.key)} is described in two ways")
+        return known[1]
+
+    def _read(self, storage: Storage) -> torch.Tensor:
+        dtype = getattr(torch, storage.dtype)
+        content = self._members.read(NUMBERS + storage.key, self._members.size)
+        if len(content) != storage.length * dtype.itemsize:
+            raise TensorFileError(
+                f"its member {quoted(storage.key)} has {len(content)} bytes, expected "
+                f"{storage.length} numbers of {dtype.itemsize}"
+            )
+        return torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
 
 
 def _unwrapped(described: dict[Any, Any]) -> dict[Any, Any]:

@@ -4,21 +4,22 @@ ones."""
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from pathlib import Path
 
 import folder_paths
 
-from ...instantid_core.errors import SettingError
+from ...instantid_core.errors import IdentityFileError, SettingError, is_file_name
 from ...instantid_core.identity import IdentityFile, Notes, identity_file
 from ...instantid_core.types import Extent, IdentityEmbedding
-from .paths import register_folders
+from .paths import file_state, register_folders
 
 IDENTITIES = "instantid_identities"
 SAVED = "identities"
 """Folder in the output folder."""
 EXTENSION = ".safetensors"
+DEEPEST = 17
+"""Parts of a prefix, the name itself among them."""
 PROJECT_FILE = Path(__file__).parents[2] / "pyproject.toml"
 
 
@@ -34,7 +35,14 @@ def identity_names() -> list[str]:
 
 
 def load(name: str) -> IdentityFile:
-    """Read an identity file. Raises IdentityFileError; the host raises when there is none."""
+    """Read an identity file. Raises IdentityFileError, also for names that are not in the list: a
+    wire goes around the choice."""
+    if name not in identity_names():
+        folders = "; ".join(folder_paths.get_folder_paths(IDENTITIES))
+        raise IdentityFileError(
+            f"Expected the identity file '{name}' in {folders}; found none. Save an identity, or "
+            "refresh the list of files and choose one of it."
+        )
     return identity_file.read(Path(folder_paths.get_full_path_or_raise(IDENTITIES, name)))
 
 
@@ -43,8 +51,7 @@ def fingerprint(name: str) -> str:
     path = folder_paths.get_full_path(IDENTITIES, name)
     if path is None:
         return "missing"
-    status = os.stat(path)
-    return f"{status.st_mtime_ns} {status.st_size}"
+    return file_state(Path(path))
 
 
 def save(prefix: str, identity: IdentityEmbedding, source_sizes: tuple[Extent, ...]) -> str:
@@ -53,8 +60,15 @@ def save(prefix: str, identity: IdentityEmbedding, source_sizes: tuple[Extent, .
     The prefix may name folders below and hold the host's placeholders, such as %year%. Raises
     SettingError for one that is empty or leads elsewhere, and what `identity_file.write` raises.
     """
-    _require_inside(prefix)
-    folder, stem, counter, below, _ = folder_paths.get_save_image_path(prefix, str(_saved_folder()))
+    prefix = _inside(prefix)
+    try:
+        place = folder_paths.get_save_image_path(prefix, str(_saved_folder()))
+    except OSError as error:
+        raise IdentityFileError(
+            f"The folder of '{prefix}' cannot be made in {_saved_folder()} ({error.strerror}). "
+            "Check the name, the free space and the rights of that folder."
+        ) from error
+    folder, stem, counter, below, _ = place
     names = (f"{stem}_{number:05}_{EXTENSION}" for number in itertools.count(counter))
     name = next(name for name in names if not Path(folder, name).exists())
     notes = Notes(source_sizes, _pack_version())
@@ -66,13 +80,17 @@ def _saved_folder() -> Path:
     return Path(folder_paths.get_output_directory(), SAVED)
 
 
-def _require_inside(prefix: str) -> None:
+def _inside(prefix: str) -> str:
+    """The prefix with forward slashes. Raises SettingError unless each part is a name that every
+    system takes."""
     parts = prefix.replace("\\", "/").split("/")
-    if not parts[-1].strip() or ".." in parts or Path(prefix).is_absolute():
+    if len(parts) > DEEPEST or not all(is_file_name(part) for part in parts):
         raise SettingError(
-            f"filename_prefix must be the beginning of a file name, with folders below "
-            f"output/{SAVED} before it if you like; found '{prefix}'. An example: people/anna"
+            f"filename_prefix must be the beginning of a file name, with up to {DEEPEST - 1} "
+            f"folders below output/{SAVED} before it if you like, and each name fit for every "
+            f"system; found '{prefix}'. An example: people/anna"
         )
+    return "/".join(parts)
 
 
 def _pack_version() -> str:

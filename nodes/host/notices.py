@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from comfy_execution.utils import get_executing_context
 
+from ...instantid_core.errors import printable
+
 EVENT = "instantid_compose.warning"
 PACK = __name__.rsplit(".", 3)[0]
 """What the names of the pack's loggers begin with."""
@@ -26,7 +28,8 @@ def warn(sentences: Iterable[str]) -> None:
 
 
 class _Teller(logging.Filter):
-    """Tells the browser each warning once per run, and keeps repetitions out of the log."""
+    """Makes what the pack logs printable, tells the browser each warning once per run, and keeps
+    repetitions out of the log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +37,11 @@ class _Teller(logging.Filter):
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        sentence = printable(record.getMessage())
+        record.msg, record.args = sentence, ()
         context = get_executing_context()
         if record.levelno < logging.WARNING or context is None:
             return True
-        sentence = record.getMessage()
         if context.prompt_id != self._run:
             self._run, self._said = context.prompt_id, set()
         if sentence in self._said:

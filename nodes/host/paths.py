@@ -7,7 +7,9 @@ from pathlib import Path
 
 import folder_paths
 
-from ...instantid_core.models import HOW_TO_GET
+from ...instantid_core.adapter import is_half
+from ...instantid_core.errors import CheckpointError, FaceModelError, printable
+from ...instantid_core.models import HOW_TO_GET, MODEL_PACK, find_models
 
 ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
@@ -39,8 +41,40 @@ def adapter_names() -> list[str]:
 
 
 def adapter_path(name: str) -> str:
-    """Absolute path of an adapter file; the host raises when there is none."""
+    """Absolute path of an adapter file. Raises CheckpointError when there is none: a wire goes
+    around the choice."""
+    reason = explain_adapter(name)
+    if reason is not None:
+        raise CheckpointError(reason)
     return folder_paths.get_full_path_or_raise(ADAPTERS, name)
+
+
+def file_state(path: Path) -> str:
+    """Changes when a file does, also for another file of the same size and date."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+
+
+def adapter_state(name: str | None) -> str:
+    """Changes when an adapter does: its file, or one beside it that may be the other half of an
+    adapter for SD 1.5. None for a name that a wire brings: it is not known yet."""
+    path = folder_paths.get_full_path(ADAPTERS, name) if name in adapter_names() else None
+    if path is None:
+        return "missing"
+    halves = sorted(each for each in Path(path).parent.iterdir() if is_half(each.name))
+    return "; ".join(f"{each.name!a} {file_state(each)}" for each in (Path(path), *halves))
+
+
+def face_models_state(pack: str | None) -> str:
+    """Changes when a face model of the pack does."""
+    try:
+        files = find_models(face_model_roots(), pack or MODEL_PACK)
+    except FaceModelError:
+        return "missing"
+    return "; ".join(file_state(each) for each in files if each is not None)
 
 
 def face_model_roots() -> list[Path]:
@@ -72,8 +106,8 @@ def explain_adapter(name: str) -> str | None:
         return None
     folders = "; ".join(folder_paths.get_folder_paths(ADAPTERS))
     if not names:
-        return f"Expected an adapter file in {folders}; found none. {HOW_TO_GET}"
-    return (
+        return printable(f"Expected an adapter file in {folders}; found none. {HOW_TO_GET}")
+    return printable(
         f"Expected the adapter file {name} in {folders}; found {', '.join(names)}. Choose one of "
         f"these. {HOW_TO_GET}"
     )

@@ -50,6 +50,8 @@ def requests_of(site: Site) -> int:
         {"Origin": "http://evil.example"},
         {"Origin": "http://127.0.0.1:1"},
         {"Origin": "null"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
     ],
     ids=str,
 )
@@ -89,6 +91,9 @@ def test_this_site_is_not_refused(site):
         None,
         b"{",
         b"\xff\xfe",
+        b"[" * 4000,
+        b'{"ids": ["' + b"x" * 5000 + b'"]}',
+        '{"ids": ["\\ud800"]}'.encode("utf-16"),
     ],
     ids=str,
 )

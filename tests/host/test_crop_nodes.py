@@ -124,7 +124,7 @@ def test_sentences(pack: Any, faces_of: Any, crop: Any, paste: Any, group: torch
         crop(faces, photo(1))
     with pytest.raises(errors.ImageError, match="is a batch of 2"):
         crop(faces, group.repeat(2, 1, 1, 1))
-    with pytest.raises(errors.SettingError, match="A crop of 0 x 0 pixels"):
+    with pytest.raises(errors.SettingError, match="size must be a whole number from 64"):
         crop(faces, group, 0)
     with pytest.raises(errors.NoFaceError, match="no face to cut out"):
         crop(faces_of(torch.zeros(1, 64, 64, 3), on_no_face="skip"), torch.zeros(1, 64, 64, 3))

@@ -437,5 +437,5 @@ def test_meaningless_weights_are_sentences(
     given = {"identity0": identity_of(1), "identity1": identity_of(2)}
     with pytest.raises(Exception, match=words):
         pack.run("InstantIDCombineIdentities", identities=given, weights=weights)
-    with pytest.raises(Exception, match="Expected at least one identity"):
+    with pytest.raises(Exception, match="at least 1 and at most 16, found 0"):
         pack.run("InstantIDCombineIdentities", identities={}, weights="")

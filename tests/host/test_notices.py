@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import pkgutil
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -146,3 +148,27 @@ def test_identity_net_tells_of_that_size_when_it_draws(
         with CurrentNodeContext(run, "11"):
             net.IdentityNet._picture(stand_in, Extent(side, side))
     assert [each["prompt_id"] for each in told] == ["sampling"]
+
+
+def test_every_logger_says_only_what_a_log_can_print(
+    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lone surrogate in a log line ends ComfyUI's prompt worker."""
+    core = pack.module("instantid_core")
+    for module in pkgutil.walk_packages(core.__path__, f"{core.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    known = logging.getLogger().manager.loggerDict
+    names = [
+        name
+        for name, logger in known.items()
+        if name.startswith(f"{pack.name}.") and isinstance(logger, logging.Logger)
+    ]
+    assert len(names) >= 6
+    for name in names:
+        with CurrentNodeContext(str(uuid4()), "1"):
+            logging.getLogger(name).warning("found %s", "\ud800\x1b[2J\n" * 1000)
+            logging.getLogger(name).info("found %s", "\ud800\x1b[2J\n" * 1000)
+    said = [record.getMessage() for record in caplog.records] + [each["message"] for each in told]
+    assert len(told) == len(names)
+    assert all(len(text) <= 1000 and text.startswith(r"found \ud800\x1b[2J\n") for text in said)

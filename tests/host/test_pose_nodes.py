@@ -95,7 +95,7 @@ def test_the_editor_is_shown_the_pose_of_the_photo_as_it_came(pack: Any, faces_o
 @pytest.mark.parametrize(("width", "height"), [(0, 192), (256, 0), (-8, -8)])
 def test_a_frame_without_pixels(pack: Any, width: int, height: int) -> None:
     errors = pack.module("instantid_core.errors")
-    with pytest.raises(errors.SettingError, match="at least 1 x 1 pixels, found"):
+    with pytest.raises(errors.SettingError, match="must be a whole number from 64 to 8192"):
         pack.module("nodes.poses").Pose.execute(**USUAL | {"width": width, "height": height})
 
 

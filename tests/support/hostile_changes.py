@@ -205,7 +205,10 @@ def deep_json(_whole: bytes, choices: Choices) -> bytes:
 CHANGES: dict[str, tuple[Change, ...]] = {
     "adapter as safetensors": (spliced, cut, odd_header),
     "adapter by torch.save": (spliced, cut, odd_archive, odd_pickle),
+    "adapter for SD 1.5": (spliced, cut, odd_archive, odd_pickle),
     "identity": (spliced, cut, odd_header),
+    "face model": (spliced, cut),
+    "archive": (spliced, cut),
     "pose": (spliced, cut, odd_json, deep_json),
 }
 

@@ -168,7 +168,7 @@ def test_names_of_results_do_not_depend_on_the_worker() -> None:
     assert dict(worker_client.named_entries(run)) == {"9_0.png": entries[0], "9_1.png": entries[1]}
     assert worker_client.texts(run) == {"4:2": {"text": ["0.8"]}}
     shown = Run("id", {"4:2": {"images": [preview], "animated": (False,)}})
-    assert dict(worker_client.named_entries(shown)) == {"4_2_0.png": preview}
+    assert dict(worker_client.named_entries(shown)) == {"4%3A2_0.png": preview}
     assert worker_client.texts(shown) == {}
 
 

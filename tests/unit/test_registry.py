@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -121,10 +124,69 @@ def test_tests_run_on_three_systems():
 
 
 def test_publishing_goes_by_the_command_that_refuses():
-    (job,) = workflow("publish.yml")["jobs"].values()
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == ['python3 dev.py registry --publish --tag "$GITHUB_REF_NAME"']
-    assert any(registry.TOKEN_VARIABLE in step.get("env", {}) for step in job["steps"])
+    jobs = workflow("publish.yml")["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    tagged = 'python3 dev.py registry{} --tag "$GITHUB_REF_NAME"'
+    built = " --archive output/instantid-compose.zip"
+    assert commands == [
+        tagged.format(""),
+        tagged.format("") + built,
+        tagged.format(" --publish") + built,
+    ]
+
+
+def test_one_step_alone_sees_the_token():
+    text = (GITHUB / "workflows" / "publish.yml").read_text(encoding="utf-8")
+    jobs = workflow("publish.yml")["jobs"]
+    assert text.count("secrets.") == 1
+    assert "secrets" not in str(jobs["build"]) and "environment" not in jobs["build"]
+    (step,) = (step for step in jobs["publish"]["steps"] if "env" in step)
+    assert step["env"] == {"REGISTRY_ACCESS_TOKEN": "${{ secrets.REGISTRY_ACCESS_TOKEN }}"}
+    assert step is jobs["publish"]["steps"][-1]
+    assert "--publish" in step["run"]
+
+
+@pytest.mark.parametrize("path", sorted((GITHUB / "workflows").glob("*.yml")), ids=lambda p: p.name)
+def test_actions_are_pinned_and_get_no_credentials(path):
+    text = path.read_text(encoding="utf-8")
+    steps = [step for job in workflow(path.name)["jobs"].values() for step in job["steps"]]
+    used = [step for step in steps if "uses" in step]
+    assert used
+    for step in used:
+        name, _, commit = step["uses"].partition("@")
+        assert re.fullmatch("[0-9a-f]{40}", commit), step["uses"]
+        assert re.search(rf"{commit} # v\d+\.\d+\.\d+$", text, re.MULTILINE)
+        if name == "actions/checkout":
+            assert step["with"]["persist-credentials"] is False
+    assert workflow(path.name)["permissions"] == {"contents": "read"}
+
+
+def test_the_token_reaches_the_publishing_program_alone(tmp_path, monkeypatch):
+    """Through a pipe: neither its arguments nor any environment show it."""
+    seen = []
+
+    def program(command, **settings):
+        seen.append((command, settings["env"], settings["input"]))
+        return subprocess.CompletedProcess(command, 0, registry.VALID)
+
+    monkeypatch.setattr(registry, "ready_python", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(subprocess, "run", program)
+    monkeypatch.setattr(registry, "refuse_unready", lambda places: None)
+    monkeypatch.setattr(registry, "placeholders", lambda folder: [])
+    monkeypatch.setenv(registry.TOKEN_VARIABLE, "hidden-token")
+    given = archive(tmp_path, "pyproject.toml", "version")
+    assert registry.run(tmp_path / "output", True, None, given) == 0
+    assert [command[-1] for command, _, _ in seen] == ["validate", "publish"]
+    assert [given for _, _, given in seen] == ["\n", "hidden-token\n"]
+    assert not any("hidden-token" in str((command, env)) for command, env, _ in seen)
+    assert registry.TOKEN_VARIABLE not in os.environ
+
+
+def test_the_token_becomes_the_programs_argument(capfd):
+    program = registry.WITH_TOKEN.replace(registry.WITHOUT_TOKEN, "print(sys.argv)")
+    command = [sys.executable, "-c", program, "node", "publish"]
+    subprocess.run(command, input="secret\n", text=True, check=True)
+    assert capfd.readouterr().out.strip() == "['-c', 'node', 'publish', '--token', 'secret']"
 
 
 def test_reports_of_faults_need_the_doctor():
@@ -133,3 +195,24 @@ def test_reports_of_faults_need_the_doctor():
     (doctor,) = (field for field in form["body"] if field.get("id") == "doctor")
     assert doctor["validations"]["required"] is True
     assert "InstantID Doctor" in doctor["attributes"]["description"]
+
+
+NETWORK = re.compile(
+    r"^\s*(?:import|from) "
+    r"(socket|ssl|http\.client|urllib\.(?:request|error)|ftplib|smtplib|requests|httpx)\b",
+    re.MULTILINE,
+)
+SHIPPED = [REPOSITORY / name for name in ("instantid_core", "nodes", "web/js")]
+
+
+def test_network_code_is_in_one_file():
+    """Reviewers of the registry read it there; docs/RELEASING.md says what a scan looks for."""
+    files = [
+        path for folder in SHIPPED for path in folder.rglob("*") if path.suffix in (".py", ".js")
+    ]
+    texts = {path.relative_to(REPOSITORY).as_posix(): path.read_text("utf-8") for path in files}
+    assert [name for name, text in texts.items() if NETWORK.search(text)] == [
+        "instantid_core/models/http.py"
+    ]
+    assert [name for name, text in texts.items() if re.search(r"\.(connect|send)\(", text)] == []
+    assert "For reviewers:" in texts["instantid_core/models/http.py"]

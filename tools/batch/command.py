@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from instantid_core.errors import printable
 from tools.comfyui.cache import CacheError
 from tools.comfyui.environment import Environment, say
 from tools.comfyui.server import ServerError
@@ -38,6 +39,13 @@ def main(arguments: Sequence[str]) -> int:
         return run(options)
     except (BatchError, ServerError, CacheError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"error: {printable(str(error))}. What is done is kept. Make room on the disk, or see "
+            "to the rights of the folder, and run the same command again.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("stopped; finished results are kept, and the same command does the rest", flush=True)

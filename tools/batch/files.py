@@ -28,6 +28,11 @@ DESTINATIONS: dict[bool, tuple[Literal["input", "output"], str]] = {
 }
 """Upload destinations: True for identities, False for everything else."""
 DIGITS = 16
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".exr"}
+VIDEOS = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v"}
+SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"}
+SENT = frozenset({*PICTURES, *VIDEOS, *SOUNDS, ".heic", ".safetensors"})
+"""Endings of files that leave this machine. The folder of files may be a home folder."""
 
 
 class Files:
@@ -64,10 +69,19 @@ class Files:
     def _find(self, name: str, value: str) -> Path | None:
         """The file of that name, never one outside the folder."""
         for place in INPUTS[name] if value.strip() and "\0" not in value else ():
-            path = (self.folder / place / value.replace("\\", "/")).resolve()
-            if path.is_relative_to(self.folder) and path.is_file():
-                return path
+            try:
+                path = (self.folder / place / value.replace("\\", "/")).resolve()
+                if path.is_file() and self._may_be_sent(path):
+                    return path
+            except (OSError, RuntimeError, ValueError):
+                continue  # too long, a loop of links, or text that is no name here
         return None
+
+    def _may_be_sent(self, path: Path) -> bool:
+        """Whether it is a picture, video, sound or identity, outside of hidden folders."""
+        if not path.is_relative_to(self.folder) or path.suffix.lower() not in SENT:
+            return False
+        return not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from instantid_core.errors import is_file_name
 from tools.comfyui.prompts import Prompt
 
 from .files import Files, sha256_of_bytes
@@ -117,13 +118,18 @@ def _named(found: Mapping[str, Any], number: int) -> str:
     if unknown:
         raise ValueError(f"{EXPECTED}, found '{unknown[0]}' beside them. Remove it.")
     name = found.get("name", f"{number:06}")
-    if not isinstance(name, str) or not NAME.fullmatch(name) or name.lower() in RESERVED:
+    if not isinstance(name, str) or not is_folder_name(name):
         raise ValueError(
             "A name becomes a folder: expected up to 100 letters, digits and _ - . with neither of "
-            f"the last two at the beginning, no dot at the end, and not {' or '.join(RESERVED)}; "
-            f"found {name!r}."
+            "the last two at the beginning, no dot at the end, and not "
+            f"{', '.join(RESERVED)} or a device of Windows; found {ascii(name)[:120]}."
         )
     return name
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a name can be a folder among the results, on every system."""
+    return bool(NAME.fullmatch(name)) and is_file_name(name) and name.lower() not in RESERVED
 
 
 def _checked(found: object) -> Prompt:

@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 
+from instantid_core.errors import printable
 from tools.comfyui.client import ClientError, ComfyClient, PromptRefusedError, Run, RunFailedError
 
 from .files import sha256_of_bytes
@@ -31,10 +32,17 @@ CONNECTION_ERRORS = (
     asyncio.TimeoutError,
     http.client.HTTPException,
     OSError,
-    # Answers of a server that is not ComfyUI.
+    # Answers of a server that is not ComfyUI, or that lies.
     ValueError,
-    KeyError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
 )
+MOST_FILES = 1000
+"""Of one prompt."""
+LONGEST_WORDS = 4000
 Entry = Mapping[str, str]
 
 
@@ -67,11 +75,11 @@ class WorkerClient:
             run = self.client.run(attempt.prompt)
             files = self._fetch(run, attempt.folder)
         except PromptRefusedError as error:
-            return Result("refused" if _is_fault(error) else "lost", str(error))
+            return Result("refused" if _is_fault(error) else "lost", words(error))
         except (RunFailedError, FileChangedError) as error:
-            return Result("failed", str(error))
+            return Result("failed", words(error))
         except CONNECTION_ERRORS as error:
-            return Result("lost", str(error) or type(error).__name__)
+            return Result("lost", words(error))
         return Result("done", "", time.monotonic() - started, files, texts(run))
 
     def _send(self, uploads: tuple[Upload, ...]) -> None:
@@ -92,6 +100,10 @@ class WorkerClient:
         folder.mkdir(parents=True)
         files = {}
         entries = dict(named_entries(run))
+        if len(entries) > MOST_FILES:
+            raise ClientError(
+                f"The prompt saved {len(entries)} files, where a batch takes {MOST_FILES} at most."
+            )
         for name, entry in entries.items():
             content = self.client.image(entry)
             write_synced(folder / name, content)
@@ -108,6 +120,12 @@ class WorkerClient:
         for path in self._previous - kept:
             path.unlink(missing_ok=True)
         self._previous = kept
+
+
+def words(error: Exception) -> str:
+    """What an error says, which a worker may have chosen: printable, and not a page."""
+    lines = str(error)[:LONGEST_WORDS].split("\n")
+    return "\n".join(map(printable, lines)) or type(error).__name__
 
 
 def _is_fault(error: PromptRefusedError) -> bool:
@@ -131,7 +149,9 @@ def read_unchanged(upload: Upload) -> bytes:
 def named_entries(run: Run) -> Iterator[tuple[str, Entry]]:
     """Names and entries of the files that a prompt saved, or of its previews if it saved none.
 
-    A name consists of the node's id, a number, and the extension: 9_0.png.
+    A name consists of the node's id, a number, and the extension: 9_0.png. Characters that file
+    names cannot have are percent-encoded, so that different ids give different names:
+    57%3A9_0.png.
     """
     found = [
         (node, entry)
@@ -147,7 +167,12 @@ def named_entries(run: Run) -> Iterator[tuple[str, Entry]]:
         number = counts.setdefault(node, 0)
         counts[node] += 1
         extension = re.sub(r"[^A-Za-z0-9.]", "", Path(entry["filename"]).suffix)
-        yield f"{re.sub(r'[^A-Za-z0-9_-]', '_', node)}_{number}{extension}", entry
+        yield f"{re.sub(r'[^a-z0-9_-]', _quoted, node)}_{number}{extension}", entry
+
+
+def _quoted(found: re.Match[str]) -> str:
+    # Capitals too: some file systems do not tell them from small letters.
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8"))
 
 
 def is_file(entry: Any) -> bool:

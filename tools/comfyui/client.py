@@ -4,6 +4,7 @@ Needs aiohttp, which every Python that runs ComfyUI has.
 """
 
 import asyncio
+import http.client
 import json
 import mimetypes
 import time
@@ -19,7 +20,11 @@ import aiohttp
 
 from .prompts import Prompt
 
-TIMEOUT = 60  # seconds for one HTTP request; following a prompt has none
+TIMEOUT = 60  # seconds without a byte of an HTTP answer; following a prompt has none
+PATIENCE = 600  # seconds for a whole answer
+PIECE = 1 << 20  # bytes
+LARGEST_ANSWER = 1 << 30
+LARGEST_EVENT = 1 << 28
 
 
 class ClientError(Exception):
@@ -126,7 +131,7 @@ class ComfyClient:
             try:
                 # The socket opens before the prompt is sent, so that no event is missed.
                 async with session.ws_connect(
-                    address, max_msg_size=0, heartbeat=self.heartbeat
+                    address, max_msg_size=LARGEST_EVENT, heartbeat=self.heartbeat
                 ) as socket:
                     follower = Follower(prompt, self.submit(prompt), listener)
                     return await follower.follow(messages(socket))
@@ -145,9 +150,28 @@ class ComfyClient:
         headers = {"Content-Type": content_type} if content_type else {}
         request = urllib.request.Request(self.url + path, data=body, headers=headers)
         # Proxies are for the network; this server is on this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
         with opener.open(request, timeout=TIMEOUT) as response:
-            return response.read()
+            return received(response, time.monotonic() + PATIENCE)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """ComfyUI sends nobody elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """No request; the answer becomes an HTTPError."""
+
+
+def received(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """An answer's body. Raises ClientError for one that is too large, or does not end."""
+    content = bytearray()
+    while piece := response.read1(PIECE):
+        content += piece
+        if len(content) > LARGEST_ANSWER:
+            raise ClientError(f"The server sends more than {LARGEST_ANSWER} bytes in one answer.")
+        if time.monotonic() > deadline:
+            raise ClientError(f"The server's answer did not end within {PATIENCE} seconds.")
+    return bytes(content)
 
 
 class Follower:
@@ -252,6 +276,13 @@ def read_json(error: urllib.error.HTTPError) -> Mapping[str, Any]:
         return {"error": {"message": f"HTTP status {error.code}", "details": error.reason}}
 
 
+def quoted(name: str) -> str:
+    """A name as forms carry it (RFC 7578): nothing in it ends the name or the line."""
+    for character, code in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
+        name = name.replace(character, code)
+    return name
+
+
 def multipart(
     name: str, content: bytes, fields: Mapping[str, str] | None = None
 ) -> tuple[bytes, str]:
@@ -264,7 +295,7 @@ def multipart(
     )
     head += (
         f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n'
+        f'Content-Disposition: form-data; name="image"; filename="{quoted(name)}"\r\n'
         f"Content-Type: {kind}\r\n\r\n"
     )
     body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()

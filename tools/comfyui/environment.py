@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from instantid_core.errors import printable
+
 from . import hosts
 from .cache import CacheError, build_once, cache_root, key_of
 
@@ -204,5 +206,5 @@ def child_environ(**extra: str) -> dict[str, str]:
 
 
 def say(text: str) -> None:
-    """One line of progress, visible at once even through a pipe."""
-    print(text, flush=True)
+    """Progress, visible at once even through a pipe; made printable line by line."""
+    print("\n".join(printable(line) for line in text.split("\n")), flush=True)

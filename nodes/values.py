@@ -1,0 +1,66 @@
+"""What a wire brings is checked as a widget would check it.
+
+ComfyUI compares numbers with the bounds of their widgets only while they stand in the widgets, and
+a switch node takes any value into any socket. So each node's `execute` is wrapped once, for all of
+its inputs: numbers, and sockets that grow.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..instantid_core.errors import SettingError, within
+
+
+def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
+    """The node, whose `execute` refuses values beyond its schema with a SettingError."""
+    execute = node.__dict__["execute"].__func__
+    if hasattr(execute, "__wrapped__"):
+        return node
+    inputs = {each.id: each for each in node.define_schema().inputs}
+
+    @functools.wraps(execute)
+    def guarded(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
+        given = {name: _checked(inputs, name, value) for name, value in named.items()}
+        return execute(cls, *values, **given)
+
+    setattr(node, "execute", classmethod(guarded))  # noqa: B010
+    return node
+
+
+def _checked(inputs: dict[str, io.Input], name: str, value: Any) -> Any:
+    found = inputs.get(name)
+    if found is None:
+        raise SettingError(_unknown(inputs, name))
+    if isinstance(found, io.Autogrow.Input):
+        return _grown(found, value)
+    if isinstance(found, (io.Int.Input, io.Float.Input)) and value is not None:
+        whole = isinstance(found, io.Int.Input)
+        return within(name, value, found.min, found.max, whole=whole)
+    return value
+
+
+def _grown(found: io.Autogrow.Input, value: Any) -> dict[str, Any]:
+    """What is connected: a switch may bring nothing."""
+    connected = {name: one for name, one in value.items() if one is not None}
+    most = len(found.template.names)
+    if not found.template.min <= len(connected) <= most:
+        raise SettingError(
+            f"{found.id} takes at least {found.template.min} and at most {most}, found "
+            f"{len(connected)}. Connect that many."
+        )
+    return connected
+
+
+def _unknown(inputs: dict[str, io.Input], name: str) -> str:
+    growing = inputs.get(name.partition(".")[0])
+    if isinstance(growing, io.Autogrow.Input):
+        most = len(growing.template.names)
+        return (
+            f"{growing.id} takes at most {most}, found one more at {name}. Connect fewer, or use "
+            "several nodes."
+        )
+    return f"There is no input called {name}. Expected {', '.join(inputs)}."
