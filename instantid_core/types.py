@@ -40,6 +40,29 @@ class Recogniser:
     colours: ColourOrder = ColourOrder.BGR
 
 
+class Family(NamedTuple):
+    """A base model for which there is an InstantID, and all that differs between them."""
+
+    name: str
+    """As messages and the loaders' choices call it."""
+    context_width: int
+    """Width of the text context, by which its adapter and its IdentityNet are known."""
+    colours: ColourOrder
+    """The order in which its InstantID read faces in its training."""
+    draws_landmarks: bool
+    """Whether its IdentityNet was trained on 106 landmarks beside the five keypoints."""
+
+
+SDXL = Family("SDXL", 2048, ColourOrder.BGR, draws_landmarks=False)
+SD15 = Family("SD 1.5", 768, ColourOrder.RGB, draws_landmarks=True)
+FAMILIES = (SDXL, SD15)
+
+
+def family_of(context_width: int) -> Family | None:
+    """The family of this width; None for another model, such as the small ones of tests."""
+    return next((each for each in FAMILIES if each.context_width == context_width), None)
+
+
 class Extent(NamedTuple):
     """Size of a picture in pixels."""
 
@@ -164,6 +187,20 @@ class IdentityTokens:
     """[N, T, C] float32, CPU: T = 16 tokens of the UNet's context width C (2048 in SDXL)."""
     negative: torch.Tensor
     """[N, T, C] float32, CPU: the same for the negative identity."""
+
+    @property
+    def identities(self) -> int:
+        """N."""
+        return self.positive.shape[0]
+
+    @property
+    def is_nobody(self) -> bool:
+        return not self.identities
+
+    @property
+    def context_width(self) -> int:
+        """C."""
+        return self.positive.shape[-1]
 
     def stacked(self) -> torch.Tensor:
         """[2, N, T, C], indexed first by `Polarity`."""

@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
-from ..instantid_core.adapter import CONSTANT, UNIFORM, RegionMask, span
+from ..instantid_core.adapter import (
+    CONSTANT,
+    UNIFORM,
+    AdapterSettings,
+    DrawnHint,
+    GivenHint,
+    Hint,
+    NetSettings,
+    Region,
+    RegionMask,
+    span,
+)
 from ..instantid_core.errors import SettingError, finite
 from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
 from ..instantid_core.identity import COMBINE, OLDER_NAMES, NegativeIdentity
 from ..instantid_core.images import colours_of, region_mask
 from ..instantid_core.keypoints import FITS
-from ..instantid_core.types import Faces, IdentityEmbedding
+from ..instantid_core.types import Faces, Family, IdentityEmbedding
 from . import inputs
 from .faces import analyse_images, make_identity
-from .host.application import Influence, apply_adapter, apply_identity_net
+from .host.application import apply_adapter, apply_identity_net
 from .host.notices import warn
 from .host.progress import progress
 
@@ -28,16 +39,22 @@ WORDS = ["InstantID", "identity", "face", "likeness", "portrait", "faceid", "fac
 LETTERBOX = FITS[0]
 
 
-def influence(
-    name: str,
-    amount: float,
-    window: tuple[float, float],
-    mask: torch.Tensor | None,
-    negative: NegativeIdentity = NegativeIdentity(),  # noqa: B008  an immutable value
-) -> Influence:
-    """Check what the widgets say."""
-    region = None if mask is None else RegionMask(region_mask(mask))
-    return Influence(finite(name, amount), span(*window), region, negative)
+def adapter_settings(
+    weight: float, window: tuple[float, float], mask: torch.Tensor | None
+) -> AdapterSettings:
+    """Check the widgets of the adapter's side."""
+    return AdapterSettings(finite("weight", weight), span(*window), _region(mask))
+
+
+def net_settings(
+    strength: float, window: tuple[float, float], mask: torch.Tensor | None
+) -> NetSettings:
+    """Check the widgets of IdentityNet's side."""
+    return NetSettings(finite("strength", strength), span(*window), _region(mask))
+
+
+def _region(mask: torch.Tensor | None) -> Region | None:
+    return None if mask is None else RegionMask(region_mask(mask))
 
 
 class ApplyAdapter(io.ComfyNode):
@@ -82,10 +99,11 @@ class ApplyAdapter(io.ComfyNode):
         noise_seed: int = NegativeIdentity().seed,
         curve: str = CONSTANT,
     ) -> io.NodeOutput:
+        settings = adapter_settings(weight, (start_at, end_at), mask)
+        settings = replace(settings, profile=profile, curve=curve)
         negative = NegativeIdentity(negative_identity, noise_strength, noise_seed)
-        how = influence("weight", weight, (start_at, end_at), mask, negative)
-        how = replace(how, profile=profile, curve=curve)
-        return io.NodeOutput(apply_adapter(model, adapter, identity, how, progress))
+        tokens = adapter.tokens(identity, negative)
+        return io.NodeOutput(apply_adapter(model, adapter, tokens, settings, progress))
 
 
 class ApplyIdentityNet(io.ComfyNode):
@@ -135,13 +153,13 @@ class ApplyIdentityNet(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        pose = _one_pose(faces, image)
-        against = NegativeIdentity(negative_identity, noise_strength, noise_seed)
-        how = influence("strength", strength, (start_at, end_at), mask, against)
-        both = (positive, negative)
-        return io.NodeOutput(
-            *apply_identity_net(both, control_net, adapter, identity, how, pose, fit)
+        hint = _one_hint(faces, image, fit, adapter.family)
+        settings = net_settings(strength, (start_at, end_at), mask)
+        tokens = adapter.tokens(
+            identity, NegativeIdentity(negative_identity, noise_strength, noise_seed)
         )
+        both = (positive, negative)
+        return io.NodeOutput(*apply_identity_net(both, control_net, tokens, settings, hint))
 
 
 class Apply(io.ComfyNode):
@@ -217,36 +235,40 @@ class Apply(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        against = NegativeIdentity(negative_identity, noise_strength, noise_seed)
-        to_model = influence("weight", weight, (start_at, end_at), mask, against)
-        to_net = influence("strength", strength, (start_at, end_at), mask, against)
+        to_model = adapter_settings(weight, (start_at, end_at), mask)
+        to_net = net_settings(strength, (start_at, end_at), mask)
         analysis = analyse_images(analyzer, image, Selection())
         warn(about_faces(analysis))
-        faces = analysis.faces
-        pose = faces if image_kps is None else _pose_of(analyzer, image_kps)
-        identity = make_identity(faces, combine)
-        patched = apply_adapter(model, adapter, identity, to_model, progress)
-        both = (positive, negative)
-        conditioned = apply_identity_net(
-            both, control_net, adapter, identity, to_net, pose, LETTERBOX
+        hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
+        if image_kps is not None:
+            hint = _hint_of_photo(analyzer, image_kps, adapter.family)
+        tokens = adapter.tokens(
+            make_identity(analysis.faces, combine),
+            NegativeIdentity(negative_identity, noise_strength, noise_seed),
         )
+        patched = apply_adapter(model, adapter, tokens, to_model, progress)
+        both = (positive, negative)
+        conditioned = apply_identity_net(both, control_net, tokens, to_net, hint)
         return io.NodeOutput(patched, *conditioned)
 
 
-def _one_pose(faces: Faces | None, image: torch.Tensor | None) -> Faces | torch.Tensor:
+def _one_hint(
+    faces: Faces | None, image: torch.Tensor | None, fit: str, family: Family | None
+) -> Hint:
+    """The hint of whichever of the two is connected. Raises SettingError for both and neither."""
     if faces is not None and image is None:
-        return faces
-    if image is None or faces is not None:
-        found = "neither" if faces is None else "both"
-        raise SettingError(
-            "InstantID Apply IdentityNet takes its keypoints from exactly one of faces and image; "
-            f"{found} is connected. Connect faces from InstantID Analyze Faces, or a drawn "
-            "keypoint picture as image."
-        )
-    return colours_of(image)
+        return DrawnHint(faces, fit, family)
+    if image is not None and faces is None:
+        return GivenHint(colours_of(image))
+    found = "neither" if faces is None else "both"
+    raise SettingError(
+        "InstantID Apply IdentityNet takes its keypoints from exactly one of faces and image; "
+        f"{found} is connected. Connect faces from InstantID Analyze Faces, or a drawn "
+        "keypoint picture as image."
+    )
 
 
-def _pose_of(analyzer: FaceAnalyzer, image_kps: torch.Tensor) -> Faces | torch.Tensor:
+def _hint_of_photo(analyzer: FaceAnalyzer, image: torch.Tensor, family: Family | None) -> Hint:
     """Faces of a photo; a picture without any is taken for drawn keypoints."""
-    faces = analyse_images(analyzer, image_kps, Selection(on_no_face="skip")).faces
-    return faces if faces.count else colours_of(image_kps)
+    faces = analyse_images(analyzer, image, Selection(on_no_face="skip")).faces
+    return DrawnHint(faces, LETTERBOX, family) if faces.count else GivenHint(colours_of(image))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..instantid_core.adapter import MATCH, Matching, Placing, group_members
+from ..instantid_core.adapter import MATCH, DrawnHint, Matching, Placing, group_members
+from ..instantid_core.identity import NegativeIdentity
 from ..instantid_core.keypoints import FITS, FaceShape
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import inputs, sockets
-from .apply import WORDS, influence
+from .apply import WORDS, adapter_settings, net_settings
 from .host.application import apply_adapter, apply_identity_net
 from .host.progress import progress
 from .regions import face_shape
@@ -87,17 +88,17 @@ class ApplyGroup(io.ComfyNode):
         people = [identity for identity in identities.values() if identity is not None]
         matching = Matching(match, face_numbers)
         placing = Placing(fit, FaceShape(shape, padding, feather))
-        to_model = influence("weight", weight, (start_at, end_at), None)
-        to_net = influence("strength", strength, (start_at, end_at), None)
+        to_model = adapter_settings(weight, (start_at, end_at), None)
+        to_net = net_settings(strength, (start_at, end_at), None)
         both = (positive, negative)
         members = group_members(faces, people, matching, placing)
         step = progress(len(members))
         for member in members:
-            own_model, own_net = (replace(how, region=member.region) for how in (to_model, to_net))
-            model = apply_adapter(model, adapter, member.identity, own_model)
-            both = apply_identity_net(
-                both, control_net, adapter, member.identity, own_net, member.pose, fit
-            )
+            tokens = adapter.tokens(member.identity, NegativeIdentity())
+            model = apply_adapter(model, adapter, tokens, replace(to_model, region=member.region))
+            hint = DrawnHint(member.pose, fit, adapter.family)
+            own = replace(to_net, region=member.region)
+            both = apply_identity_net(both, control_net, tokens, own, hint)
             step()
         return io.NodeOutput(model, *both)
 

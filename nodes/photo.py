@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
+from ..instantid_core.adapter import GivenHint
 from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
 from ..instantid_core.identity import NegativeIdentity, combine
 from ..instantid_core.images import colours_of
-from ..instantid_core.keypoints import FITS, drawing
+from ..instantid_core.keypoints import drawing
 from ..instantid_core.types import IdentityTokens
 from . import inputs, sockets
-from .apply import WORDS, influence
+from .apply import WORDS, adapter_settings, net_settings
 from .faces import analyse_images
-from .host.application import apply_adapter, apply_tokens
+from .host.application import apply_adapter, apply_identity_net
 from .host.notices import warn
 from .host.progress import progress
 
@@ -112,13 +113,14 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        against = NegativeIdentity(negative_identity, noise_strength, noise_seed)
-        how = influence("weight", weight, (start_at, end_at), mask, against)
+        settings = adapter_settings(weight, (start_at, end_at), mask)
         analysis = analyse_images(analyzer, image, Selection())
         warn(about_faces(analysis))
-        identity = combine(analysis.faces, "average")
-        patched = apply_adapter(model, adapter, identity, how, progress)
-        return io.NodeOutput(patched, adapter.tokens(identity, against))
+        tokens = adapter.tokens(
+            combine(analysis.faces, "average"),
+            NegativeIdentity(negative_identity, noise_strength, noise_seed),
+        )
+        return io.NodeOutput(apply_adapter(model, adapter, tokens, settings, progress), tokens)
 
 
 class ApplyIdentityNetFromTokens(io.ComfyNode):
@@ -163,8 +165,7 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
         end_at: float,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        how = influence("strength", strength, (start_at, end_at), mask)
+        settings = net_settings(strength, (start_at, end_at), mask)
+        hint = GivenHint(colours_of(image))
         both = (positive, negative)
-        return io.NodeOutput(
-            *apply_tokens(both, control_net, tokens, how, colours_of(image), FITS[0])
-        )
+        return io.NodeOutput(*apply_identity_net(both, control_net, tokens, settings, hint))

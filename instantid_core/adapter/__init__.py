@@ -3,6 +3,7 @@
 from .attention import SiteIdentity, site_identities
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
 from .group import MATCH, Matching, Placing, group_members
+from .hints import DrawnHint, GivenHint, Hint
 from .image_adapter import (
     IdentityAdapter,
     project_keys_values,
@@ -16,6 +17,7 @@ from .profiles import PROFILES, UNIFORM, site_weights
 from .resampler import Resampler, ResamplerConfig
 from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
 from .sd15_checkpoint import is_half, joined, part_of, partner
+from .settings import AdapterSettings, NetSettings
 from .sites import AttentionSite, cross_attention_sites
 from .window import CONSTANT, CURVES, Span, span
 
@@ -27,13 +29,18 @@ __all__ = [
     "PROFILES",
     "UNIFORM",
     "AdapterConfig",
+    "AdapterSettings",
     "Area",
     "AttentionSite",
     "BatchRows",
+    "DrawnHint",
+    "GivenHint",
+    "Hint",
     "IdentityAdapter",
     "KeysValues",
     "Latent",
     "Matching",
+    "NetSettings",
     "NoiseLevels",
     "Placing",
     "Region",

@@ -14,9 +14,8 @@ import torch
 from torch import nn
 
 from ..errors import IncompatibleModelError
-from ..faces import CONTEXT_WIDTHS
 from ..identity import NegativeIdentity, negative_references
-from ..types import IdentityEmbedding, IdentityTokens
+from ..types import IdentityEmbedding, IdentityTokens, family_of
 from .checkpoint import AdapterCheckpoint, AdapterConfig, site_keys
 from .keys_values import KeysValues
 from .resampler import Resampler
@@ -67,12 +66,10 @@ def project_tokens(
 ) -> IdentityTokens:
     """Run the resampler on an identity and on its negative, in float32 on `device`."""
     references = identity.references
-    opposite = negative_references(references, negative)
-    positive, against = (
-        adapter(batch.to(device=device, dtype=torch.float32)).cpu()
-        for batch in (references, opposite)
+    sides = references, negative_references(references, negative)
+    return IdentityTokens(
+        *(adapter(side.to(device=device, dtype=torch.float32)).cpu() for side in sides)
     )
-    return IdentityTokens(positive, against)
 
 
 def project_keys_values(
@@ -92,11 +89,11 @@ def project_keys_values(
     _, identities, count, _ = stacked.shape
     place, dtype = keep
     like = stacked.new_empty((), dtype=dtype)
-    room = KeysValues.empty(identities, count, adapter.config.site_widths, like)
-    for position in range(len(room)):
-        room.fill(position, *adapter.keys_values(position, stacked))
+    buffer = KeysValues.empty(identities, count, adapter.config.site_widths, like)
+    for position in range(len(buffer)):
+        buffer.fill(position, *adapter.keys_values(position, stacked))
         each_site()
-    return room.to(place)
+    return buffer.to(place)
 
 
 FAMILIES = {768: "SD 1.5", 1024: "SD 2", 1280: "SDXL refiner", 2048: "SDXL-like"}
@@ -129,8 +126,8 @@ def require_matching_sites(
 
 
 def _advice(context_width: int) -> str:
-    family = CONTEXT_WIDTHS.get(context_width)
-    needed = f"an {family} checkpoint" if family else "the model that it was made for"
+    family = family_of(context_width)
+    needed = f"an {family.name} checkpoint" if family else "the model that it was made for"
     published = "" if family else "; the published InstantID adapter needs an SDXL checkpoint"
     return f"Connect {needed}{published}."
 

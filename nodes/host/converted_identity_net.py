@@ -32,5 +32,5 @@ class IdentityNetwork(torch.nn.Module):
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
         rows = BatchRows(read_rows(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None)))
         tokens = self.tokens.stacked().flatten(0, 1)
-        entries = rows.entries(self.tokens.positive.shape[0])
+        entries = rows.entries(self.tokens.identities)
         return self.network(x=x, context=tokens[list(entries)].to(context), **given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import comfy.controlnet
@@ -13,6 +13,9 @@ import torch
 
 from ...instantid_core.adapter import (
     BatchRows,
+    DrawnHint,
+    Hint,
+    NetSettings,
     NoiseLevels,
     Region,
     Resampling,
@@ -22,9 +25,7 @@ from ...instantid_core.adapter import (
     select_frames,
 )
 from ...instantid_core.errors import IncompatibleModelError
-from ...instantid_core.faces import CONTEXT_WIDTHS, SD15, about_size
-from ...instantid_core.keypoints import drawing, landmarks
-from ...instantid_core.types import Extent, Faces, IdentityTokens
+from ...instantid_core.types import Extent, IdentityTokens
 from .cached_hint_encoder import with_kept_hint
 from .converted_identity_net import IdentityNetwork
 from .notices import warn
@@ -41,12 +42,8 @@ class IdentityCondition:
     """What one IdentityNet is conditioned on."""
 
     tokens: IdentityTokens
-    strength: float
-    window: Span
-    pose: Faces | torch.Tensor
-    """Faces are drawn at the size the sampler asks for; an image [B, H, W, 3] is used as it is."""
-    fit: str
-    region: Region | None
+    settings: NetSettings
+    hint: Hint
 
 
 class IdentityNet(comfy.controlnet.ControlNet):
@@ -60,8 +57,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
     def __init__(self, condition: IdentityCondition, **settings: Any) -> None:
         super().__init__(None, **settings)
         self.condition = condition
-        self.first_drawing: torch.Tensor | None = None
-        """What tiling packs find and may exchange; IdentityNet itself draws for each size."""
+        self.preview: torch.Tensor | None = None
+        """The hint that tiling packs find and may exchange; IdentityNet draws for each size."""
         self.sub_idxs: list[int] | None = None
         """Frames of the window that AnimateDiff samples. It refuses ControlNets without this name,
         and sets it; for frames that their tags do not place."""
@@ -75,8 +72,9 @@ class IdentityNet(comfy.controlnet.ControlNet):
     ) -> IdentityNet:
         """An IdentityNet that shares the model of a loaded ControlNet."""
         identity_net = cls._around(net, condition)
-        hint = identity_net._first_hint()
-        identity_net.set_cond_hint(hint, condition.strength, tuple(condition.window))
+        identity_net.preview = condition.hint.preview()
+        settings = condition.settings
+        identity_net.set_cond_hint(identity_net.preview, settings.strength, tuple(settings.window))
         return identity_net
 
     @classmethod
@@ -94,7 +92,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
     def copy(self) -> IdentityNet:
         twin = self._around(self, self.condition)
-        twin.first_drawing = self.first_drawing
+        twin.preview = self.preview
         return twin
 
     def copy_to(self, c: comfy.controlnet.ControlBase) -> None:
@@ -171,7 +169,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
     def _context(self, rows: BatchRows, like: torch.Tensor) -> torch.Tensor:
         """[B, T, C]: each row's tokens, as the network computes and where `like` is."""
         tokens = self.condition.tokens
-        entries = rows.entries(tokens.positive.shape[0])
+        entries = rows.entries(tokens.identities)
         key = (entries, like.device)
         if key not in self._contexts:
             dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportOptionalMemberAccess]
@@ -180,31 +178,13 @@ class IdentityNet(comfy.controlnet.ControlNet):
         return self._contexts[key]
 
     def _inside_region(self, own: Residuals | None, rows: BatchRows) -> Residuals | None:
-        region = self.condition.region
+        region = self.condition.settings.region
         if own is None or region is None:
             return own
         return {
             stage: [x if x is None else x * _region_of(region, rows, x) for x in residuals]
             for stage, residuals in own.items()
         }
-
-    def _first_hint(self) -> torch.Tensor:
-        """[1 or B, 3, H, W]: the picture that was given, or a drawing of the first frame."""
-        pose = self.condition.pose
-        if isinstance(pose, torch.Tensor):
-            return pose.movedim(-1, 1)
-        # Before a sampler has asked for a size; other packs may crop it for tiles.
-        extent = drawing.usual_extent(pose.frames[0].extent)
-        first = replace(pose, frames=pose.frames[:1])
-        self.first_drawing = self._drawn(first, extent)
-        return self.first_drawing
-
-    def _drawn(self, pose: Faces, extent: Extent) -> torch.Tensor:
-        """[B, 3, H, W] in the style that the net's family was trained on."""
-        width = self.condition.tokens.positive.shape[-1]
-        is_sd15 = CONTEXT_WIDTHS.get(width) == SD15
-        draw = landmarks.draw if is_sd15 else drawing.draw
-        return draw(pose, extent, self.condition.fit).movedim(-1, 1)
 
     def _prepare_hint(self, x_noisy: torch.Tensor, rows: BatchRows) -> None:
         """Fill the host's `cond_hint`, one picture per row, unless it is there from the last step.
@@ -255,11 +235,13 @@ class IdentityNet(comfy.controlnet.ControlNet):
         return picture[:, top : top + height, left : left + width]
 
     def _picture(self, extent: Extent) -> torch.Tensor:
-        """[B, 3, H, W]: the keypoints for a picture of this size."""
-        pose = self.condition.pose
-        if not isinstance(pose, torch.Tensor) and self.cond_hint_original is self.first_drawing:
-            warn(filter(None, [about_size(extent)]))
-            return self._drawn(pose, extent)
+        """[B, 3, H, W]: the keypoints for a picture of this size, or what another pack has put in
+        their place."""
+        hint = self.condition.hint
+        drawn = hint.at(extent) if self.cond_hint_original is self.preview else None
+        if drawn is not None:
+            warn(hint.advice_at(extent))
+            return drawn
         return comfy.utils.common_upscale(
             self.cond_hint_original, extent.width, extent.height, self.upscale_algorithm, "center"
         )
@@ -273,13 +255,13 @@ def _region_of(region: Region, rows: BatchRows, residual: torch.Tensor) -> torch
 
 def _lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]:
     """What does not go along when another pack makes a net of its own kind of IdentityNet."""
-    lost = [] if condition.region is None else ["its mask"]
+    lost = [] if condition.settings.region is None else ["its mask"]
     shape = ""
-    if isinstance(condition.pose, Faces):
-        lost += ["the keypoints of later frames"] if len(condition.pose.frames) > 1 else []
+    if isinstance(condition.hint, DrawnHint):
+        lost += ["the keypoints of later frames"] if len(condition.hint.faces.frames) > 1 else []
         shape = (
-            " The keypoints have the photo's shape, and ComfyUI takes the middle of them for a "
-            "picture of another shape."
+            " The keypoints have the photo's shape, and ComfyUI will center-crop them if the "
+            "aspect ratio differs."
         )
     if lost or shape:
         without = f", without {' and '.join(lost)}" if lost else ""

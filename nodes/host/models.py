@@ -27,9 +27,11 @@ from ...instantid_core.adapter import (
     read_checkpoint,
 )
 from ...instantid_core.errors import CheckpointError, TensorFileError, UnknownNumbersError
+from ...instantid_core.faces import about_recogniser
 from ...instantid_core.identity import NegativeIdentity
-from ...instantid_core.types import IdentityEmbedding, IdentityTokens
+from ...instantid_core.types import Family, IdentityEmbedding, IdentityTokens, family_of
 from ...instantid_core.weights import read_archive, require_sound_safetensors
+from .notices import warn
 from .progress import Reporter, unreported
 
 if TYPE_CHECKING:
@@ -58,8 +60,21 @@ class LoadedAdapter:
         default_factory=WeakKeyDictionary
     )
 
+    @property
+    def family(self) -> Family | None:
+        """The base model that it is for; None for one of no known family."""
+        return family_of(self.config.resampler.context_dim)
+
     def tokens(self, identity: IdentityEmbedding, negative: NegativeIdentity) -> IdentityTokens:
-        """Run the resampler, on the device that the host chose for the adapter."""
+        """Run the resampler, on the device that the host chose for the adapter.
+
+        Warns of an identity that was read for another family's adapter. Nobody has no tokens.
+        """
+        resampler = self.config.resampler
+        if identity.is_nobody:
+            none = torch.empty(0, resampler.tokens, resampler.context_dim)
+            return IdentityTokens(none, none)
+        warn(filter(None, [about_recogniser(identity, resampler.context_dim)]))
         known = self._tokens.setdefault(identity, {})
         if negative not in known:
             device = self.patcher.load_device

@@ -100,7 +100,7 @@ def test_a_conversion_that_loses_the_mask_says_so(
     assert "turned IdentityNet into a ConvertedNet. The identity goes along, without its mask." in (
         caplog.text
     )
-    assert "takes the middle of them" in caplog.text
+    assert "will center-crop them" in caplog.text
 
 
 @pytest.mark.combination(

@@ -105,9 +105,9 @@ def test_each_person_has_own_tokens_keypoints_and_region(
     for net, person, face in zip((first, second), (1, 2), pose.frames[0].faces, strict=True):
         expected = adapter.tokens(identity_of(person), negative)
         assert torch.equal(net.condition.tokens.positive, expected.positive)
-        (own,) = net.condition.pose.frames[0].faces
+        (own,) = net.condition.hint.faces.frames[0].faces
         assert own is face
-        assert net.condition.region.number == pose.frames[0].faces.index(face)
+        assert net.condition.settings.region.number == pose.frames[0].faces.index(face)
 
 
 def attention_delta(model: Any, prompt: Any) -> torch.Tensor:
@@ -162,7 +162,7 @@ def test_matching(group: Any, pose: Any) -> None:
     for match, expected in (("left_to_right", frame.faces[0]), ("as_given", frame.faces[1])):
         _, positive, _ = group(1, 2, faces=swapped, match=match)
         first = positive[0][1]["control"].previous_controlnet
-        assert first.condition.pose.frames[0].faces == (expected,)
+        assert first.condition.hint.faces.frames[0].faces == (expected,)
 
 
 def test_more_faces_than_people(group: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -196,7 +196,7 @@ def test_the_same_bits_again(group: Any) -> None:
 def test_matching_by_number(group: Any, pose: Any) -> None:
     _, positive, _ = group(1, 2, match="by_index", face_numbers="1, 0")
     nets = positive[0][1]["control"].previous_controlnet, positive[0][1]["control"]
-    faces = [net.condition.pose.frames[0].faces[0] for net in nets]
+    faces = [net.condition.hint.faces.frames[0].faces[0] for net in nets]
     assert faces == list(pose.frames[0].faces[::-1])
 
 

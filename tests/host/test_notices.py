@@ -137,13 +137,11 @@ def test_identity_net_tells_of_that_size_when_it_draws(
 ) -> None:
     net = pack.module("nodes.host.identity_net")
     Extent = pack.module("instantid_core.types").Extent  # noqa: N806  a class
-    hint = object()
+    preview = object()
+    hint = pack.module("instantid_core.adapter").DrawnHint(faces_of(photo(1)), "letterbox", None)
     stand_in = SimpleNamespace(
-        condition=SimpleNamespace(pose=faces_of(photo(1)), fit="letterbox"),
-        cond_hint_original=hint,
-        first_drawing=hint,
+        condition=SimpleNamespace(hint=hint), cond_hint_original=preview, preview=preview
     )
-    stand_in._drawn = lambda pose, extent: hint
     for run, side in (("sampling", 1024), ("other", 1016)):
         with CurrentNodeContext(run, "11"):
             net.IdentityNet._picture(stand_in, Extent(side, side))

@@ -57,16 +57,17 @@ class Ours:
         """New model and conditioning. The hint is drawn during sampling, at the picture's size."""
         core = self.world.pack.module
         application = core("nodes.host.application")
-        how = application.Influence(
-            subject.amount,
-            core("instantid_core.adapter.window").Span(0.0, 1.0),
-            None,
-            core("instantid_core.identity.embedding").NegativeIdentity(),
+        parts = core("instantid_core.adapter")
+        tokens = self.adapter.tokens(
+            subject.identity, core("instantid_core.identity").NegativeIdentity()
         )
-        who = self.adapter, subject.identity, how
-        model = application.apply_adapter(self.world.model, *who)
+        how = subject.amount, parts.Span(0.0, 1.0)
+        model = application.apply_adapter(
+            self.world.model, self.adapter, tokens, parts.AdapterSettings(*how)
+        )
+        hint = parts.DrawnHint(subject.faces, "letterbox", self.adapter.family)
         sides = application.apply_identity_net(
-            self.world.prompt, self.world.control_net, *who, subject.faces, "letterbox"
+            self.world.prompt, self.world.control_net, tokens, parts.NetSettings(*how), hint
         )
         return Variant(model, Prompt(*sides))
 

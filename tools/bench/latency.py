@@ -138,13 +138,10 @@ def baseline_photo(
 def _applied(world: World, adapter: Any, identity: Any) -> Any:
     core = world.pack.module
     application = core("nodes.host.application")
-    how = application.Influence(
-        AMOUNT,
-        core("instantid_core.adapter.window").Span(0.0, 1.0),
-        None,
-        core("instantid_core.identity.embedding").NegativeIdentity(),
-    )
-    return application.apply_adapter(world.model, adapter, identity, how)
+    parts = core("instantid_core.adapter")
+    tokens = adapter.tokens(identity, core("instantid_core.identity").NegativeIdentity())
+    settings = parts.AdapterSettings(AMOUNT, parts.Span(0.0, 1.0))
+    return application.apply_adapter(world.model, adapter, tokens, settings)
 
 
 def new_pose(

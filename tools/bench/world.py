@@ -136,45 +136,44 @@ class How:
 def variant(world: World, people: Sequence[Person], how: How) -> Variant:
     """A model and conditioning with these people in them, as the nodes make them."""
     application = world.pack.module("nodes.host.application")
+    adapter = world.pack.module("instantid_core.adapter")
     model, sides = world.model, world.prompt
     for number, subject in enumerate(people):
-        influence = _influence(world, how, number, len(people))
+        limits = _limits(world, how, number, len(people))
         if how.adapter:
-            model = _with_adapter(world, model, subject, influence)
+            model = _with_adapter(world, model, subject, limits)
         if how.identity_net:
-            sides = application.apply_tokens(
-                sides, world.control_net, subject.tokens, influence, _pose(), "letterbox"
+            settings = adapter.NetSettings(AMOUNT, *limits)
+            hint = adapter.GivenHint(_drawn_keypoints())
+            sides = application.apply_identity_net(
+                sides, world.control_net, subject.tokens, settings, hint
             )
     return Variant(model, Prompt(*sides))
 
 
-def _influence(world: World, how: How, number: int, people: int) -> Any:
+def _limits(world: World, how: How, number: int, people: int) -> tuple[Any, Any]:
+    """Window and region of one of several people."""
     core = world.pack.module
     region = None
     if how.masks:
         mask = torch.zeros(1, 128, 128)
         mask[..., number * 128 // people : (number + 1) * 128 // people] = 1
         region = core("instantid_core.adapter.masks").RegionMask(mask)
-    return core("nodes.host.application").Influence(
-        AMOUNT,
-        core("instantid_core.adapter.window").Span(*how.window),
-        region,
-        core("instantid_core.identity.embedding").NegativeIdentity(),
-    )
+    return core("instantid_core.adapter.window").Span(*how.window), region
 
 
-def _with_adapter(world: World, model: Any, subject: Person, influence: Any) -> Any:
+def _with_adapter(world: World, model: Any, subject: Person, limits: tuple[Any, Any]) -> Any:
     core = world.pack.module
     sites = core("instantid_core.adapter.sites").cross_attention_sites(
         world.model.model.diffusion_model
     )
     identities = core("instantid_core.adapter.attention").site_identities(
-        subject.keys_values, [AMOUNT] * len(sites), influence.window, influence.region
+        subject.keys_values, [AMOUNT] * len(sites), *limits
     )
     return core("nodes.host.attention_patch").install(model, sites, identities)
 
 
-def _pose() -> torch.Tensor:
+def _drawn_keypoints() -> torch.Tensor:
     """A drawn keypoint picture."""
     return torch.zeros(1, 64, 64, 3)
 
