@@ -146,11 +146,6 @@ class Faces:
     recogniser: Recogniser | None
     """None for a pose that nobody holds."""
     style: KeypointStyle = REFERENCE_STYLE
-    combined: dict[str, IdentityEmbedding] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
-    """Identities made of them, by the way of combining: the same faces are the same person, for
-    whom keys and values may be known."""
 
     @property
     def count(self) -> int:
@@ -196,6 +191,10 @@ class IdentityTokens:
     @property
     def is_nobody(self) -> bool:
         return not self.identities
+
+    @property
+    def nbytes(self) -> int:
+        return self.positive.nbytes + self.negative.nbytes
 
     @property
     def context_width(self) -> int:

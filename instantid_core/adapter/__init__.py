@@ -3,7 +3,7 @@
 from .attention import SiteIdentity, site_identities
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
 from .group import MATCH, Matching, Placing, group_members
-from .hints import DrawnHint, GivenHint, Hint
+from .hints import DrawnHint, GivenHint, Hint, hints_for_rows
 from .image_adapter import (
     IdentityAdapter,
     project_keys_values,
@@ -12,10 +12,13 @@ from .image_adapter import (
 )
 from .keys_values import KeysValues
 from .masks import Region, RegionMask, Resampling
-from .noise_levels import NoiseLevels
+from .memory import Memory
 from .profiles import PROFILES, UNIFORM, site_weights
+from .projections import Projections
 from .resampler import Resampler, ResamplerConfig
+from .residuals import Residuals, limit_residuals, sum_residuals
 from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
+from .run import Run
 from .sd15_checkpoint import is_half, joined, part_of, partner
 from .settings import AdapterSettings, NetSettings
 from .sites import AttentionSite, cross_attention_sites
@@ -40,22 +43,27 @@ __all__ = [
     "KeysValues",
     "Latent",
     "Matching",
+    "Memory",
     "NetSettings",
-    "NoiseLevels",
     "Placing",
+    "Projections",
     "Region",
     "RegionMask",
     "Resampler",
     "ResamplerConfig",
     "Resampling",
+    "Residuals",
     "Row",
+    "Run",
     "SamplingRows",
     "SiteIdentity",
     "Span",
     "cross_attention_sites",
     "group_members",
     "is_half",
+    "hints_for_rows",
     "joined",
+    "limit_residuals",
     "part_of",
     "partner",
     "project_keys_values",
@@ -67,4 +75,5 @@ __all__ = [
     "site_identities",
     "site_weights",
     "span",
+    "sum_residuals",
 ]

@@ -56,7 +56,7 @@ class SiteIdentity:
         """[B, L, C]. Rows side by side that see the same tokens are one row of more queries, so
         that keys and values need not be repeated for them."""
         groups = rows.groups(self.keys_values.identities)
-        stored = self.keys_values.of(groups.entries, rows.gathered)
+        stored = self.keys_values.of(groups.entries, rows)
         keys, values = (part.to(device=q.device, dtype=q.dtype) for part in stored)
         wide = q.reshape(len(groups.entries), groups.size * q.shape[1], q.shape[2])
         return attention(wide, keys, values).reshape(q.shape)

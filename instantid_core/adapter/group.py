@@ -14,52 +14,55 @@ from ..errors import SettingError
 from ..keypoints import FaceShape, partition
 from ..types import Extent, Faces, FrameFaces, IdentityEmbedding
 from .masks import Region, Resampling
+from .run import Run
 
 log = logging.getLogger(__name__)
 
 MATCH = ("left_to_right", "as_given", "by_index")
 
 
+@dataclass(frozen=True, eq=False)
 class FramePartition:
     """The picture divided among the faces of a frame, for whatever grid asks."""
 
-    def __init__(self, frame: FrameFaces, fit: str, shape: FaceShape) -> None:
-        self.frame = frame
-        self.fit = fit
-        self.shape = shape
-        self._made: dict[Extent, np.ndarray] = {}
+    frame: FrameFaces
+    fit: str
+    shape: FaceShape
 
-    def at(self, grid: Extent) -> np.ndarray:
-        """[faces, height, width] float32: made once per grid for all who ask."""
-        if grid not in self._made:
-            self._made[grid] = partition(self.frame, grid, self.fit, self.shape)
-        return self._made[grid]
+    def at(self, grid: Extent, run: Run) -> np.ndarray:
+        """[faces, height, width] float32: made once per grid and run, for all who ask."""
+        return run.masks.once(
+            (self, grid), lambda: partition(self.frame, grid, self.fit, self.shape)
+        )
 
 
+@dataclass(frozen=True, eq=False)
 class FaceRegion(Region):
     """The part of the picture around one face of a pose."""
 
-    def __init__(self, division: FramePartition, number: int) -> None:
-        """number: which of the frame's faces; cells nearer to another face are left out."""
-        super().__init__(count=1)
-        self.division = division
-        self.number = number
+    division: FramePartition
+    number: int
+    """Position among the frame's faces; cells nearer to another face are left out."""
 
-    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+    @property
+    def count(self) -> int:
+        return 1
+
+    def render(self, height: int, width: int, resampling: Resampling, run: Run) -> torch.Tensor:
         """Evaluated at every cell of the grid, so there is nothing to resample."""
-        masks = self.division.at(Extent(width, height))
+        masks = self.division.at(Extent(width, height), run)
         return torch.from_numpy(masks[self.number : self.number + 1].copy())
 
 
 class Placing(NamedTuple):
-    """How a pose is laid on the picture, and what shape each person's region has."""
+    """The fit of a pose to the picture, and the shape of each person's region."""
 
     fit: str
     shape: FaceShape
 
 
 class Matching(NamedTuple):
-    """Which face each identity takes."""
+    """The face that each identity takes."""
 
     match: str
     """`left_to_right` by place, `as_given` in the order that the faces come in, `by_index` by the

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 
 from ..faces import about_landmarks, about_size
 from ..keypoints import drawing, landmarks
 from ..types import Extent, Faces, Family
+from .rows import BatchRows, Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +81,35 @@ class GivenHint:
 
 
 Hint = DrawnHint | GivenHint
+
+
+def hints_for_rows(
+    rows: BatchRows,
+    cells: tuple[int, int],
+    scale: int,
+    picture_at: Callable[[Extent], torch.Tensor],
+) -> torch.Tensor:
+    """[B, 3, H, W], or [1, 3, H, W] where all rows have the same: each row's part of its picture.
+
+    cells: height and width of the call's latent. scale: pixels per cell. picture_at: [N, 3, H, W]
+    for a picture of this size. The host would give every window of a batch the first pictures, and
+    squeeze the whole picture into each area of a regional prompt.
+    """
+    known = cache(picture_at)
+    hints = [_hint_of(row, cells, scale, known) for row in rows.rows]
+    same = all(hint.is_set_to(hints[0]) for hint in hints)
+    return torch.stack(hints[:1] if same else hints)
+
+
+def _hint_of(
+    row: Row, cells: tuple[int, int], scale: int, picture_at: Callable[[Extent], torch.Tensor]
+) -> torch.Tensor:
+    """[3, H, W] of one row."""
+    area, latent = row.area, row.latent
+    height, width = cells if area is None or latent is None else (latent.height, latent.width)
+    pictures = picture_at(Extent(width * scale, height * scale))
+    picture = pictures[row.batch_index % pictures.shape[0]]
+    if area is None or latent is None:
+        return picture
+    top, left, height, width = (side * scale for side in area)
+    return picture[:, top : top + height, left : left + width]

@@ -7,19 +7,22 @@ sites at once, or by a view where they follow one another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import overload
 from weakref import WeakValueDictionary
 
 import torch
 
-Buffers = dict[int, torch.Tensor]
-"""Rows that were gathered in one UNet call, by the buffer they come from."""
+from .rows import SamplingRows
+from .run import Run
 
 
 class KeysValues(Sequence["SiteKeysValues"]):
-    """One entry per site. The buffer is never written to once this is made."""
+    """One entry per site. The buffer is never written to once this is made.
+
+    Copies on other devices are shared by all who hold one, and go with the last of them.
+    """
 
     def __init__(self, buffer: torch.Tensor, widths: tuple[int, ...], tokens: int) -> None:
         """buffer: [2 * N, sum of 2 * tokens * width], rows by `Polarity`, then by identity; in a
@@ -29,13 +32,12 @@ class KeysValues(Sequence["SiteKeysValues"]):
         self.tokens = tokens
         self._starts = (0, *accumulate(2 * tokens * width for width in widths))
         self._elsewhere: WeakValueDictionary[torch.device, KeysValues] = WeakValueDictionary()
-        self._indices: dict[tuple[int, ...], torch.Tensor] = {}
 
     @classmethod
     def empty(
         cls, identities: int, tokens: int, widths: Sequence[int], like: torch.Tensor
     ) -> KeysValues:
-        """Room to `fill`, in the dtype and on the device of `like`."""
+        """An empty buffer to `fill`, in the dtype and on the device of `like`."""
         buffer = like.new_empty(2 * identities, 2 * tokens * sum(widths))
         return cls(buffer, tuple(widths), tokens)
 
@@ -72,16 +74,11 @@ class KeysValues(Sequence["SiteKeysValues"]):
         both = rows[:, start:end].unflatten(1, (2, self.tokens, self.widths[position]))
         return both[:, 0], both[:, 1]
 
-    def neighbours(self, entries: tuple[int, ...]) -> torch.Tensor | None:
-        """[G, ...]: these rows of the buffer as a view; None unless each follows the one before."""
-        first, end = entries[0], entries[0] + len(entries)
-        return self.buffer[first:end] if entries == tuple(range(first, end)) else None
-
-    def gathered(self, entries: tuple[int, ...]) -> torch.Tensor:
+    def gathered(self, entries: tuple[int, ...], run: Run) -> torch.Tensor:
         """[G, ...]: a copy of these rows of the buffer, in one launch."""
-        if entries not in self._indices:
-            self._indices[entries] = torch.tensor(entries, device=self.buffer.device)
-        return self.buffer.index_select(0, self._indices[entries])
+        device = self.buffer.device
+        index = run.views.once((entries, device), lambda: torch.tensor(entries, device=device))
+        return self.buffer.index_select(0, index)
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> KeysValues:
         """On another device, the same object for all who ask while one of them holds it; itself
@@ -103,17 +100,14 @@ class SiteKeysValues:
 
     all_sites: KeysValues
     position: int
-    _views: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor]] = field(
-        init=False, repr=False, default_factory=dict
-    )
 
     @classmethod
     def alone(cls, keys: torch.Tensor, values: torch.Tensor) -> SiteKeysValues:
         """Of a single site, from [2, N, T, width] each."""
         _, identities, tokens, width = keys.shape
-        room = KeysValues.empty(identities, tokens, [width], keys)
-        room.fill(0, keys, values)
-        return room[0]
+        buffer = KeysValues.empty(identities, tokens, [width], keys)
+        buffer.fill(0, keys, values)
+        return buffer[0]
 
     @property
     def keys(self) -> torch.Tensor:
@@ -145,16 +139,17 @@ class SiteKeysValues:
         moved = self.all_sites.to(device)
         return self if moved is self.all_sites else moved[self.position]
 
-    def of(self, entries: tuple[int, ...], gathered: Buffers) -> tuple[torch.Tensor, torch.Tensor]:
+    def of(self, entries: tuple[int, ...], rows: SamplingRows) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values [G, T, width] of these entries of the flattened [2 * N, ...].
 
-        gathered: belongs to one UNet call, in which all sites ask for the same entries.
+        Views for the length of a run where the entries follow one another; otherwise views of rows
+        that are gathered once for all sites of a call.
         """
-        source = self.all_sites
-        if entries not in self._views and (rows := source.neighbours(entries)) is not None:
-            self._views[entries] = source.at(self.position, rows)
-        if entries in self._views:
-            return self._views[entries]
-        if id(source) not in gathered:
-            gathered[id(source)] = source.gathered(entries)
-        return source.at(self.position, gathered[id(source)])
+        source, first = self.all_sites, entries[0]
+        if entries == tuple(range(first, first + len(entries))):
+            return rows.run.views.once(
+                (source, self.position, entries),
+                lambda: source.at(self.position, source.buffer[first : first + len(entries)]),
+            )
+        gathered = rows.memory.once((source, entries), lambda: source.gathered(entries, rows.run))
+        return source.at(self.position, gathered)

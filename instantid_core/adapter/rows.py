@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -12,8 +12,11 @@ from typing import NamedTuple
 import torch
 
 from ..types import Polarity
+from .memory import Memory
+from .run import Run
 from .window import CONSTANT, CURVES, Span
 
+MOST_ANSWERS = 1024
 SEARCH_STEPS = 12
 """Halvings in the search for a noise level's place: finer than any sampler's steps."""
 
@@ -61,7 +64,8 @@ class BatchRows:
     """The rows of one UNet or ControlNet call."""
 
     rows: tuple[Row, ...]
-    _groups: dict[int, Groups] = field(default_factory=dict, kw_only=True)
+    run: Run
+    """Memory of the run that the call belongs to."""
 
     @property
     def batch(self) -> int:
@@ -78,62 +82,60 @@ class BatchRows:
 
     def groups(self, identities: int) -> Groups:
         """The same in groups of equal size, as large as they come."""
-        if identities not in self._groups:
-            entries = self.entries(identities)
-            size = math.gcd(*(len(list(same)) for _, same in groupby(entries)))
-            self._groups[identities] = Groups(entries[::size], size)
-        return self._groups[identities]
+        entries = self.entries(identities)
+        size = math.gcd(*(len(list(same)) for _, same in groupby(entries)))
+        return Groups(entries[::size], size)
 
 
 @dataclass(frozen=True, eq=False)
 class SamplingRows(BatchRows):
-    """What the attention sites must know of one UNet call; made once per call.
+    """A UNet call as the attention sites see it.
 
-    Answers are kept for the length of that call, so that 70 sites cost one look at sigma.
+    Made once per call and dropped with it: answers are kept for that long, so that 70 sites cost
+    one look at sigma.
     """
 
     sigma: torch.Tensor
     """Noise level of this call, one element, any device."""
-    percent_to_sigma: Callable[[float], float]
-    read: Callable[[torch.Tensor], float] = field(default=float, kw_only=True)
-    """Sigma as a number; on a GPU this waits for all work that is under way."""
-    gathered: dict[int, torch.Tensor] = field(default_factory=dict, kw_only=True)
-    """Keys and values that all sites of this call share (`keys_values.Buffers`)."""
-    _spans: dict[Span, bool] = field(default_factory=dict, kw_only=True)
-    _factors: dict[tuple[str, Span], float] = field(default_factory=dict, kw_only=True)
+    memory: Memory = field(default_factory=lambda: Memory(MOST_ANSWERS), kw_only=True)
+    """Answers of this call, and rows of keys and values that its sites share."""
+
+    def groups(self, identities: int) -> Groups:
+        groups = super().groups
+        return self.memory.once(("groups", identities), lambda: groups(identities))
 
     def active(self, window: Span) -> bool:
         """Whether this call lies inside the window. Reads sigma only for a partial window."""
-        if window.is_everything:
-            return True
-        if window not in self._spans:
-            start, end = self.percent_to_sigma(window.start), self.percent_to_sigma(window.end)
-            self._spans[window] = start >= self.noise_level >= end
-        return self._spans[window]
+        return window.is_everything or self.memory.once(window, lambda: self._lies_in(window))
 
     def factor(self, curve: str, window: Span) -> float:
-        """What a curve over the window's steps makes of the weight in this call."""
+        """Factor on the weight in this call, of a curve over the window's steps."""
         if curve == CONSTANT:
             return 1.0
-        if (curve, window) not in self._factors:
-            length = max(window.end - window.start, 1e-6)
-            progress = min(max((self._progress() - window.start) / length, 0.0), 1.0)
-            self._factors[curve, window] = CURVES[curve](progress)
-        return self._factors[curve, window]
+        return self.memory.once((curve, window), lambda: self._value_of(curve, window))
+
+    def _lies_in(self, window: Span) -> bool:
+        start, end = map(self.run.sigma_at, window)
+        return start >= self.noise_level >= end
+
+    def _value_of(self, curve: str, window: Span) -> float:
+        length = max(window.end - window.start, 1e-6)
+        progress = min(max((self._progress() - window.start) / length, 0.0), 1.0)
+        return CURVES[curve](progress)
 
     def _progress(self) -> float:
-        """How far the denoising is, 0..1: the inverse of percent_to_sigma, by bisection."""
+        """Progress of the denoising, 0..1: the inverse of percent_to_sigma, by bisection."""
         low, high = 0.0, 1.0
         for _ in range(SEARCH_STEPS):
             middle = (low + high) / 2
-            is_later = self.percent_to_sigma(middle) > self.noise_level
+            is_later = self.run.sigma_at(middle) > self.noise_level
             low, high = (middle, high) if is_later else (low, middle)
         return (low + high) / 2
 
     @cached_property
     def noise_level(self) -> float:
         """Sigma as a number, read once at most."""
-        return self.read(self.sigma)
+        return self.run.levels.of(self.sigma)
 
 
 def read_rows(

@@ -32,7 +32,7 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     how: `average` takes the mean embedding (what InstantID's authors advise for several photos);
     `normalized_average` gives every photo the same say by averaging directions and restoring the
     mean length; `sequence` hands all embeddings to the resampler, which the reference allows.
-    No face at all gives an identity that is nobody (N = 0). The same faces give the same object.
+    No face at all gives an identity that is nobody (N = 0).
     """
     how = OLDER_NAMES.get(how, how)
     if how not in COMBINE:
@@ -42,12 +42,6 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
             "A pose says where a face is, not whose it is. Expected faces of a photo, from "
             "InstantID Analyze Faces."
         )
-    if how not in faces.combined:
-        faces.combined[how] = _combined(faces, how)
-    return faces.combined[how]
-
-
-def _combined(faces: Faces, how: str) -> IdentityEmbedding:
     if not faces.count:
         return IdentityEmbedding(torch.empty(0, 1, EMBEDDING_WIDTH), faces.recogniser)
     embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.known])).float()

@@ -17,7 +17,8 @@ from ...instantid_core.adapter import (
 from ...instantid_core.types import IdentityTokens
 from .attention_patch import install
 from .conditioning import Conditioning, attach
-from .identity_net import IdentityCondition, IdentityNet, require_identity_net
+from .identity_net import IdentityCondition, IdentityNet
+from .identity_net_check import require_identity_net
 from .notices import warn
 from .progress import Reporter, unreported
 

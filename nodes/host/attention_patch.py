@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +16,7 @@ from comfy.samplers import KSAMPLER
 from ...instantid_core.adapter import (
     AttentionSite,
     Latent,
-    NoiseLevels,
+    Run,
     SamplingRows,
     SiteIdentity,
     read_rows,
@@ -24,15 +24,13 @@ from ...instantid_core.adapter import (
 )
 from ...instantid_core.errors import IncompatibleModelError
 from .compiled import leave_uncompiled
-from .row_conds import LEVELS, PLACE, ROWS, TAG, CoordinateCond, RowCond, polarity_of
+from .row_conds import PLACE, ROWS, RUN, TAG, CoordinateCond, RowCond, polarity_of
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
 
 KEY = "instantid"
 """Names this pack's wrappers and callbacks on a model."""
-SIGMAS = "instantid_percent_to_sigma"
-"""Name under which a run's own percent_to_sigma lies in the transformer options."""
 IN_ORDER = (sampling.sample_euler, uni_pc.sample_unipc, uni_pc.sample_unipc_bh2)
 """Samplers (ddim is euler) that evaluate each sigma of a run's list once, tell its index after it,
 and never compare a level with a number in Python. The others of ComfyUI's do, in each step, or go
@@ -176,16 +174,14 @@ def _exchange(
 def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """Give every cond of the guider a tag, so that all can still share a batch.
 
-    Also leaves what the calls of this run remember together: percent_to_sigma and noise levels.
+    The run's memory lies in the options from here until the run ends, however it ends.
     """
     guider = executor.class_obj
     leave_uncompiled(guider.model_options)
     latent = Latent(noise.shape[0], noise.shape[-2], noise.shape[-1])
-    # The guider's options are its own copy for this run; on a GPU every look-up would wait for it.
-    to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
+    # The guider's options are its own copy for this run.
     options = guider.model_options["transformer_options"]
-    options[SIGMAS] = lru_cache(maxsize=None)(to_sigma)
-    options[LEVELS] = NoiseLevels()
+    options[RUN] = Run(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
     # The guider copied the options before the host moved the model's patches to its device.
     _exchange(options, lambda patch: patch.to(guider.model_patcher.load_device))
     place = CoordinateCond.of(latent)
@@ -194,7 +190,10 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
             known = entry.get("model_conds", {})
             tag = RowCond.placed(polarity_of(known, name), latent)
             entry["model_conds"] = {**known, TAG: tag, PLACE: place}
-    return executor(noise, *args, **kwargs)
+    try:
+        return executor(noise, *args, **kwargs)
+    finally:
+        options.pop(RUN, None)
 
 
 def _follow_steps(
@@ -211,20 +210,20 @@ def _follow_steps(
     Steps are counted by the sampler's own callback: calls of the model are not one per step when
     a pack leaves some out or cuts them into windows.
     """
-    levels = extra_args["model_options"].get("transformer_options", {}).get(LEVELS)
-    if levels is None or not _is_in_order(executor.class_obj):
+    run: Run | None = extra_args["model_options"].get("transformer_options", {}).get(RUN)
+    if run is None or not _is_in_order(executor.class_obj):
         return executor(model_wrap, sigmas, extra_args, callback, *args, **kwargs)
 
     def after_step(step: int, *rest: Any) -> None:
-        levels.step = step + 1
+        run.levels.step = step + 1
         if callback is not None:
             callback(step, *rest)
 
-    levels.follow(sigmas)
+    run.levels.follow(sigmas)
     try:
         return executor(model_wrap, sigmas, extra_args, after_step, *args, **kwargs)
     finally:
-        levels.follow(None)
+        run.levels.follow(None)
 
 
 def _is_in_order(sampler: Any) -> bool:
@@ -247,11 +246,10 @@ def _announce_rows(
     """Take the tag out of the UNet's arguments and leave the rows in its options."""
     options = dict(transformer_options or {})
     branches = options.get("cond_or_uncond", ())
-    to_sigma = options.get(SIGMAS) or executor.class_obj.model_sampling.percent_to_sigma
+    run = options.get(RUN) or Run(executor.class_obj.model_sampling.percent_to_sigma)
     rows = read_rows(conds.pop(TAG, None), x.shape[0], branches, conds.pop(PLACE, None))
     rows = select_frames(rows, (options.get("ad_params") or {}).get("sub_idxs"))
-    levels = options.get(LEVELS) or NoiseLevels()
-    options[ROWS] = SamplingRows(rows, options.get("sigmas", t), to_sigma, read=levels.of)
+    options[ROWS] = SamplingRows(rows, run, options.get("sigmas", t))
     return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from ...instantid_core.adapter import BatchRows, read_rows
+from ...instantid_core.adapter import BatchRows, Run, read_rows
 from ...instantid_core.types import IdentityTokens
 from .row_conds import PLACE, TAG
 
 
-class IdentityNetwork(torch.nn.Module):
+class TokenConditionedNetwork(torch.nn.Module):
     """Calls a ControlNet's network with identity tokens in place of the context it is given."""
 
     def __init__(self, network: Any, tokens: IdentityTokens) -> None:
@@ -30,7 +30,8 @@ class IdentityNetwork(torch.nn.Module):
         return self.network.dtype
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
-        rows = BatchRows(read_rows(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None)))
+        read = read_rows(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None))
+        rows = BatchRows(read, Run())
         tokens = self.tokens.stacked().flatten(0, 1)
         entries = rows.entries(self.tokens.identities)
         return self.network(x=x, context=tokens[list(entries)].to(context), **given)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import comfy.model_management
 import comfy.model_patcher
@@ -19,6 +18,7 @@ from ...instantid_core.adapter import (
     AdapterConfig,
     IdentityAdapter,
     KeysValues,
+    Projections,
     joined,
     part_of,
     partner,
@@ -46,19 +46,13 @@ SAFETENSORS = (".safetensors", ".sft")
 class LoadedAdapter:
     """An image adapter under the host's memory management.
 
-    Remembers what it made of an identity for as long as that identity exists, so that a change of
-    weight or window, or the second of two nodes, runs the adapter no more.
+    What it made of an identity is remembered with it, within the bound of `Projections`.
     """
 
     patcher: ModelPatcher
     """The host looks for this name to learn what a node's output holds in memory."""
     config: AdapterConfig
-    _tokens: WeakKeyDictionary[IdentityEmbedding, dict[NegativeIdentity, IdentityTokens]] = field(
-        default_factory=WeakKeyDictionary
-    )
-    _projected: WeakKeyDictionary[IdentityTokens, dict[torch.dtype, KeysValues]] = field(
-        default_factory=WeakKeyDictionary
-    )
+    projections: Projections = field(default_factory=Projections)
 
     @property
     def family(self) -> Family | None:
@@ -75,11 +69,10 @@ class LoadedAdapter:
             none = torch.empty(0, resampler.tokens, resampler.context_dim)
             return IdentityTokens(none, none)
         warn(filter(None, [about_recogniser(identity, resampler.context_dim)]))
-        known = self._tokens.setdefault(identity, {})
-        if negative not in known:
-            device = self.patcher.load_device
-            known[negative] = project_tokens(self._ready(), identity, negative, device)
-        return known[negative]
+        device = self.patcher.load_device
+        return self.projections.tokens(
+            identity, negative, lambda: project_tokens(self._ready(), identity, negative, device)
+        )
 
     def keys_values(
         self, tokens: IdentityTokens, dtype: torch.dtype, report: Reporter = unreported
@@ -88,13 +81,14 @@ class LoadedAdapter:
 
         report: shows the work while there is any; what is known already has none to show.
         """
-        known = self._projected.setdefault(tokens, {})
-        if dtype not in known:
+
+        def project() -> KeysValues:
             keep = comfy.model_management.unet_offload_device(), dtype
-            device = self.patcher.load_device
             each_site = report(len(self.config.site_widths))
-            known[dtype] = project_keys_values(self._ready(), tokens, device, keep, each_site)
-        return known[dtype]
+            device = self.patcher.load_device
+            return project_keys_values(self._ready(), tokens, device, keep, each_site)
+
+        return self.projections.keys_values(tokens, dtype, project)
 
     def _ready(self) -> IdentityAdapter:
         comfy.model_management.load_models_gpu([self.patcher])

@@ -22,8 +22,8 @@ PLACE = "instantid_place"
 """Name of the model cond that says where in the latent a row's cells come from."""
 ROWS = "instantid_rows"
 """Name under which attention sites find the rows in the transformer options."""
-LEVELS = "instantid_noise_levels"
-"""Name under which a run's `NoiseLevels` lie there."""
+RUN = "instantid_run"
+"""Name under which the memory of a run lies there."""
 NEGATIVE_CONDS = ("negative", "empty_negative_prompt")
 """Names that guiders give to conditioning to steer away from; all others steer towards."""
 WHOLE = (0, 0, 0, 0)

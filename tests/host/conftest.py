@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -150,9 +149,7 @@ def faces_of(pack: Pack, analyzer: Any) -> Any:
 def identity_of(pack: Pack, faces_of: Any) -> Any:
     def embed(number: int = 0) -> Any:
         faces = faces_of(photo(number))
-        known = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")[0]
-        # A new object, for which no adapter remembers anything.
-        return replace(known)
+        return pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")[0]
 
     return embed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from support.adapter_calls import Calls
 from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+
+
+@pytest.fixture
+def adapter(adapter: Any) -> Any:
+    """The session's, without what it remembers."""
+    return replace(adapter, projections=type(adapter.projections)())
 
 
 @pytest.fixture
@@ -83,17 +90,70 @@ def test_both_nodes_share_one_projection(
     assert calls.resampler == 2
 
 
-def test_what_is_remembered_goes_with_the_identity(applied: Any, identity_of: Any) -> None:
+def test_the_same_person_is_known_by_content(applied: Any, identity_of: Any, calls: Calls) -> None:
+    """As when a node is run again on the same photo, or the identity comes from a file."""
     identity = identity_of(1)
-    patched = applied(identity)
+    applied(identity)
+    before = calls.resampler, calls.projections
+    applied(replace(identity, references=identity.references.clone()))
+    assert (calls.resampler, calls.projections) == before
+    applied(replace(identity, references=identity.references * 1.001))
+    assert calls.projections == 2 * before[1]
+
+
+def test_an_adapter_remembers_as_much_as_is_set(
+    pack: Any, model: Any, adapter: Any, identity_of: Any
+) -> None:
+    """Of two people one fits: the first goes when no patch holds it."""
+    size = keys_values_of(apply_to(pack, model, adapter, identity_of(0))).nbytes
+    small = replace(adapter, projections=type(adapter.projections)(most_bytes=size))
+    patched = [apply_to(pack, model, small, identity_of(number)) for number in (1, 2)]
+    kept = [weakref.ref(keys_values_of(one)) for one in patched]
+    del patched
+    gc.collect()
+    assert [one() is None for one in kept] == [True, False]
+
+
+def apply_to(pack: Any, model: Any, adapter: Any, identity: Any) -> Any:
+    how = {"adapter": adapter, "identity": identity, "weight": 0.8, **EVERYTHING}
+    return pack.run("InstantIDApplyAdapter", model=model, **how)[0]
+
+
+def keys_values_of(patched: Any) -> Any:
     sites = patched.model_options["transformer_options"]["patches_replace"]["attn2"]
-    kept = weakref.ref(sites["middle", 0, 0].identity.keys_values.all_sites)
-    del patched, sites
+    return sites["middle", 0, 0].identity.keys_values.all_sites
+
+
+def test_a_run_leaves_nothing_behind(
+    pack: Any,
+    applied: Any,
+    netted: Any,
+    identity_of: Any,
+    prompt: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither when it ends nor when it fails; and the next run starts with nothing."""
+    kind = pack.module("instantid_core.adapter.run").Run
+    runs: list[Any] = []
+    make = kind.__init__
+    note = lambda self, *args: (runs.append(weakref.ref(self)), make(self, *args))[1]  # noqa: E731
+    monkeypatch.setattr(kind, "__init__", note)
+    patched, pair = applied(identity_of(1), mask=torch.ones(1, 16, 16)), netted(prompt)
+
+    def fail(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        executor(*args, **kwargs)
+        raise KeyError("of another pack")
+
+    failing = patched.clone()
+    failing.add_wrapper_with_key("sampler_sample", "other", fail)
+    sample(patched, *pair, steps=1)
+    with pytest.raises(KeyError, match="of another pack"):
+        sample(failing, *pair, steps=1)
+    pair[0][0][1]["control"].cleanup()
     gc.collect()
-    assert kept() is not None, "kept for the next change of a widget"
-    del identity
-    gc.collect()
-    assert kept() is None
+    assert len(runs) >= 2
+    assert not [each for each in runs if each() is not None]
+    assert pair[0][0][1]["control"].cond_hint is None
 
 
 def test_masks_are_resized_once_per_size(
@@ -261,8 +321,9 @@ def test_a_group_divides_each_size_once(
     pack: Any, faces_of: Any, identity_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = pack.module("instantid_core.adapter.group")
-    regions, masks = (pack.module(f"instantid_core.{name}") for name in ("regions", "masks"))
-    sizes = []
+    regions = pack.module("instantid_core.keypoints.regions")
+    masks, runs = (pack.module(f"instantid_core.adapter.{name}") for name in ("masks", "run"))
+    sizes, run = [], runs.Run()
     real = group.partition
     monkeypatch.setattr(group, "partition", lambda *a: sizes.append(a[1]) or real(*a))
     crowd = torch.cat((photo(1, 320, 320), photo(2, 320, 320)), dim=2)
@@ -274,7 +335,7 @@ def test_a_group_divides_each_size_once(
     )
     for member in members:
         for side in (8, 16):
-            member.region.render(side, side, masks.Resampling.TOKENS)
+            member.region.render(side, side, masks.Resampling.TOKENS, run)
     assert sizes == [(8, 8), (16, 16)]
 
 

@@ -51,14 +51,18 @@ def hint_of(pack: Any, faces: Any, model: Any, prompt: Any, **parts: Any) -> tor
     )
     net = positive[0][1]["control"]
     cond = {"c_crossattn": torch.zeros(1, 77, 64), "y": torch.zeros(1, 2816)}
+    hints: list[torch.Tensor] = []
+    hook = net.control_model.register_forward_pre_hook(
+        lambda _, __, given: hints.append(given["hint"].clone()), with_kwargs=True
+    )
     net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
     sigma = torch.full((1,), 5.0)
     net.get_control(
         torch.zeros(1, 4, 24, 32), sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma}
     )
-    hint = net.cond_hint
     net.cleanup()
-    return hint.movedim(1, -1)
+    hook.remove()
+    return hints[0].movedim(1, -1)
 
 
 @pytest.mark.parametrize("opacity", [1.0, 0.4])

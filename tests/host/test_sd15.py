@@ -284,7 +284,7 @@ def test_its_controlnet_is_loaded(pack: Any, models_dir: Path) -> None:
     assert path.stat().st_size < 1_000_000
     (net,) = host_nodes.ControlNetLoader().load_controlnet(path.name)
     path.unlink()
-    require = pack.module("nodes.host.identity_net").require_identity_net
+    require = pack.module("nodes.host.identity_net_check").require_identity_net
     assert require(net, CONTEXT) is net
     with pytest.raises(pack.module("instantid_core.errors").IncompatibleModelError, match="768"):
         require(net, 2048)

@@ -11,6 +11,7 @@ from instantid_core.adapter.attention import SiteIdentity, site_identities
 from instantid_core.adapter.keys_values import SiteKeysValues
 from instantid_core.adapter.masks import RegionMask
 from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.run import Run
 from instantid_core.adapter.window import Span
 from instantid_core.types import Polarity
 
@@ -57,7 +58,7 @@ def rows(*polarities: Polarity, pictures: int = 1, sigma: float = 5.0) -> Sampli
     stacked = tuple(
         Row(polarity, picture, None, None) for polarity in polarities for picture in range(pictures)
     )
-    return SamplingRows(stacked, torch.tensor([sigma]), lambda percent: 10 * (1 - percent))
+    return SamplingRows(stacked, Run(lambda percent: 10 * (1 - percent)), torch.tensor([sigma]))
 
 
 def queries(count: int, seed: int = 2) -> torch.Tensor:

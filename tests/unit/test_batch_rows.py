@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from instantid_core.adapter.rows import BatchRows, Row
+from instantid_core.adapter.run import Run
 from instantid_core.types import Polarity
 
 POSITIVE, NEGATIVE = Polarity.POSITIVE, Polarity.NEGATIVE
@@ -20,8 +21,8 @@ def rows(polarities: Sequence[Polarity], pictures: int = 1) -> tuple[Row, ...]:
 
 
 def test_batch_counts_pictures_not_rows() -> None:
-    assert BatchRows(rows([POSITIVE, NEGATIVE], pictures=3)).batch == 3
-    assert BatchRows(rows([NEGATIVE])).batch == 1
+    assert BatchRows(rows([POSITIVE, NEGATIVE], pictures=3), Run()).batch == 3
+    assert BatchRows(rows([NEGATIVE]), Run()).batch == 1
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_batch_counts_pictures_not_rows() -> None:
 def test_one_identity_follows_polarity(
     polarities: list[Polarity], entries: tuple[int, ...]
 ) -> None:
-    assert BatchRows(rows(polarities)).entries(1) == entries
+    assert BatchRows(rows(polarities), Run()).entries(1) == entries
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_one_identity_follows_polarity(
     ],
 )
 def test_identities_go_over_the_pictures(identities: int, entries: tuple[int, ...]) -> None:
-    assert BatchRows(rows([NEGATIVE, POSITIVE], pictures=4)).entries(identities) == entries
+    assert BatchRows(rows([NEGATIVE, POSITIVE], pictures=4), Run()).entries(identities) == entries
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ def test_identities_go_over_the_pictures(identities: int, entries: tuple[int, ..
 def test_neighbours_with_the_same_entry_are_one_group(
     polarities: list[Polarity], pictures: int, identities: int, groups: tuple[object, int]
 ) -> None:
-    assert BatchRows(rows(polarities, pictures)).groups(identities) == groups
+    assert BatchRows(rows(polarities, pictures), Run()).groups(identities) == groups
 
 
 def test_calls_share_no_memory_of_their_answers() -> None:
-    first, second = BatchRows(rows([POSITIVE])), BatchRows(rows([NEGATIVE]))
+    first, second = BatchRows(rows([POSITIVE]), Run()), BatchRows(rows([NEGATIVE]), Run())
     assert first.groups(1).entries == (1,)
     assert second.groups(1).entries == (0,)

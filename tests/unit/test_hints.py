@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from instantid_core.adapter.hints import DrawnHint, GivenHint
+from instantid_core.adapter.hints import DrawnHint, GivenHint, hints_for_rows
+from instantid_core.adapter.rows import Area, BatchRows, Latent, Row
+from instantid_core.adapter.run import Run
 from instantid_core.keypoints import drawing, landmarks
 from instantid_core.types import (
     FAMILIES,
@@ -18,6 +20,7 @@ from instantid_core.types import (
     Faces,
     Family,
     FrameFaces,
+    Polarity,
     family_of,
 )
 
@@ -86,3 +89,43 @@ def test_a_pose_without_faces_is_empty() -> None:
 def test_a_family_is_known_by_its_context() -> None:
     assert [family_of(each.context_width) for each in FAMILIES] == list(FAMILIES)
     assert family_of(64) is None
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+LATENT = Latent(2, 16, 24)
+
+
+class Pictures:
+    """Two pictures of any size, and the sizes that were asked for."""
+
+    def __init__(self) -> None:
+        self.sizes: list[Extent] = []
+
+    def __call__(self, extent: Extent) -> torch.Tensor:
+        self.sizes.append(extent)
+        seed = torch.Generator().manual_seed(extent.width)
+        return torch.rand(2, 3, extent.height, extent.width, generator=seed)
+
+
+def call(*places: tuple[int, Area | None]) -> BatchRows:
+    return BatchRows(tuple(Row(Polarity.POSITIVE, *each, LATENT) for each in places), Run())
+
+
+def test_rows_of_one_picture_share_it() -> None:
+    pictures = Pictures()
+    made = hints_for_rows(call((0, None), (0, None)), (16, 24), 8, pictures)
+    assert torch.equal(made, pictures(Extent(192, 128))[:1])
+
+
+def test_each_row_has_the_picture_of_its_frame() -> None:
+    pictures = Pictures()
+    made = hints_for_rows(call((1, None), (0, None), (3, None)), (16, 24), 8, pictures)
+    assert pictures.sizes == [Extent(192, 128)], "asked once"
+    assert torch.equal(made, pictures(Extent(192, 128))[[1, 0, 1]])
+
+
+def test_an_area_gets_its_part_of_the_whole_picture() -> None:
+    pictures = Pictures()
+    made = hints_for_rows(call((0, Area(4, 8, 6, 10))), (6, 10), 8, pictures)
+    assert torch.equal(made, pictures(Extent(192, 128))[:1, :, 32:80, 64:144])

@@ -8,6 +8,7 @@ import torch
 from instantid_core.adapter.attention import site_identities
 from instantid_core.adapter.keys_values import KeysValues
 from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.run import Run
 from instantid_core.adapter.window import Span
 from instantid_core.types import Polarity
 
@@ -26,7 +27,7 @@ def filled(identities: int = 1) -> KeysValues:
 
 def call(*polarities: Polarity, pictures: int = 1) -> SamplingRows:
     rows = (Row(side, picture, None, None) for side in polarities for picture in range(pictures))
-    return SamplingRows(tuple(rows), torch.tensor([1.0]), lambda percent: 1 - percent)
+    return SamplingRows(tuple(rows), Run(lambda percent: 1 - percent), torch.tensor([1.0]))
 
 
 def test_what_is_filled_in_is_found_at_its_site() -> None:
@@ -46,14 +47,21 @@ def test_neighbouring_entries_are_taken_without_a_copy(
     entries: tuple[int, ...], is_view: bool
 ) -> None:
     room = filled(identities=2)
-    gathered: dict[int, torch.Tensor] = {}
+    rows = call(POSITIVE)
     for site in room:
-        keys, values = site.of(entries, gathered)
+        keys, values = site.of(entries, rows)
         assert torch.equal(keys, site.keys.flatten(0, 1)[list(entries)])
         assert torch.equal(values, site.values.flatten(0, 1)[list(entries)])
         shared = keys.untyped_storage().data_ptr() == room.buffer.untyped_storage().data_ptr()
         assert shared is is_view
-    assert len(gathered) == (not is_view)
+    assert len(rows.memory) == (not is_view)
+
+
+def test_views_are_made_once_per_run_and_gone_with_it() -> None:
+    (site, *_), first, other = filled(), call(POSITIVE), call(POSITIVE)
+    again = SamplingRows(first.rows, first.run, first.sigma)
+    assert site.of((0, 1), first)[0] is site.of((0, 1), again)[0]
+    assert site.of((0, 1), first)[0] is not site.of((0, 1), other)[0]
 
 
 def test_all_sites_of_a_call_share_one_gathering(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import pytest
 import torch
 
-from instantid_core.adapter.masks import MOST_KEPT, Region, RegionMask, Resampling, resize_mask
+from instantid_core.adapter.masks import Region, RegionMask, Resampling, resize_mask
 from instantid_core.adapter.rows import Area, BatchRows, Latent, Row
+from instantid_core.adapter.run import MOST_MASKS, Run
 from instantid_core.errors import ImageError
 from instantid_core.images import region_mask
 from instantid_core.types import Polarity
@@ -25,13 +26,15 @@ def checkers(count: int = 1, height: int = 128, width: int = 192) -> torch.Tenso
     return torch.rand(count, height, width, generator=torch.Generator().manual_seed(count))
 
 
-def whole(*pictures: int) -> BatchRows:
-    return with_areas(*((picture, None) for picture in pictures))
+def whole(*pictures: int, run: Run | None = None) -> BatchRows:
+    return with_areas(*((picture, None) for picture in pictures), run=run)
 
 
-def with_areas(*places: tuple[int, Area | None]) -> BatchRows:
+def with_areas(*places: tuple[int, Area | None], run: Run | None = None) -> BatchRows:
+    """A call of a run of its own unless one is named."""
     latent = latent_with(picture for picture, _ in places)
-    return BatchRows(tuple(Row(Polarity.POSITIVE, *place, latent) for place in places))
+    rows = tuple(Row(Polarity.POSITIVE, *place, latent) for place in places)
+    return BatchRows(rows, run or Run())
 
 
 # --- what counts as a mask ------------------------------------------------------------------------
@@ -136,37 +139,39 @@ def test_mask_comes_in_the_dtype_of_the_layer() -> None:
 @pytest.mark.parametrize("area", [None, Area(top=4, left=6, height=8, width=12)])
 def test_one_region_serves_layers_of_several_dtypes_and_devices(area: Area | None) -> None:
     """Adapter and IdentityNet may compute in different ones."""
-    region = RegionMask(checkers())
+    region, run = RegionMask(checkers()), Run()
     half = torch.zeros(1, dtype=torch.bfloat16)
     for like in (LIKE, half, torch.zeros(1, device="meta"), LIKE):
-        seen = region.for_rows(with_areas((0, area)), (4, 6), like)
+        seen = region.for_rows(with_areas((0, area), run=run), (4, 6), like)
         assert (seen.dtype, seen.device) == (like.dtype, like.device)
 
 
-def test_each_size_is_made_once() -> None:
-    region = RegionMask(checkers())
-    first = region.for_rows(whole(0), (4, 6), LIKE)
-    assert region.for_rows(whole(0, 1), (4, 6), LIKE) is first
-    assert region.for_rows(whole(0), (8, 12), LIKE).shape == (1, 8, 12)
+def test_each_size_is_made_once_per_run() -> None:
+    region, run = RegionMask(checkers()), Run()
+    first = region.for_rows(whole(0, run=run), (4, 6), LIKE)
+    assert region.for_rows(whole(0, 1, run=run), (4, 6), LIKE) is first
+    assert region.for_rows(whole(0, run=run), (8, 12), LIKE).shape == (1, 8, 12)
+    assert region.for_rows(whole(0), (4, 6), LIKE) is not first, "another run's"
 
 
 class Columns(Region):
     """A region that is computed: as many regions as pictures, each one column of cells."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
+    count = 2
+
+    def __init__(self) -> None:
         self.rendered: list[tuple[int, int]] = []
 
-    def render(self, height: int, width: int, resampling: Resampling) -> torch.Tensor:
+    def render(self, height: int, width: int, resampling: Resampling, run: Run) -> torch.Tensor:
         self.rendered.append((height, width))
-        return torch.eye(self._count, width)[:, None].expand(-1, height, -1)
+        return torch.eye(self.count, width)[:, None].expand(-1, height, -1)
 
 
 def test_computed_regions_are_rendered_once_per_size_at_that_size() -> None:
-    region = Columns(2)
+    region, run = Columns(), Run()
     for _ in range(3):
-        seen = region.for_rows(whole(1, 0), (4, 6), LIKE)
-        region.for_rows(whole(0, 1), (8, 12), LIKE)
+        seen = region.for_rows(whole(1, 0, run=run), (4, 6), LIKE)
+        region.for_rows(whole(0, 1, run=run), (8, 12), LIKE)
     assert region.rendered == [(4, 6), (8, 12)]
     assert seen.argmax(dim=-1).tolist() == [[1] * 4, [0] * 4]
 
@@ -174,7 +179,7 @@ def test_computed_regions_are_rendered_once_per_size_at_that_size() -> None:
 def test_a_window_of_the_batch_gets_its_own_masks() -> None:
     """A host may run pictures 2 to 5 of six in one call."""
     masks, latent = checkers(6), Latent(6, 16, 24)
-    rows = BatchRows(tuple(Row(Polarity.POSITIVE, i, None, latent) for i in range(2, 6)))
+    rows = BatchRows(tuple(Row(Polarity.POSITIVE, i, None, latent) for i in range(2, 6)), Run())
     assert torch.equal(RegionMask(masks).for_rows(rows, (128, 192), LIKE), masks[2:])
 
 
@@ -193,20 +198,21 @@ def test_areas_and_windows_are_resized_once_per_size(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         torch.nn.functional, "interpolate", lambda *a, **k: times.append(k["size"]) or real(*a, **k)
     )
-    region, area = RegionMask(checkers(2)), Area(0, 0, 8, 12)
-    first = region.for_rows(with_areas((0, area), (1, None)), (4, 6), LIKE)
+    region, area, run = RegionMask(checkers(2)), Area(0, 0, 8, 12), Run()
+    first = region.for_rows(with_areas((0, area), (1, None), run=run), (4, 6), LIKE)
     before = len(times)
     for _ in range(3):
-        again = region.for_rows(with_areas((0, area), (1, None)), (4, 6), LIKE)
+        again = region.for_rows(with_areas((0, area), (1, None), run=run), (4, 6), LIKE)
         assert again is first
     assert len(times) == before
-    other = region.for_rows(with_areas((1, area), (0, None)), (4, 6), LIKE)
+    other = region.for_rows(with_areas((1, area), (0, None), run=run), (4, 6), LIKE)
     assert len(times) > before
     assert not torch.equal(other, first)
 
 
 def test_what_is_kept_of_many_tiles_has_a_limit() -> None:
-    region = RegionMask(checkers())
-    for left in range(2 * MOST_KEPT):
-        region.for_rows(with_areas((0, Area(0, left % 12, 8, 12 + left))), (4, 6), LIKE)
-    assert len(region._kept) <= MOST_KEPT
+    region, run = RegionMask(checkers()), Run()
+    for left in range(2 * MOST_MASKS):
+        area = Area(0, left % 12, 8, 12 + left)
+        region.for_rows(with_areas((0, area), run=run), (4, 6), LIKE)
+    assert len(run.masks) == MOST_MASKS

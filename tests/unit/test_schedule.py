@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from instantid_core.adapter.rows import Row, SamplingRows
+from instantid_core.adapter.run import Run
 from instantid_core.adapter.window import CURVES, Span, span
 from instantid_core.errors import SettingError, finite
 from instantid_core.types import Polarity
@@ -23,6 +24,9 @@ class CountedSigma:
         self.value = value
         self.reads = 0
 
+    def __getitem__(self, _: int) -> CountedSigma:
+        return self
+
     def __float__(self) -> float:
         self.reads += 1
         return self.value
@@ -36,7 +40,8 @@ def linear(percent: float) -> float:
 def call_at(
     sigma: CountedSigma | float, percent_to_sigma: Callable[[float], float] = linear
 ) -> SamplingRows:
-    return SamplingRows(ONE_ROW, sigma, percent_to_sigma)  # type: ignore[arg-type]
+    known = torch.tensor([sigma]) if isinstance(sigma, (int, float)) else sigma
+    return SamplingRows(ONE_ROW, Run(percent_to_sigma), known)  # type: ignore[arg-type]
 
 
 # --- spans ----------------------------------------------------------------------------------------
@@ -94,7 +99,7 @@ def test_window_reaches_from_start_to_end_inclusive(sigma: float, active: bool) 
 
 
 def test_sigma_may_be_a_tensor() -> None:
-    inside = SamplingRows(ONE_ROW, torch.tensor([5.0]), linear)
+    inside = SamplingRows(ONE_ROW, Run(linear), torch.tensor([5.0]))
     assert inside.active(Span(0.2, 0.7)) is True
 
 

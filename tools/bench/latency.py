@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from .baseline import with_baseline
 from .counts import Setting
 from .files import sizes_of
-from .first_step import Baseline, Ours, Person, hint_work, photo_work, until_the_networks
+from .first_step import Baseline, Ours, Person, another, hint_work, photo_work, until_the_networks
 from .report import Row, Table
 from .roofline import Rates, Workload, name_of, wall_on
 from .steps import AMOUNT
@@ -106,13 +105,12 @@ def loaded_adapter(world: World, device: torch.device) -> Any:
 
 def new_photo(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
     """Function that runs the adapter node for a new identity."""
-    return lambda: _applied(world, adapter, replace(scene.identity))
+    return lambda: _applied(world, adapter, another(scene.identity))
 
 
 def new_weight(world: World, adapter: Any, scene: Any) -> Callable[[], object]:
     """Function that runs the adapter node for a cached identity."""
-    identity = replace(scene.identity)
-    return lambda: _applied(world, adapter, identity)
+    return lambda: _applied(world, adapter, scene.identity)
 
 
 def baseline_photo(
@@ -128,7 +126,7 @@ def baseline_photo(
     projections = [tuple(layer.weight.to(device) for layer in pair) for pair in layers]
 
     def apply() -> object:
-        found = adapter.tokens(replace(scene.identity), negative)
+        found = adapter.tokens(another(scene.identity), negative)
         tokens = found.positive.to(device), found.negative.to(device)
         return with_baseline(world.model, sites, projections, tokens, AMOUNT)
 

@@ -70,9 +70,8 @@ class SiteBenchmark:
         core = self.world.pack.module
         rows_module = core("instantid_core.adapter.rows")
         sigma = torch.tensor([5.0], device=self.device)
-        rows = rows_module.SamplingRows(
-            rows_module.read_rows(None, self.rows, sides), sigma, lambda percent: 10 * (1 - percent)
-        )
+        run = core("instantid_core.adapter.run").Run(lambda percent: 10 * (1 - percent))
+        rows = rows_module.SamplingRows(rows_module.read_rows(None, self.rows, sides), run, sigma)
         return {
             "attn_precision": None,
             "cond_or_uncond": sides,

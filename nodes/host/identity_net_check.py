@@ -1,0 +1,47 @@
+"""Check that a loaded ControlNet is an IdentityNet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.controlnet
+import torch
+
+from ...instantid_core.errors import IncompatibleModelError
+
+
+def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet.ControlNet:
+    """Check that a loaded ControlNet has IdentityNet's shape.
+
+    Raises IncompatibleModelError for control LoRAs, T2I adapters, Union nets, and nets for another
+    base model.
+    """
+    advice = (
+        "Load InstantID's ControlNetModel/diffusion_pytorch_model.safetensors with the node "
+        "Load ControlNet Model."
+    )
+    network = getattr(control_net, "control_model", None)
+    if not isinstance(control_net, comfy.controlnet.ControlNet) or network is None:
+        raise IncompatibleModelError(
+            f"Expected IdentityNet as a ControlNet, found {type(control_net).__name__}. {advice}"
+        )
+    found = _context_width(network)
+    if found != context_dim:
+        what = "no text cross-attention" if found is None else f"a context of width {found}"
+        raise IncompatibleModelError(
+            f"This ControlNet is not IdentityNet for the loaded adapter: it has {what}, the "
+            f"adapter's tokens have width {context_dim}. {advice}"
+        )
+    hint_channels = network.input_hint_block[0].weight.shape[1]
+    if hint_channels != 3 or getattr(network, "task_embedding", None) is not None:
+        raise IncompatibleModelError(
+            "This ControlNet is not IdentityNet: it takes more than one kind of control picture. "
+            + advice
+        )
+    return control_net
+
+
+def _context_width(network: torch.nn.Module) -> int | None:
+    keys = (p for name, p in network.named_parameters() if name.endswith("attn2.to_k.weight"))
+    first = next(keys, None)
+    return None if first is None else first.shape[1]
