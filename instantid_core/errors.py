@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from collections.abc import Collection
 from typing import Any
 
 LONGEST_TEXT = 1000
@@ -135,6 +136,13 @@ def _brief(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 1 << 64:
         return f"a number of {value.bit_length()} bits"
     return repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
+
+
+def one_of(name: str, value: str, choices: Collection[str]) -> str:
+    """Check that a widget's choice is one of its list. Raises SettingError with the list."""
+    if value not in choices:
+        raise SettingError(f"{name} must be one of {', '.join(choices)}; found '{value}'.")
+    return value
 
 
 def finite(name: str, value: float) -> float:

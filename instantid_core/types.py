@@ -14,7 +14,7 @@ EMBEDDING_WIDTH = 512
 
 
 class Polarity(IntEnum):
-    """Which side of classifier-free guidance a row of the batch belongs to.
+    """Side of classifier-free guidance that a row of the batch belongs to.
 
     In the order in which ComfyUI stacks the two, so that what is stored by polarity fits its
     batches as it is.
@@ -129,7 +129,7 @@ class FrameFaces:
 
 
 class KeypointStyle(NamedTuple):
-    """How bright keypoints are drawn; 1 is the reference's brightness, 0 leaves the part out."""
+    """Brightness of drawn keypoints: 1 is the reference's, 0 leaves the part out."""
 
     limbs: float = 1.0
     points: float = 1.0
@@ -163,7 +163,7 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class IdentityEmbedding:
-    """Who to depict. N identities, each a sequence of S reference embeddings."""
+    """People to depict: N identities, each a sequence of S reference embeddings."""
 
     references: torch.Tensor
     """[N, S, 512] float32, CPU, raw ArcFace. N = 0 means nobody: applying it changes nothing."""
@@ -176,7 +176,7 @@ class IdentityEmbedding:
 
 @dataclass(frozen=True, eq=False)
 class IdentityTokens:
-    """What the image adapter makes of an identity: the tokens that attention layers see."""
+    """Tokens that attention layers see, made of an identity by the image adapter."""
 
     positive: torch.Tensor
     """[N, T, C] float32, CPU: T = 16 tokens of the UNet's context width C (2048 in SDXL)."""

@@ -18,7 +18,7 @@ from .identities import (
     LoadIdentity,
     SaveIdentity,
 )
-from .legacy_nodes import register_counterparts
+from .legacy_nodes import register_replacements
 from .likeness import CompareIdentities, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
@@ -64,7 +64,7 @@ class InstantIDCompose(ComfyExtension):
         register_identity_folders()
         register_model_routes()
         watch_warnings()
-        await register_counterparts()
+        await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [checked(node) for node in NODES]

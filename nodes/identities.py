@@ -29,8 +29,8 @@ def pair() -> list[io.Input]:
 def way() -> io.Combo.Input:
     return io.Combo.Input(
         "how",
-        options=list(blending.HOW),
-        default=blending.HOW[0],
+        options=list(blending.METHODS),
+        default=blending.METHODS[0],
         tooltip="Interpolation method. slerp: along the sphere, which preserves the strength of "
         "the identity. lerp: the weighted mean, which is weaker midway.",
     )

@@ -1,6 +1,6 @@
 """The nodes of the older InstantID pack (ComfyUI_InstantID), and what takes their place here.
 
-Each has one counterpart with outputs in the same order. Names, widget orders and hidden values are
+Each has one replacement with outputs in the same order. Names, widget orders and hidden values are
 those of the pack's `InstantID.py` at its last release; the numbers that change are
 listed in `docs/older-pack.md`.
 """
@@ -15,14 +15,15 @@ from comfy_api.latest import ComfyAPI, io
 
 from ..instantid_core.libraries import AUTO
 from ..instantid_core.models import MODEL_PACK
-from .host.legacy_prompts import replace_on_arrival, runs_a_server
+from .host.legacy_prompts import replace_on_arrival
+from .host.server import running_server
 
 HIDDEN_NOISE = 0.35
 """Noise that the older Apply InstantID adds to the negative identity without a widget for it."""
 
 
 @dataclass(frozen=True)
-class Counterpart:
+class NodeReplacement:
     """A node of the older pack and the node here that does its work."""
 
     old: str
@@ -35,7 +36,7 @@ class Counterpart:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """New input to a value that the old node had no widget for."""
 
-    def as_replacement(self) -> io.NodeReplace:
+    def for_comfyui(self) -> io.NodeReplace:
         """For ComfyUI's table, by which the editor exchanges nodes in an open workflow."""
         taken: list[Any] = [{"new_id": new, "old_id": old} for new, old in self.inputs.items()]
         fixed: list[Any] = [
@@ -63,15 +64,15 @@ WINDOW = {"start_at": "start_at", "end_at": "end_at"}
 FREE = {"image_kps": "image_kps", "mask": "mask"}
 NOISE = {"negative_identity": "noise"}
 
-COUNTERPARTS = (
-    Counterpart(
+REPLACEMENTS = (
+    NodeReplacement(
         "InstantIDModelLoader",
         "InstantIDLoadAdapter",
         outputs=1,
         inputs={"adapter_name": "instantid_file"},
         widgets=("instantid_file",),
     ),
-    Counterpart(
+    NodeReplacement(
         "InstantIDFaceAnalysis",
         "InstantIDLoadFaceAnalyzer",
         outputs=1,
@@ -79,13 +80,13 @@ COUNTERPARTS = (
         widgets=("provider",),
         fixed={"model_pack": MODEL_PACK, "provider": AUTO},
     ),
-    Counterpart(
+    NodeReplacement(
         "FaceKeypointsPreprocessor",
         "InstantIDPhotoKeypoints",
         outputs=1,
         inputs={"analyzer": "faceanalysis", "image": "image"},
     ),
-    Counterpart(
+    NodeReplacement(
         "ApplyInstantID",
         "InstantIDApply",
         outputs=3,
@@ -93,7 +94,7 @@ COUNTERPARTS = (
         widgets=("weight", "start_at", "end_at"),
         fixed={**NOISE, "noise_strength": HIDDEN_NOISE},
     ),
-    Counterpart(
+    NodeReplacement(
         "ApplyInstantIDAdvanced",
         "InstantIDApply",
         outputs=3,
@@ -106,7 +107,7 @@ COUNTERPARTS = (
         widgets=("ip_weight", "cn_strength", "start_at", "end_at", "noise", "combine_embeds"),
         fixed=NOISE,
     ),
-    Counterpart(
+    NodeReplacement(
         "InstantIDAttentionPatch",
         "InstantIDApplyAdapterFromPhoto",
         outputs=2,
@@ -117,7 +118,7 @@ COUNTERPARTS = (
         widgets=("weight", "start_at", "end_at", "noise"),
         fixed=NOISE,
     ),
-    Counterpart(
+    NodeReplacement(
         "ApplyInstantIDControlNet",
         "InstantIDApplyIdentityNetFromTokens",
         outputs=2,
@@ -131,11 +132,11 @@ COUNTERPARTS = (
 )
 
 
-async def register_counterparts() -> None:
-    """Tell ComfyUI, once per server. Where the older pack is installed its own nodes run."""
-    if not runs_a_server():
+async def register_replacements() -> None:
+    """Register with ComfyUI, once per server. An installed older pack keeps its own nodes."""
+    if running_server() is None:
         return
     replacements = ComfyAPI().node_replacement
-    for counterpart in COUNTERPARTS:
-        await replacements.register(counterpart.as_replacement())
-    replace_on_arrival({each.old: each.translated for each in COUNTERPARTS})
+    for replacement in REPLACEMENTS:
+        await replacements.register(replacement.for_comfyui())
+    replace_on_arrival({each.old: each.translated for each in REPLACEMENTS})

@@ -10,14 +10,14 @@ from ..instantid_core.keypoints import (
     VIEWS,
     FacePlacement,
     PoseEdit,
+    apply_edit,
     drawing,
-    edited,
     frame_extent,
     from_json,
     interpolate_poses,
     pose,
-    styled,
     to_json,
+    with_style,
 )
 from ..instantid_core.types import Faces, KeypointStyle
 from . import sockets
@@ -183,8 +183,8 @@ class Pose(io.ComfyNode):
             faces = from_json(pose_json)
         elif faces is None:
             faces = pose(preset, FacePlacement(face_height, eye_line, center_x), extent)
-        faces = edited(faces, PoseEdit(scale, rotate, mirror))
-        faces = styled(faces, KeypointStyle(limb_opacity, point_opacity))
+        faces = apply_edit(faces, PoseEdit(scale, rotate, mirror))
+        faces = with_style(faces, KeypointStyle(limb_opacity, point_opacity))
         picture = drawing.draw(faces, extent)
         shown = dict(ui.PreviewImage(picture, cls=cls).as_dict())
         if photo is not None and photo.frames:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..errors import SettingError
+from ..errors import SettingError, one_of
 from ..keypoints import FaceShape, partition
 from ..types import Extent, Faces, FrameFaces, IdentityEmbedding
 from .masks import Region, Resampling
@@ -72,9 +72,7 @@ class Matching(NamedTuple):
 
     def numbers(self, people: int, places: int) -> tuple[int, ...]:
         """Positions among the faces, one per identity."""
-        if self.match not in MATCH:
-            raise SettingError(f"match must be one of {', '.join(MATCH)}; found '{self.match}'.")
-        if self.match != "by_index":
+        if one_of("match", self.match, MATCH) != "by_index":
             return tuple(range(people))
         words = [word.strip() for word in self.indices.split(",") if word.strip()]
         numbers = tuple(int(word) for word in words if word.isdecimal())

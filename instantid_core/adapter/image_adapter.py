@@ -97,7 +97,7 @@ def project_keys_values(
 
 
 FAMILIES = {768: "SD 1.5", 1024: "SD 2", 1280: "SDXL refiner", 2048: "SDXL-like"}
-"""What a UNet looks like by the width of its text context."""
+"""Kinds of UNet by the width of their text context."""
 PICTURED = ", with a picture in the place of the text"
 WITHOUT_TEXT = ("Stable_Zero123",)
 """Families of a fitting shape whose context is a picture."""

@@ -11,9 +11,9 @@ NEAR = 1e-5
 
 
 class NoiseLevels:
-    """Each step's sigma as a number, whoever asks for it: UNet sites and IdentityNets alike.
+    """Each step's sigma as a number, for UNet sites and IdentityNets alike.
 
-    On a GPU every look at a tensor waits for all work that is under way. So each step's is read
+    On a GPU every look at a tensor waits for all work that was queued. So each step's is read
     once; where a sampler takes a known list one by one, the list is read in place of them, at the
     first question, and compared with what that step is really given. Threads may share one object.
     """
@@ -23,7 +23,7 @@ class NoiseLevels:
         self._list: torch.Tensor | None = None
         self._known: list[float] = []
         self.step = 0
-        """Where in that list the sampler is."""
+        """Index in that list, of the step that the sampler is at."""
 
     def follow(self, sigmas: torch.Tensor | None) -> None:
         """From now on step i is at `sigmas[i]`, if the first that is asked for is; with None each

@@ -1,4 +1,4 @@
-"""How an identity's weight is spread over the cross-attention sites.
+"""Profiles: an identity's weight, spread over the cross-attention sites.
 
 Names and figures are those that IP-Adapter users know (`weight_type`), so that settings carry over.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import SettingError
+from ..errors import one_of
 from .sites import AttentionSite
 
 FORWARD_ORDER = {"input": 0, "middle": 1, "output": 2}
 FLOOR = 0.05
-"""What an eased-out end keeps of the weight."""
+"""Share of the weight at an eased-out end."""
 REDUCED = 0.2
-"""What the weakened stages of a `weak` or `strong` profile keep."""
+"""Share of the weight in the weakened stages of a `weak` or `strong` profile."""
 STYLE_BLOCK, COMPOSITION_BLOCK = ("output", 1), ("input", 8)
 """The SDXL blocks that carry style and layout (InstantStyle, section 3.2)."""
 
@@ -55,8 +55,7 @@ def site_weights(
     profile: str, weight: float, sites: tuple[AttentionSite, ...]
 ) -> tuple[float, ...]:
     """The weight of every site. Depth counts the blocks that have sites, in forward order."""
-    if profile not in PROFILES:
-        raise SettingError(f"profile must be one of {', '.join(PROFILES)}; found '{profile}'.")
+    one_of("profile", profile, PROFILES)
     blocks = sorted({site.key[:2] for site in sites}, key=_forward)
     depth = {block: position / len(blocks) for position, block in enumerate(blocks)}
     factor = PROFILES[profile]

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 HEAD_WIDTH = 64
-"""Channels per attention head; the reference fixes it, and no tensor shape tells it."""
+"""Channels per attention head: fixed in the reference, and in no tensor's shape."""
 
 
 class ResamplerConfig(NamedTuple):

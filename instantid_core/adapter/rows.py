@@ -74,7 +74,7 @@ class BatchRows:
         return first.batch if first else 1 + max(row.batch_index for row in self.rows)
 
     def entries(self, identities: int) -> tuple[int, ...]:
-        """Which entry of a flattened [2 * identities, ...] tensor each row uses.
+        """For each row its entry in a flattened [2 * identities, ...] tensor.
 
         A batch of N identities goes over the latent batch picture by picture, and round again.
         """
@@ -91,7 +91,7 @@ class BatchRows:
 class SamplingRows(BatchRows):
     """A UNet call as the attention sites see it.
 
-    Made once per call and dropped with it: answers are kept for that long, so that 70 sites cost
+    Made once per call and dropped with it: answers last that long, so that 70 sites cost
     one look at sigma.
     """
 

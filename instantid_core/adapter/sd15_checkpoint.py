@@ -22,7 +22,7 @@ LAYER = re.compile(
 STAGES = ("down_blocks", "up_blocks", "mid_block")
 """In the order of diffusers' attention processors, by which adapters number their sites."""
 WORDS = {"ip_adapter": ("ip-state", "ip_state"), "image_proj": ("image_proj", "image-proj")}
-"""What the file of each part is called; trainers append a number."""
+"""Names of the parts' files; trainers append a number."""
 
 
 def part_of(raw: Mapping[str, Any]) -> str | None:
@@ -58,7 +58,7 @@ def partner(name: str, part: str, neighbours: Iterable[str]) -> str:
 
 
 def _rest(name: str) -> str:
-    """What a name has beside the word that says which part it is: `-5000.ckpt`."""
+    """The rest of a name beside the word for its part: `-5000.ckpt`."""
     base = Path(name).name.lower()
     for word in (word for words in WORDS.values() for word in words):
         base = base.replace(word, "")

@@ -9,8 +9,6 @@ from .analysis import Analysis, analyse
 from .analyzer import FaceAnalyzer
 from .recognisers import (
     BASE_MODELS,
-    CONTEXT_WIDTHS,
-    SD15,
     mismatch_message,
     published_name,
     require_recogniser,
@@ -20,9 +18,7 @@ from .selection import ON_NO_FACE, SELECT, Selection, read_numbers
 
 __all__ = [
     "BASE_MODELS",
-    "CONTEXT_WIDTHS",
     "ON_NO_FACE",
-    "SD15",
     "SELECT",
     "Analysis",
     "FaceAnalyzer",

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..keypoints import LANDMARKS, without_landmarks
-from ..types import Detection, Extent, Faces, IdentityEmbedding
+from ..types import SD15, Detection, Extent, Faces, IdentityEmbedding, family_of
 from .analysis import Analysis
-from .recognisers import CONTEXT_WIDTHS, SD15, base_model_of
+from .recognisers import base_model_of
 
 RECOGNISER_SIDE = 112
 """Pixels: side of the crop that ArcFace sees. It spans about the face's box, so that a smaller face
@@ -65,14 +65,14 @@ def about_recogniser(identity: IdentityEmbedding, context_width: int) -> str | N
     context_width: the adapter's.
     """
     made_for = base_model_of(identity.recogniser)
-    needed = CONTEXT_WIDTHS.get(context_width, made_for)
-    if identity.is_nobody or made_for == needed:
+    family = family_of(context_width)
+    if identity.is_nobody or family is None or family.name == made_for:
         return None
     return (
         f"This identity was read for InstantID on {made_for}, and the adapter is the one for "
-        f"{needed}. InstantID for {SD15} was trained on faces whose red and blue were swapped, so "
-        f"the likeness may suffer. Choose {needed} as base_model of InstantID Load Face Analyzer "
-        "and embed the photos again."
+        f"{family.name}. InstantID for {SD15.name} was trained on faces whose red and blue were "
+        f"swapped, so the likeness may suffer. Choose {family.name} as base_model of InstantID "
+        "Load Face Analyzer and embed the photos again."
     )
 
 

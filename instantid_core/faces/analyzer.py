@@ -26,7 +26,7 @@ from ..models import (
 )
 from ..types import EMBEDDING_WIDTH, Box, ColourOrder, Recogniser
 from .analysis import Analysis, AnalysisMemory, analyse
-from .recognisers import SDXL, colours_for, published_name
+from .recognisers import BASE_MODELS, colours_for, published_name
 from .selection import Selection
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ LANDMARK_COUNT = 106
 class FaceAnalyzer:
     """Detector and recogniser, ready to run, with a memory of the latest pictures."""
 
-    def __init__(self, files: FaceModelFiles, provider: str = AUTO, base_model: str = SDXL) -> None:
+    def __init__(
+        self, files: FaceModelFiles, provider: str = AUTO, base_model: str = BASE_MODELS[0]
+    ) -> None:
         """Open both models.
 
         base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`. Raises

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import IdentityError, SettingError
+from ..errors import IdentityError, one_of
 from ..models import PUBLISHED_RECOGNISER, RECOGNISER
-from ..types import ColourOrder, IdentityEmbedding, Recogniser
+from ..types import FAMILIES, ColourOrder, IdentityEmbedding, Recogniser
 
-SDXL, SD15 = "SDXL", "SD 1.5"
-BASE_MODELS = (SDXL, SD15)
+BASE_MODELS = tuple(family.name for family in FAMILIES)
 """Base models for which there is an InstantID."""
-CONTEXT_WIDTHS = {768: SD15, 2048: SDXL}
-"""Width of the text context of each, by which its adapter and its IdentityNet are known."""
 PUBLISHED = {PUBLISHED_RECOGNISER: RECOGNISER}
 """Names of the published files, by their SHA-256."""
 SHOWN = 12
@@ -26,16 +23,13 @@ SHOWN = 12
 
 def colours_for(base_model: str) -> ColourOrder:
     """The order of colours in which InstantID for a base model read faces in its training."""
-    if base_model not in BASE_MODELS:
-        raise SettingError(
-            f"base_model must be one of {', '.join(BASE_MODELS)}; found '{base_model}'."
-        )
-    return ColourOrder.RGB if base_model == SD15 else ColourOrder.BGR
+    one_of("base_model", base_model, BASE_MODELS)
+    return next(family.colours for family in FAMILIES if family.name == base_model)
 
 
 def base_model_of(recogniser: Recogniser) -> str:
     """The base model whose InstantID an embedding was made for."""
-    return SD15 if recogniser.colours is ColourOrder.RGB else SDXL
+    return next(family.name for family in FAMILIES if family.colours is recogniser.colours)
 
 
 def published_name(recogniser: Recogniser) -> str | None:

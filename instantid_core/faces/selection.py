@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import NoFaceError, SettingError
+from ..errors import NoFaceError, one_of
 from ..types import Detection, Extent
 
 SELECT = ("largest", "all", "left_to_right", "center", "index")
@@ -30,12 +30,8 @@ class Selection:
     """For `index`: several faces, in this order, in place of the one that `index` names."""
 
     def __post_init__(self) -> None:
-        if self.policy not in SELECT:
-            raise SettingError(f"select must be one of {', '.join(SELECT)}; found '{self.policy}'.")
-        if self.on_no_face not in ON_NO_FACE:
-            raise SettingError(
-                f"on_no_face must be one of {', '.join(ON_NO_FACE)}; found '{self.on_no_face}'."
-            )
+        one_of("select", self.policy, SELECT)
+        one_of("on_no_face", self.on_no_face, ON_NO_FACE)
 
     @property
     def skip_empty(self) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ..errors import IdentityError, SettingError, finite
+from ..errors import IdentityError, SettingError, finite, one_of
 from ..faces import mismatch_message
 from ..types import IdentityEmbedding
 
-HOW = ("slerp", "lerp")
+METHODS = ("slerp", "lerp")
 PARALLEL = 1e-6
 """Angle in radians below which two directions are one, and as near to pi, opposites."""
 NO_WEIGHT = 1e-9
@@ -23,16 +23,16 @@ NO_WEIGHT = 1e-9
 
 
 def blend(
-    a: IdentityEmbedding, b: IdentityEmbedding, ratio: float, how: str = HOW[0]
+    a: IdentityEmbedding, b: IdentityEmbedding, ratio: float, method: str = METHODS[0]
 ) -> IdentityEmbedding:
     """An identity between two: `a` at ratio 0 and `b` at 1, bit for bit.
 
-    how: `slerp` turns the direction along the sphere and changes the length evenly, so between
+    method: `slerp` turns the direction along the sphere and changes the length evenly, so between
     embeddings of one length that length stays; `lerp` goes straight, and is shorter midway. A batch
     of one goes with a batch of any size. Raises SettingError for a ratio outside 0..1, and
-    IdentityError for identities that do not go together or that slerp finds no way between.
+    IdentityError for identities that do not go together or that point in opposite directions.
     """
-    _require_way(how)
+    one_of("how", method, METHODS)
     if not 0 <= ratio <= 1:  # also refuses NaN
         raise SettingError(f"ratio must be a number from 0 to 1, found {ratio}.")
     named = {"identity_a": a, "identity_b": b}
@@ -40,12 +40,12 @@ def blend(
     first, second = _same_batch(named)
     if ratio in (0, 1):
         return IdentityEmbedding(second if ratio else first, a.recogniser)
-    between = _slerp if how == "slerp" else torch.lerp
+    between = _slerp if method == "slerp" else torch.lerp
     return IdentityEmbedding(between(first.double(), second.double(), ratio).float(), a.recogniser)
 
 
 def interpolate(
-    a: IdentityEmbedding, b: IdentityEmbedding, steps: int, how: str = HOW[0]
+    a: IdentityEmbedding, b: IdentityEmbedding, steps: int, method: str = METHODS[0]
 ) -> IdentityEmbedding:
     """A batch of identities [steps, S, 512] from `a` to `b`, both included, at even ratios.
 
@@ -63,7 +63,7 @@ def interpolate(
                 f"Interpolation goes from one identity to one other; {name} is a batch of {count}. "
                 "Connect a single identity."
             )
-    stages = [blend(a, b, step / (steps - 1), how).references for step in range(steps)]
+    stages = [blend(a, b, step / (steps - 1), method).references for step in range(steps)]
     return IdentityEmbedding(torch.cat(stages), a.recogniser)
 
 
@@ -125,11 +125,6 @@ def require_one_recogniser(identities: Mapping[str, IdentityEmbedding]) -> None:
             raise IdentityError(mismatch_message(pair))
 
 
-def _require_way(how: str) -> None:
-    if how not in HOW:
-        raise SettingError(f"how must be one of {', '.join(HOW)}; found '{how}'.")
-
-
 def _same_batch(identities: Mapping[str, IdentityEmbedding]) -> list[torch.Tensor]:
     """References of all, a batch of one repeated to the size of the others."""
     sizes = {name: identity.references.shape[0] for name, identity in identities.items()}
@@ -177,7 +172,7 @@ def _slerp(a: torch.Tensor, b: torch.Tensor, ratio: float) -> torch.Tensor:
     angle = 2 * torch.atan2((u - v).norm(dim=-1, keepdim=True), (u + v).norm(dim=-1, keepdim=True))
     if (angle > torch.pi - PARALLEL).any():
         raise IdentityError(
-            "slerp finds no way between two identities that point in opposite directions. Use lerp."
+            "slerp is undefined for two identities that point in opposite directions. Use lerp."
         )
     parallel = angle < PARALLEL
     safe = torch.where(parallel, 1.0, angle)

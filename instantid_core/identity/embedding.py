@@ -7,17 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..errors import SettingError
+from ..errors import SettingError, one_of
 from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding
 
 COMBINE = ("average", "normalized_average", "sequence")
 OLDER_NAMES = {"norm average": "normalized_average", "concat": "sequence"}
-"""What the older InstantID pack for ComfyUI calls them; graphs made for it hold these names."""
+"""Names in the older InstantID pack for ComfyUI, and in graphs made for it."""
 NEGATIVE = ("zeros", "noise")
 
 
 class NegativeIdentity(NamedTuple):
-    """What the negative rows see in the identity's place."""
+    """The identity of the negative rows."""
 
     kind: str = "zeros"
     """`zeros`: the resampler applied to zeros, as in the reference. `noise`: applied to noise."""
@@ -34,9 +34,7 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     mean length; `sequence` hands all embeddings to the resampler, which the reference allows.
     No face at all gives an identity that is nobody (N = 0).
     """
-    how = OLDER_NAMES.get(how, how)
-    if how not in COMBINE:
-        raise SettingError(f"combine must be one of {', '.join(COMBINE)}; found '{how}'.")
+    how = one_of("combine", OLDER_NAMES.get(how, how), COMBINE)
     if faces.count != len(faces.known):
         raise SettingError(
             "A pose says where a face is, not whose it is. Expected faces of a photo, from "
@@ -63,11 +61,7 @@ def _mean_direction(embeddings: torch.Tensor) -> torch.Tensor:
 
 def negative_references(references: torch.Tensor, negative: NegativeIdentity) -> torch.Tensor:
     """[N, S, 512] -> the same shape, for the negative rows. The global RNG is not touched."""
-    if negative.kind == "zeros":
+    if one_of("negative_identity", negative.kind, NEGATIVE) == "zeros":
         return torch.zeros_like(references)
-    if negative.kind == "noise":
-        generator = torch.Generator(device="cpu").manual_seed(negative.seed)
-        return negative.strength * torch.rand(references.shape, generator=generator)
-    raise SettingError(
-        f"negative_identity must be one of {', '.join(NEGATIVE)}; found '{negative.kind}'."
-    )
+    generator = torch.Generator(device="cpu").manual_seed(negative.seed)
+    return negative.strength * torch.rand(references.shape, generator=generator)

@@ -28,11 +28,11 @@ TENSOR = "references"
 UNKNOWN = "unknown"
 ABANDONED = 3600
 """Age in seconds at which nobody writes a draft any more."""
-MAKE_ANEW = "Save the identity again with InstantID Save Identity."
+SAVE_AGAIN = "Save the identity again with InstantID Save Identity."
 
 
 class Notes(NamedTuple):
-    """What a file says about its identity beside the numbers."""
+    """Facts about an identity beside its numbers."""
 
     source_sizes: tuple[Extent, ...] = ()
     """Sizes of the photos it was made from; empty when not known."""
@@ -41,7 +41,7 @@ class Notes(NamedTuple):
 
 
 class IdentityFile(NamedTuple):
-    """What a file holds."""
+    """Contents of a file."""
 
     identity: IdentityEmbedding
     notes: Notes
@@ -85,7 +85,7 @@ def read(path: Path) -> IdentityFile:
             if list(file.keys()) != [TENSOR]:
                 raise IdentityFileError(
                     f"'{name}' is damaged: expected one tensor called {TENSOR}, found "
-                    f"{', '.join(sorted(file.keys())) or 'none'}. {MAKE_ANEW}"
+                    f"{', '.join(sorted(file.keys())) or 'none'}. {SAVE_AGAIN}"
                 )
             _require_shape(list(file.get_slice(TENSOR).get_shape()), f"'{name}'")
             # A copy: the file may be replaced while its memory map is in use.
@@ -166,7 +166,7 @@ def _require_format(metadata: dict[str, str], name: str) -> None:
     version = metadata.get("format_version", "")
     if not re.fullmatch("[1-9][0-9]{0,8}", version):
         raise IdentityFileError(
-            f"'{name}' is damaged: its format version is '{version}'. {MAKE_ANEW}"
+            f"'{name}' is damaged: its format version is '{version}'. {SAVE_AGAIN}"
         )
     if int(version) > VERSION:
         raise IdentityFileError(
@@ -180,7 +180,7 @@ def _require_shape(shape: list[int], what: str) -> None:
     if len(shape) != 3 or shape[-1] != EMBEDDING_WIDTH or 0 in shape:
         raise IdentityFileError(
             f"{what} has the wrong shape: expected [identities, references, {EMBEDDING_WIDTH}], "
-            f"found {shape}. {MAKE_ANEW}"
+            f"found {shape}. {SAVE_AGAIN}"
         )
 
 
@@ -189,12 +189,12 @@ def _require_sound(references: torch.Tensor, what: str) -> None:
     if references.dtype != torch.float32:
         raise IdentityFileError(
             f"{what} has the wrong number format: expected float32, found "
-            f"{str(references.dtype).removeprefix('torch.')}. {MAKE_ANEW}"
+            f"{str(references.dtype).removeprefix('torch.')}. {SAVE_AGAIN}"
         )
     if not torch.isfinite(references).all():
         raise IdentityFileError(
             f"{what} holds NaN or infinite numbers, which would turn every picture black. "
-            "Make the identity anew from its photos."
+            "Embed its photos again."
         )
 
 
@@ -211,7 +211,7 @@ def _contents(
             f"'{name}' is damaged: what it notes about itself (identities {noted[0]}, references "
             f"each {noted[1]}, recogniser '{noted_recogniser}' with colours "
             f"{metadata.get('recogniser_colours')}, source sizes {metadata.get('source_sizes')}) "
-            f"does not fit its numbers. {MAKE_ANEW}"
+            f"does not fit its numbers. {SAVE_AGAIN}"
         )
     notes = Notes(sizes, metadata.get("pack_version", UNKNOWN))
     return IdentityEmbedding(references, recogniser), notes

@@ -1,4 +1,4 @@
-"""How much a face looks like an identity: the cosine between their embeddings."""
+"""Likeness of a face to an identity: the cosine between their embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_AVAILABLE = "n/a"
 
 
 class Likeness(NamedTuple):
-    """What one picture has of an identity."""
+    """Likeness of one picture to an identity."""
 
     cosine: float | None
     """-1..1; None where there is no face, or none seen clearly."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..errors import ImageError, NoFaceError, SettingError, finite
+from ..errors import ImageError, NoFaceError, SettingError, finite, one_of
 from ..images import colours_of, pixels_of, region_mask
 from ..types import Detection, Extent, Faces, FrameFaces
 from .geometry import Placement, box_of, moved
@@ -251,10 +251,7 @@ def _require_same_pictures(faces: Faces, pictures: torch.Tensor) -> None:
 def _require_settings(how: Pasting) -> None:
     if not 0 <= finite("feather", how.feather) <= 0.5:
         raise SettingError(f"feather is a fraction from 0 to 0.5, found {how.feather:g}.")
-    if how.match_colour not in MATCH_COLOUR:
-        raise SettingError(
-            f"match_colour must be one of {', '.join(MATCH_COLOUR)}; found '{how.match_colour}'."
-        )
+    one_of("match_colour", how.match_colour, MATCH_COLOUR)
 
 
 def _require_source(pictures: torch.Tensor, crops: FaceCrops) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ..errors import SettingError
+from ..errors import one_of
 from ..types import Box, Detection, Extent
 
 FACE_MODEL = np.array(
@@ -56,8 +56,7 @@ def placement(source: Extent, target: Extent, fit: str) -> Placement:
     ratios = target.width / source.width, target.height / source.height
     if fit == "stretch":
         return Placement(ratios, (0.0, 0.0))
-    if fit not in FITS:
-        raise SettingError(f"fit must be one of {', '.join(FITS)}; found '{fit}'.")
+    one_of("fit", fit, FITS)
     scale = min(ratios) if fit == "letterbox" else max(ratios)
     margins = target.width - source.width * scale, target.height - source.height * scale
     return Placement((scale, scale), (margins[0] / 2, margins[1] / 2))

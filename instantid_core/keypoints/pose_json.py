@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import SettingError
 from ..types import Extent, Faces, FrameFaces
-from .poses import as_pose, pointed
+from .poses import as_pose, from_keypoints
 
 VERSION = 1
 POINTS = 5
@@ -64,7 +64,7 @@ def from_json(text: str) -> Faces:
         raise SettingError(f"A pose's faces are a list, found {_shown(faces)}.")
     if len(faces) > MOST_FACES:
         raise SettingError(f"A pose has at most {MOST_FACES} faces, found {len(faces)}.")
-    detections = tuple(pointed(_points(face) * extent) for face in faces)
+    detections = tuple(from_keypoints(_points(face) * extent) for face in faces)
     return as_pose((FrameFaces(extent, detections),))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import NoFaceError, SettingError, finite
+from ..errors import NoFaceError, SettingError, finite, one_of
 from ..types import REFERENCE_STYLE, Box, Detection, Extent, Faces, FrameFaces, KeypointStyle
 from .geometry import FACE_MODEL, MIRRORED_ORDER, box_of_points, moved, placement
 
@@ -107,16 +107,15 @@ def frame_extent(width: int, height: int) -> Extent:
 
 def pose(preset: str, where: FacePlacement, extent: Extent) -> Faces:
     """One face in one of the `VIEWS`. Raises SettingError for what has no meaning."""
-    if preset not in VIEWS:
-        raise SettingError(f"preset must be one of {', '.join(VIEWS)}; found '{preset}'.")
+    one_of("preset", preset, VIEWS)
     for name, value in where._asdict().items():
         finite(name, value)
     _require_positive("face_height", where.face_height)
     points = _project(VIEWS[preset], where, extent)
-    return as_pose((FrameFaces(extent, (pointed(points),)),))
+    return as_pose((FrameFaces(extent, (from_keypoints(points),)),))
 
 
-def pointed(points: np.ndarray) -> Detection:
+def from_keypoints(points: np.ndarray) -> Detection:
     """A face that has only keypoints [5, 2]: the rest follows from the proportions of a face."""
     return Detection(box_of_points(points), 1.0, points.astype(np.float32))
 
@@ -133,7 +132,7 @@ def as_pose(frames: tuple[FrameFaces, ...], style: KeypointStyle = REFERENCE_STY
     )
 
 
-def edited(faces: Faces, edit: PoseEdit) -> Faces:
+def apply_edit(faces: Faces, edit: PoseEdit) -> Faces:
     """The faces with an edit applied, as a pose. An edit of nothing leaves every bit as it was."""
     for name, value in (("scale", edit.scale), ("rotate", edit.rotate), *_named_move(edit)):
         finite(name, value)
@@ -145,7 +144,7 @@ def edited(faces: Faces, edit: PoseEdit) -> Faces:
     return as_pose(frames, faces.style)
 
 
-def styled(faces: Faces, style: KeypointStyle) -> Faces:
+def with_style(faces: Faces, style: KeypointStyle) -> Faces:
     """The same faces, drawn in another style. Raises SettingError for opacities outside 0..1."""
     for name, value in style._asdict().items():
         if not 0 <= value <= 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..errors import SettingError, finite
+from ..errors import SettingError, finite, one_of
 from ..types import Detection, Extent, Faces, FrameFaces
 from .geometry import box_of, oval_of, placement
 
@@ -31,8 +31,7 @@ class FaceShape:
     """Width of the soft edge. It lies across the outline, where the mask is 0.5."""
 
     def __post_init__(self) -> None:
-        if self.kind not in SHAPES:
-            raise SettingError(f"shape must be one of {', '.join(SHAPES)}; found '{self.kind}'.")
+        one_of("shape", self.kind, SHAPES)
         finite("padding", self.padding)
         if finite("feather", self.feather) < 0:
             raise SettingError(f"feather must be 0 or more, found {self.feather:g}.")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FaceModelError, SettingError, TensorFileError
+from ..errors import FaceModelError, SettingError, TensorFileError, one_of
 from .imports import import_runtime
 from .onnx_check import require_own_data
 from .pip_commands import first_line
@@ -92,8 +92,7 @@ def candidates(choice: str, available: list[str]) -> list[str]:
     """Providers to try, the CPU last. Warns if this ONNX Runtime does not offer the chosen one."""
     if choice == AUTO:
         return [name for name in AUTO_ORDER if name in available] + [CPU]
-    if choice not in PROVIDERS:
-        raise SettingError(f"provider must be one of {', '.join(CHOICES)}; found '{choice}'.")
+    one_of("provider", choice, CHOICES)
     wanted = PROVIDERS[choice]
     if wanted not in available:
         log.warning(

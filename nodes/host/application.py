@@ -80,7 +80,7 @@ def apply_identity_net(
 
 
 def _name_of(model: ModelPatcher) -> str:
-    """What the host calls the kind of the model."""
+    """The host's name for the kind of the model."""
     return type(getattr(model.model, "model_config", model.model)).__name__
 
 

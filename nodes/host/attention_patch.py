@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 KEY = "instantid"
 """Names this pack's wrappers and callbacks on a model."""
 IN_ORDER = (sampling.sample_euler, uni_pc.sample_unipc, uni_pc.sample_unipc_bh2)
-"""Samplers (ddim is euler) that evaluate each sigma of a run's list once, tell its index after it,
-and never compare a level with a number in Python. The others of ComfyUI's do, in each step, or go
-between the levels of the list."""
+"""Samplers (ddim is euler) that evaluate each sigma of a run's list once, report its index after
+it, and never compare a level with a number in Python. The others of ComfyUI's do, in each step, or
+go between the levels of the list."""
 Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
 
 
@@ -42,7 +42,7 @@ class IdentityAttention:
     """Replacement for one site's text attention: what was there before, plus an identity.
 
     Objects of this class are never changed once a model holds them. Other packs do call `add` on
-    what they find at a site, so every clone of a model gets objects of its own (`_renew`).
+    what they find at a site, so every clone of a model gets objects of its own (`_copy_patches`).
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class IdentityAttention:
         return out.to(q.dtype)
 
     def add(self, callback: Callable[..., torch.Tensor], **settings: Any) -> None:
-        """What other identity packs call to add their own attention at this site.
+        """Add another attention at this site; called by other identity packs.
 
         callback(out, q, k, v, extra_options, **settings) returns what to add to `out`; settings
         hold `sigma_start` and `sigma_end`.
@@ -77,7 +77,7 @@ class IdentityAttention:
         self.added = (*self.added, (callback, settings))
 
     def set_new_condition(self, *_: Any, **__: Any) -> None:
-        """What packs of early 2024 call in place of `add`; the call does not say what to do."""
+        """Refuse; called by packs of early 2024 in place of `add`, without saying what to do."""
         raise IncompatibleModelError(
             "An older release of another pack patches this model after InstantID: expected a patch "
             "that is added by `add`, found `set_new_condition`. Update that pack, or apply it "
@@ -110,16 +110,16 @@ class IdentityAttention:
         if clean:
             clean()
 
-    def renewed(self) -> IdentityAttention:
-        """A separate object of the same effect, all the way down the chain."""
+    def copied(self) -> IdentityAttention:
+        """A separate object of the same effect, as is every patch before it."""
         previous = self.previous
         if isinstance(previous, IdentityAttention):
-            previous = previous.renewed()
+            previous = previous.copied()
         return IdentityAttention(previous, self.identity, self.added)
 
 
 def _moved(settings: dict[str, Any], target: Any) -> dict[str, Any]:
-    """What another pack gave to `add`, its tensors on another device; dtypes stay its own."""
+    """Settings that another pack gave to `add`, on another device; dtypes stay its own."""
     if not isinstance(target, torch.device):
         return settings
     moved = {
@@ -140,11 +140,11 @@ def install(
         # A patch for a whole block would be shadowed by one for a layer of it.
         previous = present.get(site.key) or present.get(site.key[:2])
         patched.set_model_attn2_replace(IdentityAttention(previous, identity), *site.key)
-    _hook(patched)
+    _register_wrappers(patched)
     return patched
 
 
-def _hook(model: ModelPatcher) -> None:
+def _register_wrappers(model: ModelPatcher) -> None:
     """Register wrappers and the clone callback, once however many identities are chained."""
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, _tag_conds),
@@ -154,14 +154,14 @@ def _hook(model: ModelPatcher) -> None:
         model.remove_wrappers_with_key(kind, KEY)
         model.add_wrapper_with_key(kind, KEY, wrapper)
     model.remove_callbacks_with_key(CallbacksMP.ON_CLONE, KEY)
-    model.add_callback_with_key(CallbacksMP.ON_CLONE, KEY, _renew)
+    model.add_callback_with_key(CallbacksMP.ON_CLONE, KEY, _copy_patches)
 
 
-def _renew(_: ModelPatcher, clone: ModelPatcher) -> None:
-    _exchange(clone.model_options["transformer_options"], IdentityAttention.renewed)
+def _copy_patches(_: ModelPatcher, clone: ModelPatcher) -> None:
+    _replace_patches(clone.model_options["transformer_options"], IdentityAttention.copied)
 
 
-def _exchange(
+def _replace_patches(
     options: dict[str, Any], change: Callable[[IdentityAttention], IdentityAttention]
 ) -> None:
     """Put `change(patch)` in place of each of this pack's patches; options are the caller's own."""
@@ -183,7 +183,7 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     options = guider.model_options["transformer_options"]
     options[RUN] = Run(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
     # The guider copied the options before the host moved the model's patches to its device.
-    _exchange(options, lambda patch: patch.to(guider.model_patcher.load_device))
+    _replace_patches(options, lambda patch: patch.to(guider.model_patcher.load_device))
     place = CoordinateCond.of(latent)
     for name, entries in guider.conds.items():
         for entry in entries or ():

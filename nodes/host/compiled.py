@@ -3,7 +3,7 @@
 Compiled code is used again while its guards hold. The host's TorchCompileModel drops every guard on
 the transformer options (comfy_extras/nodes_torch_compile.py), where attention patches are: blocks
 of one shape then all run with the patches of the block that was compiled first, or with none. With
-all guards each site is compiled anew until torch gives up: tools/bench/NOTES.md has the counts.
+all guards each site is compiled again until torch gives up: tools/bench/NOTES.md has the counts.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ COMPILED = "torch.compile"
 """Names the host's wrapper that puts compiled modules in place (comfy_api.torch_helpers)."""
 NOT_COMPILED = (
     "This run is not compiled: compiled code does not look at what is patched into the model, and "
-    "the identity would be lost. Take TorchCompileModel, or what else compiles this model, out of "
-    "the graph; the picture is right with it as well, and no sooner."
+    "the identity would be lost. TorchCompileModel, or whatever compiles this model, can go from "
+    "the graph. Leaving it in does no harm, but the run is no faster."
 )
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,6 @@ def leave_uncompiled(model_options: dict[str, Any]) -> None:
     around = wrappers.get(WrappersMP.APPLY_MODEL, {})
     if COMPILED not in around:
         return
-    kept = {key: those for key, those in around.items() if key != COMPILED}
-    options["wrappers"] = {**wrappers, WrappersMP.APPLY_MODEL: kept}
+    others = {key: those for key, those in around.items() if key != COMPILED}
+    options["wrappers"] = {**wrappers, WrappersMP.APPLY_MODEL: others}
     log.warning("%s", NOT_COMPILED)

@@ -26,7 +26,7 @@ class TokenConditionedNetwork(torch.nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the host casts the network's input to."""
+        """Number format to which the host casts the network's input."""
         return self.network.dtype
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where identities are kept: the model folder for those from elsewhere, the output folder for new
+"""Folders of identity files: the model folder for those from elsewhere, the output folder for new
 ones."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROJECT_FILE = Path(__file__).parents[2] / "pyproject.toml"
 
 
 def register_identity_folders() -> None:
-    """Tell the host about `models/instantid_identities` and `identities` in the output folder."""
+    """Register `models/instantid_identities`, and `identities` in the output folder."""
     folders = (Path(folder_paths.models_dir, IDENTITIES), _saved_folder())
     register_folders(IDENTITIES, folders, {EXTENSION})
 

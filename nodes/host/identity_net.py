@@ -41,7 +41,7 @@ MOST_CONTEXTS = 64
 
 @dataclass(frozen=True, eq=False)
 class IdentityCondition:
-    """What one IdentityNet is conditioned on."""
+    """Condition of one IdentityNet."""
 
     tokens: IdentityTokens
     settings: NetSettings
@@ -128,7 +128,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
             previous = self.previous_controlnet.get_control(  # pyright: ignore[reportAttributeAccessIssue]
                 x_noisy, t, cond, batched_number, transformer_options
             )
-        run = transformer_options.get(RUN) or self._run or Run()
+        self._run = self._run or Run()
+        run: Run = transformer_options.get(RUN) or self._run
         if not self._acts(t, transformer_options, run):
             return previous
         branches = transformer_options.get("cond_or_uncond", ())
@@ -214,7 +215,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
     def _fits(self, hint: torch.Tensor, cells: tuple[int, int], rows: BatchRows) -> bool:
         """Whether a tile's hint, put here by a pack that samples in tiles, is for this call. It has
-        the last word where nothing tells the tile's place."""
+        the last word where the tile's place is not known."""
         if any(row.area is not None for row in rows.rows):
             return False
         return tuple(hint.shape[-2:]) == tuple(side * self.compression_ratio for side in cells)
@@ -233,7 +234,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
 
 def _lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]:
-    """What does not go along when another pack makes a net of its own kind of IdentityNet."""
+    """Sentences on what is lost when another pack makes a net of its own kind of IdentityNet."""
     lost = [] if condition.settings.region is None else ["its mask"]
     shape = ""
     if isinstance(condition.hint, DrawnHint):

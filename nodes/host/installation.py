@@ -1,4 +1,4 @@
-"""What the Doctor needs to know of the running ComfyUI."""
+"""The running ComfyUI, as the Doctor needs to know it."""
 
 from __future__ import annotations
 

@@ -7,44 +7,36 @@ often are (`app/node_replace_manager.py` in 0.16.3 to 0.30.0). This comes before
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import nodes as host_nodes
 
+from .server import running_server
+
 Node = dict[str, Any]
 Translate = Callable[[Node], Node]
 
 
-def runs_a_server() -> bool:
-    """Whether there is a server, which tests and scripts can do without."""
-    return _server() is not None
-
-
 def replace_on_arrival(translations: Mapping[str, Translate]) -> None:
     """Translate nodes of classes that nobody has registered, by class name."""
-    server = _server()
+    server = running_server()
     if server is not None:
         server.add_on_prompt_handler(lambda data: translated(data, translations))
 
 
 def translated(data: dict[str, Any], translations: Mapping[str, Translate]) -> dict[str, Any]:
-    """A submitted prompt with its older nodes exchanged; the given one is not changed."""
+    """A submitted prompt with its older nodes replaced; the given one is not changed."""
     prompt = data.get("prompt")
     if not isinstance(prompt, dict):
         return data
-    exchanged = {key: _exchanged(node, translations) for key, node in prompt.items()}
-    return {**data, "prompt": exchanged}
+    replaced = {key: _replaced(node, translations) for key, node in prompt.items()}
+    return {**data, "prompt": replaced}
 
 
-def _exchanged(node: Any, translations: Mapping[str, Translate]) -> Any:
+def _replaced(node: Any, translations: Mapping[str, Translate]) -> Any:
     kind = node.get("class_type") if isinstance(node, dict) else None
     if not isinstance(kind, str) or kind in host_nodes.NODE_CLASS_MAPPINGS:
         return node
     translate = translations.get(kind)
     return node if translate is None else translate(node)
-
-
-def _server() -> Any:
-    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)

@@ -11,7 +11,6 @@ import asyncio
 import ipaddress
 import json
 import os
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -37,6 +36,7 @@ from ...instantid_core.models import (
     shown_mirror,
 )
 from . import paths
+from .server import running_server
 
 PREFIX = "/instantid_compose/models"
 EVENT = "instantid_compose.models"
@@ -52,8 +52,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def register_model_routes() -> None:
     """Add the routes to ComfyUI's server. Does nothing where nodes are loaded without one."""
-    module = sys.modules.get("server")
-    server = getattr(getattr(module, "PromptServer", None), "instance", None)
+    server = running_server()
     if server is None or any(getattr(route, "path", "") == PREFIX for route in server.routes):
         # A second copy of the pack must not stop the server, which takes each route once.
         return
@@ -129,7 +128,7 @@ class ModelRoutes:
         return web.json_response(answer)
 
     async def progress(self, _request: web.Request) -> web.Response:
-        """GET: what runs, as the events tell it."""
+        """GET: the running job, as in the events."""
         return web.json_response(self._job.state())
 
     async def download(self, request: web.Request) -> web.Response:

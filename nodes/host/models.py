@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
 
 UNREADABLE = (TensorFileError, OSError, KeyError, ValueError, RuntimeError, SafetensorError)
-"""What reading raises for files that are cut short, of another kind, or made to do harm."""
+"""Errors of reading files that are cut short, of another kind, or made to do harm."""
 SAFETENSORS = (".safetensors", ".sft")
 
 

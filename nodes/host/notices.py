@@ -7,16 +7,16 @@ know neither the browser nor what was said before.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterable
 
 from comfy_execution.utils import get_executing_context
 
 from ...instantid_core.errors import printable
+from .server import running_server
 
 EVENT = "instantid_compose.warning"
 PACK = __name__.rsplit(".", 3)[0]
-"""What the names of the pack's loggers begin with."""
+"""Beginning of the names of the pack's loggers."""
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +51,26 @@ class _Teller(logging.Filter):
         return True
 
 
-_TELLER = _Teller()
-
-
 def watch_warnings() -> None:
     """Let the pack's warnings come by. Calling it again changes nothing.
 
     At each logger of the pack, because one above them would see only what is no longer stopped.
     """
-    known = logging.getLogger().manager.loggerDict
-    for name, logger in list(known.items()):
-        if isinstance(logger, logging.Logger) and name.startswith(f"{PACK}."):
-            logger.addFilter(_TELLER)
+    known = list(logging.getLogger().manager.loggerDict.items())
+    loggers = [
+        logger
+        for name, logger in known
+        if isinstance(logger, logging.Logger) and name.startswith(f"{PACK}.")
+    ]
+    # One for all of them, which know together what a run has said; the first call makes it.
+    filters = [each for logger in loggers for each in logger.filters]
+    teller = next((each for each in filters if isinstance(each, _Teller)), None) or _Teller()
+    for logger in loggers:
+        logger.addFilter(teller)
 
 
 def _tell_browser(run: str, node: str, sentence: str) -> None:
-    # Where nodes run without a server nobody has loaded this module, and nobody is listening.
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    server = running_server()
     if server is not None:
-        told = {"prompt_id": run, "node": node, "message": sentence}
-        server.send_sync(EVENT, told, server.client_id)
+        data = {"prompt_id": run, "node": node, "message": sentence}
+        server.send_sync(EVENT, data, server.client_id)

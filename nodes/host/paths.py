@@ -15,12 +15,12 @@ ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
 CONTROL_NETS = "controlnet"
 NO_ADAPTER = "no file found - see Get InstantID models"
-"""What the choice of adapters shows when there is none."""
+"""Choice of adapters when there is none."""
 ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 
 
 def register_model_folders() -> None:
-    """Tell the host about the pack's folders, beside any that the user's configuration names."""
+    """Register the pack's folders with the host, beside any that the user's configuration names."""
     models = Path(folder_paths.models_dir)
     register_folders(ADAPTERS, [models / ADAPTERS], ADAPTER_EXTENSIONS)
     register_folders(FACE_MODELS, [models / FACE_MODELS], {".onnx"})

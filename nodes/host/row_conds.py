@@ -69,8 +69,8 @@ class RowCond(comfy.conds.CONDRegular):
 class CoordinateCond(comfy.conds.CONDRegular):
     """For every cell of the latent its row and column: [B, 2, height, width] int64 on the CPU.
 
-    Packs that sample in tiles cut every cond of the latent's size as they cut the latent, and tell
-    nothing else of where a tile lies. The host cuts areas of regional prompts out of it here.
+    Packs that sample in tiles cut every cond of the latent's size as they cut the latent; nothing
+    else says where a tile lies. The host cuts areas of regional prompts out of it here.
     """
 
     @classmethod

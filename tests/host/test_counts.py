@@ -383,7 +383,7 @@ def test_the_beginners_node_analyses_and_projects_once(
         pack.run("InstantIDApply", image=picture, **usual | settings)
         return looks[before[0] :], calls.resampler - before[1], calls.projections - before[2]
 
-    monkeypatch.setattr(analyzer, "memory", type(analyzer.memory)())
+    monkeypatch.setattr(analyzer, "_memory", type(analyzer._memory)())
     assert apply(photo(4)) == (["detect", "embed"], 2, 140)
     assert apply(photo(4), **changes[change]) == ([], 0, 0)
     assert apply(photo(5), **changes[change]) == (["detect", "embed"], 2, 140)

@@ -191,7 +191,7 @@ def test_the_first_run_computes_on_the_sampling_device(
     fired = []
 
     def moved(self: Any, target: Any) -> Any:
-        twin = self.renewed()
+        twin = self.copied()
         twin.moved = isinstance(target, torch.device) or getattr(self, "moved", False)
         return twin
 

@@ -106,8 +106,8 @@ def _points(seed: int) -> np.ndarray:
 def _edit(seed: int) -> dict[str, Any]:
     points = _points(seed)
     edit = poses.PoseEdit(scale=0.5 + 0.25 * seed, rotate=45.0 * seed - 100, mirror=seed % 2 == 1)
-    frame = FrameFaces(EXTENT, (poses.pointed(points),))
-    ((face,),) = (f.faces for f in poses.edited(poses.as_pose((frame,)), edit).frames)
+    frame = FrameFaces(EXTENT, (poses.from_keypoints(points),))
+    ((face,),) = (f.faces for f in poses.apply_edit(poses.as_pose((frame,)), edit).frames)
     change = {"scale": edit.scale, "rotate": edit.rotate, "mirror": edit.mirror}
     return {**change, "points": points.tolist(), "edited": face.keypoints.tolist()}
 

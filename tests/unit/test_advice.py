@@ -15,7 +15,7 @@ from instantid_core.faces.advice import (
     is_turned_away,
 )
 from instantid_core.faces.analysis import Analysis
-from instantid_core.keypoints.poses import FacePlacement, PoseEdit, edited, pose
+from instantid_core.keypoints.poses import FacePlacement, PoseEdit, apply_edit, pose
 from instantid_core.types import (
     Box,
     ColourOrder,
@@ -97,7 +97,7 @@ def test_a_profile_is_told() -> None:
     ],
 )
 def test_turned_heads_and_tilted_ones(view: str, turned: bool, roll: float) -> None:
-    (one,) = edited(pose(view, FacePlacement(), PICTURE), PoseEdit(rotate=roll)).all
+    (one,) = apply_edit(pose(view, FacePlacement(), PICTURE), PoseEdit(rotate=roll)).all
     assert is_turned_away(one) is turned
 
 

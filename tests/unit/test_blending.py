@@ -13,7 +13,7 @@ from support.recognisers import ANOTHER, RECOGNISER
 
 from instantid_core.errors import IdentityError, SettingError
 from instantid_core.identity.blending import (
-    HOW,
+    METHODS,
     blend,
     combine_identities,
     interpolate,
@@ -56,12 +56,12 @@ def close(found: IdentityEmbedding, expected: np.ndarray) -> bool:
 # --- blending -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("batches", [(1, 1), (3, 3), (1, 3), (3, 1)])
-def test_endpoints_keep_their_bits(how: str, batches: tuple[int, int]) -> None:
+def test_endpoints_keep_their_bits(method: str, batches: tuple[int, int]) -> None:
     a, b = identity(1, batches[0], 2), identity(2, batches[1], 2)
     for ratio, end in ((0, a), (0.0, a), (1, b), (1.0, b)):
-        blended = blend(a, b, ratio, how)
+        blended = blend(a, b, ratio, method)
         expected = end.references.expand(max(batches), 2, 512)
         assert torch.equal(blended.references, expected)
         assert blended.recogniser == RECOGNISER
@@ -117,27 +117,27 @@ def test_lerp_is_the_straight_line(ratio: float) -> None:
     assert close(blend(a, b, ratio, "lerp"), (1 - ratio) * exact(a) + ratio * exact(b))
 
 
-@pytest.mark.parametrize("how", HOW)
-def test_each_reference_is_blended_with_its_own(how: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_each_reference_is_blended_with_its_own(method: str) -> None:
     a, b = identity(1, 2, 3), identity(2, 1, 3)
-    together = blend(a, b, 0.3, how).references
+    together = blend(a, b, 0.3, method).references
     for i in range(2):
         for j in range(3):
             alone = blend(
                 IdentityEmbedding(a.references[i : i + 1, j : j + 1], RECOGNISER),
                 IdentityEmbedding(b.references[:, j : j + 1], RECOGNISER),
                 0.3,
-                how,
+                method,
             ).references
             torch.testing.assert_close(together[i, j], alone[0, 0], rtol=2e-7, atol=4e-7)
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("factor", [1.0, 1 + 1e-7, 3.0])
-def test_one_direction_stays_that_direction(how: str, factor: float) -> None:
+def test_one_direction_stays_that_direction(method: str, factor: float) -> None:
     a = identity(1)
     b = IdentityEmbedding(a.references * factor, RECOGNISER)
-    assert close(blend(a, b, 0.5, how), exact(a) * (1 + factor) / 2)
+    assert close(blend(a, b, 0.5, method), exact(a) * (1 + factor) / 2)
 
 
 def test_nearly_parallel_and_nearly_opposite_stay_finite() -> None:
@@ -173,12 +173,12 @@ def test_unknown_ways_are_refused_with_the_choices(call: Any, number: int) -> No
         call(identity(1), identity(2), number, "cubic")
 
 
-@pytest.mark.parametrize("how", HOW)
-def test_what_comes_in_is_left_alone(how: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_what_comes_in_is_left_alone(method: str) -> None:
     a, b = identity(1), identity(2)
     before = a.references.clone(), b.references.clone()
-    blend(a, b, 0.5, how)
-    interpolate(a, b, 3, how)
+    blend(a, b, 0.5, method)
+    interpolate(a, b, 3, method)
     combine_identities({"a": a, "b": b}, (1, 2))
     assert torch.equal(a.references, before[0])
     assert torch.equal(b.references, before[1])
@@ -215,16 +215,16 @@ def test_batches_of_different_sizes_are_refused() -> None:
 # --- from one to another --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("steps", [2, 3, 5, 24])
-def test_interpolation_blends_at_even_ratios_and_holds_both_ends(how: str, steps: int) -> None:
+def test_interpolation_blends_at_even_ratios_and_holds_both_ends(method: str, steps: int) -> None:
     a, b = identity(1, sequence=2), identity(2, sequence=2)
-    row = interpolate(a, b, steps, how)
+    row = interpolate(a, b, steps, method)
     assert tuple(row.references.shape) == (steps, 2, 512)
     assert torch.equal(row.references[:1], a.references)
     assert torch.equal(row.references[-1:], b.references)
     for step in range(steps):
-        stage = blend(a, b, step / (steps - 1), how).references
+        stage = blend(a, b, step / (steps - 1), method).references
         assert torch.equal(row.references[step : step + 1], stage)
 
 

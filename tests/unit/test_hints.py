@@ -34,7 +34,7 @@ def faces(frames: int = 1, with_landmarks: bool = True) -> Faces:
         Detection(Box(20, 25, 70, 85), 0.9, POINTS + 5 * number, landmarks=more)
         for number in range(frames)
     ]
-    return Faces(tuple(FrameFaces(PHOTO, (one,)) for one in made), "recogniser")
+    return Faces(tuple(FrameFaces(PHOTO, (one,)) for one in made), None)
 
 
 @pytest.mark.parametrize("family", [SDXL, None])
@@ -81,7 +81,7 @@ def test_a_given_picture_is_used_as_it_is() -> None:
 
 
 def test_a_pose_without_faces_is_empty() -> None:
-    nobody = Faces((FrameFaces(PHOTO, ()),), "")
+    nobody = Faces((FrameFaces(PHOTO, ()),), None)
     assert DrawnHint(nobody, "letterbox", SDXL).is_empty
     assert not DrawnHint(faces(), "letterbox", SDXL).is_empty
 

@@ -18,11 +18,11 @@ GRID = (2, 3)
 
 
 def filled(identities: int = 1) -> KeysValues:
-    room = KeysValues.empty(identities, TOKENS, WIDTHS, torch.empty(()))
+    stored = KeysValues.empty(identities, TOKENS, WIDTHS, torch.empty(()))
     generator = torch.Generator().manual_seed(identities)
     for position, width in enumerate(WIDTHS):
-        room.fill(position, *torch.randn(2, 2, identities, TOKENS, width, generator=generator))
-    return room
+        stored.fill(position, *torch.randn(2, 2, identities, TOKENS, width, generator=generator))
+    return stored
 
 
 def call(*polarities: Polarity, pictures: int = 1) -> SamplingRows:
@@ -31,11 +31,11 @@ def call(*polarities: Polarity, pictures: int = 1) -> SamplingRows:
 
 
 def test_what_is_filled_in_is_found_at_its_site() -> None:
-    room = KeysValues.empty(2, TOKENS, WIDTHS, torch.empty(()))
+    stored = KeysValues.empty(2, TOKENS, WIDTHS, torch.empty(()))
     parts = [torch.randn(2, 2, 2, TOKENS, width) for width in WIDTHS]
     for position, (keys, values) in enumerate(parts):
-        room.fill(position, keys, values)
-    for site, (keys, values) in zip(room, parts, strict=True):
+        stored.fill(position, keys, values)
+    for site, (keys, values) in zip(stored, parts, strict=True):
         assert torch.equal(site.keys, keys)
         assert torch.equal(site.values, values)
 
@@ -46,13 +46,13 @@ def test_what_is_filled_in_is_found_at_its_site() -> None:
 def test_neighbouring_entries_are_taken_without_a_copy(
     entries: tuple[int, ...], is_view: bool
 ) -> None:
-    room = filled(identities=2)
+    stored = filled(identities=2)
     rows = call(POSITIVE)
-    for site in room:
+    for site in stored:
         keys, values = site.of(entries, rows)
         assert torch.equal(keys, site.keys.flatten(0, 1)[list(entries)])
         assert torch.equal(values, site.values.flatten(0, 1)[list(entries)])
-        shared = keys.untyped_storage().data_ptr() == room.buffer.untyped_storage().data_ptr()
+        shared = keys.untyped_storage().data_ptr() == stored.buffer.untyped_storage().data_ptr()
         assert shared is is_view
     assert len(rows.memory) == (not is_view)
 
@@ -66,11 +66,11 @@ def test_views_are_made_once_per_run_and_gone_with_it() -> None:
 
 def test_all_sites_of_a_call_share_one_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two positives and a negative, as DualCFG has them: their rows do not lie side by side."""
-    room, times = filled(), []
+    stored, times = filled(), []
     real = KeysValues.gathered
     monkeypatch.setattr(KeysValues, "gathered", lambda *a: times.append(a) or real(*a))
     rows = call(POSITIVE, POSITIVE, NEGATIVE)
-    for identity in site_identities(room, [0.8] * 3, Span(0, 1), None):
+    for identity in site_identities(stored, [0.8] * 3, Span(0, 1), None):
         q = torch.randn(3, 6, identity.keys_values.keys.shape[-1])
         identity.add_to(torch.zeros_like(q), q, rows, GRID, attention)
     assert len(times) == 1
@@ -102,24 +102,24 @@ def test_a_batch_of_one_person_repeats_no_keys(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_moving_one_site_moves_all_in_one_copy() -> None:
-    room, meta = filled(), torch.device("meta")
-    moved = [site.to(meta).all_sites for site in room]
+    stored, meta = filled(), torch.device("meta")
+    moved = [site.to(meta).all_sites for site in stored]
     assert len({id(one) for one in moved}) == 1
     assert moved[0].buffer.device == meta
-    assert all(site.to(torch.device("cpu")) is site for site in room)
+    assert all(site.to(torch.device("cpu")) is site for site in stored)
 
 
 def test_a_copy_elsewhere_goes_with_those_who_hold_it() -> None:
-    room, meta = filled(), torch.device("meta")
-    first = room.to(meta)
-    assert room.to(meta) is first
+    stored, meta = filled(), torch.device("meta")
+    first = stored.to(meta)
+    assert stored.to(meta) is first
     del first
-    assert not room._elsewhere
+    assert not stored._elsewhere
 
 
 def test_a_slice_is_a_list_of_sites() -> None:
-    room = filled()
-    assert [site.position for site in room[1:]] == [1, 2]
-    assert room[-1].position == 2
+    stored = filled()
+    assert [site.position for site in stored[1:]] == [1, 2]
+    assert stored[-1].position == 2
     with pytest.raises(IndexError):
-        room[3]
+        stored[3]

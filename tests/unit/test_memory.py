@@ -12,7 +12,7 @@ from instantid_core.adapter.memory import Memory
 from instantid_core.adapter.projections import Projections, content_key
 from instantid_core.adapter.run import Run
 from instantid_core.identity import NegativeIdentity
-from instantid_core.types import IdentityEmbedding, IdentityTokens
+from instantid_core.types import IdentityEmbedding, IdentityTokens, Recogniser
 
 ZEROS = NegativeIdentity()
 
@@ -80,7 +80,7 @@ def test_a_run_asks_the_model_once_per_point() -> None:
 
 
 def identity(value: float = 1.0) -> IdentityEmbedding:
-    return IdentityEmbedding(torch.full((1, 1, 512), value), "recogniser")
+    return IdentityEmbedding(torch.full((1, 1, 512), value), Recogniser("0" * 64))
 
 
 def tokens(value: float = 1.0) -> IdentityTokens:

@@ -20,7 +20,7 @@ SIZES = [Extent(512, 512), SQUARE, Extent(1536, 768), Extent(333, 1217)]
 @pytest.fixture
 def two_faces() -> Faces:
     pose = poses.pose("front", FacePlacement(0.3, 0.4, 0.25), SQUARE)
-    other = poses.edited(pose, PoseEdit(move=(0.4, 0.1)))
+    other = poses.apply_edit(pose, PoseEdit(move=(0.4, 0.1)))
     return replace(pose, frames=(FrameFaces(SQUARE, pose.all + other.all),))
 
 

@@ -132,7 +132,7 @@ def test_views_turn_as_they_are_called() -> None:
 @pytest.mark.parametrize("view", ["slight", "quarter", "profile", "tilted"])
 def test_left_is_right_in_the_mirror(view: str) -> None:
     left, right = (poses.pose(f"{view}_{side}", USUAL, SQUARE) for side in ("left", "right"))
-    flipped = poses.edited(left, PoseEdit(mirror=True))
+    flipped = poses.apply_edit(left, PoseEdit(mirror=True))
     assert np.allclose(points_of(flipped), points_of(right), atol=1e-3)
     assert np.allclose(flipped.all[0].box, right.all[0].box, atol=1e-3)
 
@@ -179,7 +179,7 @@ def group() -> Faces:
 
 
 def test_an_edit_of_nothing_changes_no_bit(group: Faces) -> None:
-    same = poses.edited(group, PoseEdit())
+    same = poses.apply_edit(group, PoseEdit())
     for before, after in zip(group.all, same.all, strict=True):
         assert np.array_equal(before.keypoints, after.keypoints)
         assert before.box == after.box
@@ -188,7 +188,7 @@ def test_an_edit_of_nothing_changes_no_bit(group: Faces) -> None:
 
 
 def test_scale_and_rotation_act_around_each_face(group: Faces) -> None:
-    changed = poses.edited(group, PoseEdit(scale=1.5, rotate=90))
+    changed = poses.apply_edit(group, PoseEdit(scale=1.5, rotate=90))
     for before, after in zip(group.all, changed.all, strict=True):
         old, new = before.keypoints.astype(np.float64), after.keypoints.astype(np.float64)
         middle = old.mean(axis=0)
@@ -199,14 +199,14 @@ def test_scale_and_rotation_act_around_each_face(group: Faces) -> None:
 
 
 def test_mirroring_flips_the_picture_and_names_the_points_anew(group: Faces) -> None:
-    flipped = poses.edited(group, PoseEdit(mirror=True))
+    flipped = poses.apply_edit(group, PoseEdit(mirror=True))
     for before, after in zip(group.all, flipped.all, strict=True):
         assert np.allclose(
             after.keypoints[[1, 0, 2, 4, 3], 0], SQUARE.width - before.keypoints[:, 0]
         )
         assert np.array_equal(after.keypoints[[1, 0, 2, 4, 3], 1], before.keypoints[:, 1])
         assert after.keypoints[0, 0] < after.keypoints[1, 0]
-    again = poses.edited(flipped, PoseEdit(mirror=True))
+    again = poses.apply_edit(flipped, PoseEdit(mirror=True))
     assert np.allclose(
         [f.keypoints for f in again.all], [f.keypoints for f in group.all], atol=1e-3
     )
@@ -215,14 +215,14 @@ def test_mirroring_flips_the_picture_and_names_the_points_anew(group: Faces) -> 
 def test_moving_goes_by_fractions_of_the_picture() -> None:
     extent = Extent(800, 400)
     faces = poses.pose("front", USUAL, extent)
-    after = poses.edited(faces, PoseEdit(move=(0.1, -0.25)))
+    after = poses.apply_edit(faces, PoseEdit(move=(0.1, -0.25)))
     assert np.allclose(points_of(after) - points_of(faces), [80, -100], atol=1e-3)
     assert np.allclose(np.subtract(after.all[0].box, faces.all[0].box), [80, -100] * 2)
 
 
 def test_edits_leave_what_came_in_alone(group: Faces) -> None:
     before = [face.keypoints.copy() for face in group.all]
-    poses.edited(group, PoseEdit(2, 30, True, (0.1, 0.1)))
+    poses.apply_edit(group, PoseEdit(2, 30, True, (0.1, 0.1)))
     assert all(map(np.array_equal, before, (face.keypoints for face in group.all)))
 
 
@@ -237,15 +237,15 @@ def test_edits_leave_what_came_in_alone(group: Faces) -> None:
 )
 def test_edits_without_meaning_are_refused(group: Faces, edit: PoseEdit, found: str) -> None:
     with pytest.raises(SettingError, match=found):
-        poses.edited(group, edit)
+        poses.apply_edit(group, edit)
 
 
 def test_style_reaches_the_drawing(group: Faces) -> None:
     plain, faint = (
-        drawing.draw(poses.styled(group, style), SQUARE)
+        drawing.draw(poses.with_style(group, style), SQUARE)
         for style in [KeypointStyle(), KeypointStyle(limbs=0.5, points=0.5)]
     )
-    without = drawing.draw(poses.styled(group, KeypointStyle(0, 0)), SQUARE)
+    without = drawing.draw(poses.with_style(group, KeypointStyle(0, 0)), SQUARE)
     assert faint.max() == pytest.approx(0.5, abs=1 / 255)
     assert torch.equal(faint > 0, plain > 0)
     assert not without.any()
@@ -254,7 +254,7 @@ def test_style_reaches_the_drawing(group: Faces) -> None:
 @pytest.mark.parametrize("style", [KeypointStyle(1.5, 1), KeypointStyle(1, float("nan"))])
 def test_opacities_outside_0_to_1_are_refused(group: Faces, style: KeypointStyle) -> None:
     with pytest.raises(SettingError, match="goes from 0 to 1"):
-        poses.styled(group, style)
+        poses.with_style(group, style)
 
 
 # --- from one pose to another ---------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_the_last_pose_is_letterboxed_onto_the_first() -> None:
 def test_the_style_of_the_first_pose_is_kept() -> None:
     a, b = poses.pose("front", USUAL, SQUARE), poses.pose("up", USUAL, SQUARE)
     style = KeypointStyle(0.5, 0.7)
-    assert poses.interpolate_poses(poses.styled(a, style), b, 3).style == style
+    assert poses.interpolate_poses(poses.with_style(a, style), b, 3).style == style
 
 
 def test_poses_that_do_not_pair_are_refused(group: Faces) -> None:
@@ -301,6 +301,6 @@ def test_poses_that_do_not_pair_are_refused(group: Faces) -> None:
 
 
 def test_a_face_without_extent_has_no_size() -> None:
-    still = poses.pointed(np.full((5, 2), 7.0))
+    still = poses.from_keypoints(np.full((5, 2), 7.0))
     assert still.box == Box(7, 7, 7, 7)
     assert isinstance(still, Detection)

@@ -28,7 +28,7 @@ def face_at(x: float, y: float, height: float, roll: float = 0.0) -> Detection:
     points = (frame.faces[0].keypoints.astype(np.float64) - [0, 0.1]) * height
     angle = math.radians(roll)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return poses.pointed(points @ turn.T + [x, y])
+    return poses.from_keypoints(points @ turn.T + [x, y])
 
 
 def frame_of(*faces: Detection, extent: Extent = PICTURE) -> FrameFaces:
@@ -133,7 +133,7 @@ def test_a_face_without_a_box_gets_one_from_its_points() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_face_without_size_covers_nothing(shape: FaceShape) -> None:
-    nothing = poses.pointed(np.full((5, 2), 30.0))
+    nothing = poses.from_keypoints(np.full((5, 2), 30.0))
     assert not regions.render(frame_of(nothing), PICTURE, "letterbox", shape).any()
 
 

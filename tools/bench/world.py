@@ -115,11 +115,11 @@ def person(world: World, seed: int = 0, pictures: int = 1) -> Person:
     context = world.config.context_dim
     sides = torch.randn(2, pictures, TOKENS, context, generator=generator)
     widths = world.config.site_widths
-    room = core("instantid_core.adapter.keys_values").KeysValues.empty(
+    stored = core("instantid_core.adapter.keys_values").KeysValues.empty(
         pictures, TOKENS, widths, torch.empty((), dtype=world.dtype)
     )
-    room.buffer.normal_(generator=generator)
-    return Person(core("instantid_core.types").IdentityTokens(*sides), room)
+    stored.buffer.normal_(generator=generator)
+    return Person(core("instantid_core.types").IdentityTokens(*sides), stored)
 
 
 @dataclass(frozen=True)

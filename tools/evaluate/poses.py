@@ -13,8 +13,8 @@ from instantid_core.keypoints import (
     View,
     as_pose,
     from_json,
+    from_keypoints,
     placement,
-    pointed,
     to_json,
 )
 from instantid_core.types import Extent, FrameFaces
@@ -29,7 +29,7 @@ EYES = 2
 
 def pose_text(points: Sequence[np.ndarray], size: tuple[int, int]) -> str:
     """Pose JSON of keypoints, each [5, 2] pixels, on a picture of width and height `size`."""
-    faces = tuple(pointed(np.asarray(each, np.float32)) for each in points)
+    faces = tuple(from_keypoints(np.asarray(each, np.float32)) for each in points)
     return to_json(as_pose((FrameFaces(Extent(*size), faces),)))
 
 
