@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FaceModelError, SettingError, TensorFileError, one_of
+from ..errors import FaceModelError, TensorFileError, one_of
 from .imports import import_runtime
 from .onnx_check import require_own_data
 from .pip_commands import first_line

@@ -111,7 +111,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         super().copy_to(c)
         if isinstance(c, IdentityNet):
             return
-        c.control_model = TokenConditionedNetwork(self.control_model, self.condition.tokens)  # pyright: ignore
+        c.control_model = TokenConditionedNetwork(self.control_model, self.condition.tokens)  # pyright: ignore[reportAttributeAccessIssue]
         c.extra_conds = [*self.extra_conds, TAG, PLACE]
         warn(_lost_with_the_type(type(c).__name__, self.condition))
 
@@ -163,7 +163,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         all nets and the UNet together."""
         if Span(*self.timestep_percent_range).is_everything or self.timestep_range is None:
             return True
-        start, end = self.timestep_range  # pyright: ignore
+        start, end = self.timestep_range  # pyright: ignore[reportAttributeAccessIssue]
         return end <= run.levels.of(options.get("sigmas", t)) <= start
 
     @contextmanager
@@ -172,7 +172,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         host's look at sigma, as the window is known; and with a hint encoded once."""
         kept = self.previous_controlnet, self.timestep_range, self.control_model, self.cond_hint
         self.previous_controlnet = self.timestep_range = None
-        self.control_model, self.cond_hint = network, hint  # pyright: ignore
+        self.control_model, self.cond_hint = network, hint  # pyright: ignore[reportAttributeAccessIssue]
         try:
             yield
         finally:
@@ -193,7 +193,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
     @property
     def _dtype(self) -> torch.dtype:
         """As the network computes."""
-        return self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore
+        return self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportAttributeAccessIssue]
 
     def _prepare_hint(
         self, x_noisy: torch.Tensor, rows: BatchRows, memory: NetMemory
