@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile(
 UTF-8 stream takes: one of them in a log line ends ComfyUI's prompt worker."""
 _ENDING = 450
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3])(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 100
 """Bytes; file systems take 255, and numbers and extensions are added."""
 
