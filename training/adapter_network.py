@@ -119,7 +119,7 @@ def _attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
 ) -> torch.Tensor:
     split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    return functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    return functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)  # pyright: ignore[reportArgumentType]
 
 
 class InstantID(nn.Module):

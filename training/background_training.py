@@ -101,7 +101,8 @@ def train_surroundings(arguments: argparse.Namespace) -> None:
         noise = offset_noise(chosen.shape, arguments.noise_offset, generator)
         timesteps = torch.randint(TIMESTEPS, (len(indices),), generator=generator)
         text = context[rows[indices]], pooled[rows[indices]]
-        sizes = size_numbers(*album.images.shape[1:3], len(indices))
+        height, width = album.images.shape[1:3]
+        sizes = size_numbers(height, width, len(indices))
         hints = torch.from_numpy(np.stack(drawn)).movedim(-1, 1).contiguous()
         noisy = add_noise(chosen, noise, timesteps)
         with kernels_for(chosen.device):

@@ -104,9 +104,9 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
 def _head(width: int) -> nn.Module:
     last = nn.Conv2d(width, sum(NUMBERS), 1)
     nn.init.normal_(last.weight, std=0.01)
-    nn.init.zeros_(last.bias)
+    nn.init.zeros_(last.bias)  # pyright: ignore[reportArgumentType]
     # Nearly every cell has no face: begin by saying so.
-    nn.init.constant_(last.bias[:1], -4.0)
+    nn.init.constant_(last.bias[:1], -4.0)  # pyright: ignore[reportOptionalSubscript]
     return nn.Sequential(_block(width, width), last)
 
 
@@ -248,7 +248,7 @@ def train_detector(
     """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
     torch.manual_seed(loop.seed)
     loss = DetectorLoss(Canvases(albums, loop.seed), settings)
-    network = DetectorNetwork(settings.widths).to(memory_format=torch.channels_last)
+    network = DetectorNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averages = train(network, loss, loop)
     finish(network, averages, _inputs(loss, 40))
     path = loop.folder / FILE

@@ -157,7 +157,7 @@ def train_recogniser(
     """Train, write `glintr100.onnx` and `report.json` into the loop's folder; give the report."""
     torch.manual_seed(loop.seed)
     batches = FaceBatches(album, settings)
-    network = EmbeddingNetwork(settings.widths).to(memory_format=torch.channels_last)
+    network = EmbeddingNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
         pictures, labels = batches.draw(generator)

@@ -112,7 +112,7 @@ def train_style_classifier(
     """Train, write `style.onnx` and `report.json` into the loop's folder; give the report."""
     torch.manual_seed(loop.seed)
     loss = StyleLoss(album, settings)
-    network = StyleNetwork(settings.widths).to(memory_format=torch.channels_last)
+    network = StyleNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averages = train(network, loss, loop)
     finish(network, averages, _inputs(loss, 30))
     report = {"as painted": accuracy(network, held_out, None)}
