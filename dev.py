@@ -1,8 +1,8 @@
-"""Everything run from a checkout: `python3 dev.py demo|test|evaluate|bench|batch|serve|registry`.
+"""Commands for a checkout: `python3 dev.py demo|test|evaluate|bench|batch|serve|registry`.
 
-Needs a bare checkout, Python 3.10 or newer and its standard library. What else is needed is built
-once under the user's cache folder (INSTANTID_COMPOSE_CACHE names another), and COMFYUI_PATH puts a
-ComfyUI source tree of your own in place of the pinned release.
+Needs Python 3.10 or newer and its standard library. Everything else is built once in the user's
+cache folder (INSTANTID_COMPOSE_CACHE names another one). COMFYUI_PATH names a ComfyUI source tree
+to use instead of the pinned release.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MOVED = {
     "doctor": "python -m instantid_core doctor",
     "models": "python -m instantid_core models",
 }
-"""Commands of earlier versions, and what runs in their place from the pack's folder."""
+"""Commands of earlier versions, and their replacements."""
 REPLACED = {"--all-hosts": "--all", "--oldest-host": "--all"}
 """Options of `test` in earlier versions, and what to use in their place."""
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    # As an exception, so that what is half done is undone on the way out.
+    # As an exception, so that unfinished work is cleaned up on the way out.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         return options.run(options, rest)
@@ -58,18 +58,20 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line as `--help` shows it."""
     parser = argparse.ArgumentParser(description="Develop, test and try InstantID Compose.")
     subparsers = parser.add_subparsers(dest="command", required=True)
-    demo_options(subparsers.add_parser("demo", help="make a picture from a face photo"))
+    demo_options(subparsers.add_parser("demo", help="generate pictures from a face photo"))
     test_options(subparsers.add_parser("test", help="lint, types, tests; pytest gets the rest"))
-    evaluate_command(subparsers.add_parser("evaluate", help="measure likeness, on one page"))
+    evaluate_command(
+        subparsers.add_parser("evaluate", help="measure likeness and more; write one page")
+    )
     bench_options(subparsers.add_parser("bench", help="print the benchmark table"))
-    batch_commands(subparsers.add_parser("batch", help="a file of prompts on several ComfyUI"))
+    batch_commands(subparsers.add_parser("batch", help="run a file of prompts on several ComfyUI"))
     serve_options(subparsers.add_parser("serve", help="run ComfyUI with the pack until Ctrl-C"))
     registry_options(subparsers.add_parser("registry", help="build and check the archive"))
     return parser
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
-    """`demo`: one face photo through a real ComfyUI."""
+    """Options of `demo`, which runs one face photo through a real ComfyUI."""
     parser.add_argument("--photo", type=Path, help="face photo (default: a drawn face)")
     parser.add_argument("--comfyui", type=Path, help="your own ComfyUI, with its real models")
     parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
@@ -127,7 +129,7 @@ class Replaced(argparse.Action):
 
 
 def evaluate_command(parser: argparse.ArgumentParser) -> None:
-    """`evaluate`: likeness, text, views and more, on the small world or on your own ComfyUI."""
+    """Options of `evaluate`, on the small world or on the user's ComfyUI."""
     evaluate_options.add_options(parser)
     parser.add_argument("--comfyui", type=Path, help="your own ComfyUI, with its real models")
     parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
@@ -135,14 +137,16 @@ def evaluate_command(parser: argparse.ArgumentParser) -> None:
 
 
 def bench_options(parser: argparse.ArgumentParser) -> None:
-    """`bench`: the benchmark table."""
+    """Options of `bench`, which prints the tables of the benchmark."""
     parser.add_argument("--full", action="store_true", help="SDXL's own sizes, on a GPU or a CPU")
     parser.add_argument(
         "--dims", choices=("published", "small"), default="published", help="sizes for --full"
     )
-    parser.add_argument("--steps", action="store_true", help="--full: whole steps on a CPU, too")
     parser.add_argument(
-        "--batch", action="store_true", help="only the throughput of batch with 1, 2, 3 workers"
+        "--steps", action="store_true", help="with --full: whole steps on a CPU as well"
+    )
+    parser.add_argument(
+        "--batch", action="store_true", help="only the throughput of batch with 1 to 3 workers"
     )
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     parser.add_argument("--out", type=Path, help="also write the tables as a Markdown page")
@@ -150,7 +154,7 @@ def bench_options(parser: argparse.ArgumentParser) -> None:
 
 
 def batch_commands(parser: argparse.ArgumentParser) -> None:
-    """`batch`: prompts in API format, fanned out to workers."""
+    """Options of `batch`, which runs prompts in API format on several workers."""
     batch_options.add_options(parser)
     parser.add_argument("--comfyui", type=Path, help="start the workers from your own ComfyUI")
     parser.add_argument("--python", type=Path, help="the Python of that ComfyUI")
@@ -158,9 +162,9 @@ def batch_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def registry_options(parser: argparse.ArgumentParser) -> None:
-    """`registry`: what the Comfy Registry would get."""
-    parser.add_argument("--publish", action="store_true", help="and publish it")
-    parser.add_argument("--tag", metavar="vX.Y.Z", help="stop unless this is the version")
+    """Options of `registry`, which builds the archive of the Comfy Registry."""
+    parser.add_argument("--publish", action="store_true", help="publish the archive as well")
+    parser.add_argument("--tag", metavar="vX.Y.Z", help="stop unless the pack has this version")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "output", help="folder")
     parser.add_argument("--archive", type=Path, help="one that was built before")
     parser.set_defaults(
@@ -171,7 +175,7 @@ def registry_options(parser: argparse.ArgumentParser) -> None:
 
 
 def serve_options(parser: argparse.ArgumentParser) -> None:
-    """`serve`: a ComfyUI to open in a browser."""
+    """Options of `serve`, which runs a ComfyUI to open in a browser."""
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.set_defaults(run=lambda options, _: commands.serve(options.port))
 

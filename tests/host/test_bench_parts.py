@@ -14,20 +14,20 @@ from tools.small_world.scenes import photo
 @pytest.fixture(scope="module")
 def loaded(pack: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Small models and their adapter, out of files in the published layouts."""
-    from tools.bench import files as bench_files
+    from tools.bench import runs as bench_runs
 
     with torch.inference_mode():
-        files = bench_files.write_files(tmp_path_factory.mktemp("files") / "published", "small")
-        return bench_files.loaded_world(pack, "small", torch.float32, files)
+        files = bench_runs.write_files(tmp_path_factory.mktemp("files") / "published", "small")
+        return bench_runs.loaded_world(pack, "small", torch.float32, files)
 
 
 def test_published_sizes_are_those_of_the_published_files(pack: Any) -> None:
     """Down to the header of IdentityNet's file; SDXL's UNet has 2 567 463 684 numbers."""
-    from tools.bench import files as bench_files
+    from tools.bench import runs as bench_runs
     from tools.small_world.node.small_sdxl import SmallConfig
 
-    config = SmallConfig(*bench_files.SIZES["published"])
-    unet, net = bench_files.unet_shapes(config), bench_files.net_shapes(config)
+    config = SmallConfig(*bench_runs.SIZES["published"])
+    unet, net = bench_runs.unet_shapes(config), bench_runs.net_shapes(config)
     assert sum(shape.numel() for shape in unet.values()) == 2_567_463_684
     listed = pack.module("instantid_core.models.manifest").published()
     (size,) = {file.size for file in listed if file.size > 2e9}
@@ -35,14 +35,14 @@ def test_published_sizes_are_those_of_the_published_files(pack: Any) -> None:
 
 
 def test_a_file_of_another_network_is_noticed(loaded: Any) -> None:
-    from tools.bench import files as bench_files
+    from tools.bench import runs as bench_runs
 
     network = loaded[0].control_net.control_model
-    shapes = bench_files.net_shapes(loaded[0].config)
-    bench_files.require_filled(network, shapes)
+    shapes = bench_runs.net_shapes(loaded[0].config)
+    bench_runs.require_filled(network, shapes)
     shapes.pop("conv_in.bias")
     with pytest.raises(RuntimeError, match="numbers"):
-        bench_files.require_filled(network, shapes)
+        bench_runs.require_filled(network, shapes)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,8 @@ from .faces import face_tables, gpu_face_tables
 from .host import build_scene, use_models
 from .processes import memory_table
 from .report import Table
-from .roofline import measure_rates, rates_table
-from .runs import DTYPES, SIZES, SMALL, whole_runs
-from .sites import sites_tables
+from .roofline import measure_rates, rates_table, sites_tables
+from .runs import DTYPES, PICTURE_SIZES, SMALL, whole_runs
 from .targets import Findings, targets_table
 from .waits import waits_table
 from .world import META, build_world, person
@@ -38,7 +37,7 @@ def full_tables(
         use_models(folder)
         scene = build_scene(host_nodes)
         world = build_world(scene.pack, options.dims, META, torch.float16)
-        settings = SMALL if is_small else SIZES
+        settings = SMALL if is_small else PICTURE_SIZES
         findings.counts = counted(world, settings[0])
         findings.held = person(world).keys_values.nbytes
         yield from counts_tables(world, findings.counts, settings)
@@ -56,7 +55,9 @@ def full_tables(
 def _sites(
     options: argparse.Namespace, pack: Any, device: torch.device, findings: Findings
 ) -> Iterator[Table]:
-    settings = SMALL if options.dims == "small" else SIZES if device.type == "cpu" else SETTINGS
+    settings = (
+        SMALL if options.dims == "small" else PICTURE_SIZES if device.type == "cpu" else SETTINGS
+    )
     rates = {dtype: measure_rates(device, dtype) for dtype in DTYPES[device.type]}
     yield rates_table(rates, device)
     for dtype, rate in rates.items():

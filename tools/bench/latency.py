@@ -10,8 +10,8 @@ import torch
 
 from .baseline import with_baseline
 from .counts import Setting
-from .files import sizes_of
 from .first_step import Baseline, Ours, Person, another, hint_work, photo_work, until_the_networks
+from .processes import sizes_of
 from .report import Row, Table
 from .roofline import Rates, Workload, name_of, wall_on
 from .steps import AMOUNT

@@ -24,6 +24,8 @@ from tools.small_world.adapter import AdapterSizes, Tensors, adapter_weights, fl
 from .report import Row, Table, timings
 
 STARTS = 3
+PUBLISHED_WIDTH = 320
+"""Channels of the published UNet's first level."""
 ALLOWED_MILLISECONDS = 150
 WIDTH_DIVISOR = 4
 """Divisor of the sites' published widths without --full; the resampler has its full size."""
@@ -53,6 +55,13 @@ def adapter_sizes(share: int) -> AdapterSizes:
     """Sizes of the published adapter, with its sites at 1/share of their widths."""
     widths = tuple(width // share for width in published_shapes.SITE_WIDTHS)
     return AdapterSizes(widths, context_dim=published_shapes.CONTEXT, width=1280, depth=4)
+
+
+def sizes_of(config: Any) -> AdapterSizes:
+    """Sizes of the adapter for a UNet of this width."""
+    if config.width == PUBLISHED_WIDTH:
+        return adapter_sizes(1)
+    return AdapterSizes(config.site_widths, config.context_dim)
 
 
 def _write_flat(nested: dict[str, Tensors], file: Path) -> None:
