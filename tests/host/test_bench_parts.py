@@ -93,5 +93,5 @@ def test_a_run_is_stopped_before_its_networks(loaded: Any, identity_of: Any, fac
             hook.remove()
     assert seen == [network.input_hint_block]
     plain = applied._replace(prompt=world.prompt)
-    with pytest.raises(RuntimeError, match="never came"):
+    with pytest.raises(RuntimeError, match="did not reach"):
         first.until_the_networks(plain, world.control_net, Setting((64, 64)))()
