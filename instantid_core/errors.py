@@ -125,10 +125,11 @@ def within(name: str, value: Any, low: float, high: float, *, whole: bool = Fals
     whole: refuse fractions.
     """
     kind = numbers.Integral if whole else numbers.Real
-    if not isinstance(value, kind) or not low <= value <= high:
+    number: Any = value
+    if not isinstance(value, kind) or not low <= number <= high:
         wanted = "a whole number" if whole else "a number"
         raise SettingError(f"{name} must be {wanted} from {low} to {high}, found {_brief(value)}.")
-    return value
+    return number
 
 
 def _brief(value: Any) -> str:

@@ -57,7 +57,7 @@ def _grown(found: io.Autogrow.Input, value: Any) -> dict[str, Any]:
 
 def _unknown(inputs: dict[str, io.Input], name: str) -> str:
     growing = inputs.get(name.partition(".")[0])
-    if isinstance(growing, io.Autogrow.Input):
+    if growing is not None and isinstance(growing, io.Autogrow.Input):
         most = len(growing.template.names)
         return (
             f"{growing.id} takes at most {most}, found one more at {name}. Connect fewer, or use "

@@ -84,7 +84,7 @@ def test_files_that_are_never_sent(tmp_path: Path, value: str) -> None:
     for name in (".ssh/key.png", "id_rsa", "notes.txt"):
         (tmp_path / name).write_bytes(b"secret")
     prompt = {"1": {"class_type": "LoadImage", "inputs": {"image": value}}}
-    assert Files(tmp_path).put_in(prompt) == (prompt, ())
+    assert Files(tmp_path).with_uploads(prompt) == (prompt, ())
 
 
 @pytest.mark.parametrize("name", ["CON", "nul.txt", "com1", "Lpt9.a"])

@@ -158,7 +158,9 @@ class ComfyClient:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """ComfyUI sends nobody elsewhere."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
         """No request; the answer becomes an HTTPError."""
 
 
