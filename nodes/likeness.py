@@ -12,11 +12,11 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..instantid_core.faces import FaceAnalyzer, Selection
-from ..instantid_core.identity import likeness, likeness_figures
+from ..instantid_core.identity import bands, likeness, likeness_figures
 from ..instantid_core.images import batch_of, frames_of
 from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
-from .faces import analyse_images
+from .faces import analyse_frames
 from .identities import WORDS, growing_identities
 from .inputs import CATEGORY
 
@@ -24,8 +24,8 @@ PANEL = "instantid_likeness"
 """Key of the node's output under which `web/js/likeness_panel.js` looks."""
 PANEL_CROP = 256
 """Pixels: side of the faces in the panel."""
-EVERY_FACE = Selection("all", on_no_face="skip")
-LARGEST_FACE = Selection("largest", on_no_face="skip")
+EVERY_FACE = Selection("all", on_no_face="skip", has_inputs=False)
+LARGEST_FACE = Selection("largest", on_no_face="skip", has_inputs=False)
 
 
 class ScoreIdentity(io.ComfyNode):
@@ -38,9 +38,9 @@ class ScoreIdentity(io.ComfyNode):
             display_name="InstantID Score Identity",
             category=CATEGORY,
             description="Scores how closely the face in each image resembles an identity, as the "
-            "cosine similarity of their embeddings: 1 is identical, strong from 0.80, moderate "
-            "from 0.55. Without a clear face (detection score of at least 0.65) the score is NaN "
-            "and the text says n/a.",
+            "cosine similarity of their embeddings: 1 is the photo itself, and two photos of one "
+            "person reach 0.3 to 0.8. Without a clear face (detection score of at least 0.65) the "
+            "score is NaN and the text says n/a.",
             search_aliases=[*WORDS, "likeness", "similarity", "cosine", "face score", "compare"],
             is_output_node=True,
             inputs=_score_inputs(),
@@ -67,10 +67,10 @@ class ScoreIdentity(io.ComfyNode):
         image: torch.Tensor,
         reference_image: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        faces = analyse_images(analyzer, image, EVERY_FACE).faces
+        frames = frames_of(image)
+        faces = analyse_frames(analyzer, frames, EVERY_FACE).faces
         found = likeness.score(identity, faces)
         reference = None if reference_image is None else _reference(analyzer, reference_image)
-        frames = frames_of(image)
         text = likeness.score_text(found)
         small = None if reference is None else likeness_figures.face_crop(*reference)
         picture = likeness_figures.score_sheet(frames, found, small)
@@ -88,8 +88,9 @@ class CompareIdentities(io.ComfyNode):
             node_id="InstantIDCompareIdentities",
             display_name="InstantID Compare Identities",
             category=CATEGORY,
-            description="Compares every reference with every other, to check whether photos show "
-            "the same person. Cosine similarity: strong from 0.80, moderate from 0.55.",
+            description="Compares every reference with every other and says whether photos show "
+            "the same person. Cosine similarity: from 0.32 the same person, below 0.28 another "
+            "one, in between unsure.",
             search_aliases=[*WORDS, "similarity", "same person", "cosine", "matrix", "verify"],
             is_output_node=True,
             inputs=[
@@ -106,8 +107,8 @@ class CompareIdentities(io.ComfyNode):
                 ),
                 io.Image.Output(
                     display_name="picture",
-                    tooltip="The table as coloured cells: green is strong, yellow moderate, red "
-                    "weak.",
+                    tooltip="The table as coloured cells: green is the same person, yellow unsure, "
+                    "red another person.",
                 ),
             ],
         )
@@ -147,9 +148,9 @@ def _score_inputs() -> list[io.Input]:
 
 def _reference(analyzer: FaceAnalyzer, images: torch.Tensor) -> tuple[np.ndarray, Box | None]:
     """The first picture, and where its face is if it has one."""
-    first = images[:1]
-    frame = analyse_images(analyzer, first, LARGEST_FACE).faces.frames[0]
-    return frames_of(first)[0], frame.faces[0].box if frame.faces else None
+    first = frames_of(images[:1])
+    frame = analyse_frames(analyzer, first, LARGEST_FACE).faces.frames[0]
+    return first[0], frame.faces[0].box if frame.faces else None
 
 
 def _panel(
@@ -167,9 +168,18 @@ def _panel(
             {**figures, "image": picture}
             for figures, picture in zip(likeness.score_report(found), results, strict=True)
         ],
-        "limits": {"strong": likeness.STRONG, "moderate": likeness.MODERATE},
+        "limits": _limits(found[0].bands),
     }
     return {PANEL: [json.dumps(report)]}
+
+
+def _limits(limits: bands.Bands) -> dict[str, float]:
+    """Cosines from which the panel uses each word."""
+    return {
+        bands.COPY: limits.copy,
+        bands.STRONG: limits.typical,
+        bands.MODERATE: limits.same,
+    }
 
 
 def _saved(crops: Sequence[np.ndarray]) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Identity embeddings: made from faces, blended, saved to files, and compared."""
 
-from . import blending, identity_file, likeness, likeness_figures
+from . import bands, blending, identity_file, likeness, likeness_figures, robust
 from .embedding import (
     COMBINE,
     NEGATIVE,
@@ -18,10 +18,12 @@ __all__ = [
     "IdentityFile",
     "NegativeIdentity",
     "Notes",
+    "bands",
     "blending",
     "combine",
     "identity_file",
     "likeness",
     "likeness_figures",
     "negative_references",
+    "robust",
 ]

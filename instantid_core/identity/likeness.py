@@ -10,10 +10,9 @@ import numpy as np
 from ..errors import IdentityError
 from ..faces import require_recogniser
 from ..types import Face, Faces, IdentityEmbedding
+from .bands import CAUTIOUS, RESULT_WORDS, Bands, bands_of
 from .blending import require_one_recogniser
 
-STRONG, MODERATE = 0.80, 0.55
-"""Cosines from which a likeness is called so. A convention of other tools, not a law."""
 SURE_DETECTION = 0.65
 """Detector score below which a face is seen too badly (turned away, hidden) for a fair figure."""
 NOT_AVAILABLE = "n/a"
@@ -26,12 +25,19 @@ class Likeness(NamedTuple):
     """-1..1; None where there is no face, or none seen clearly."""
     face: Face | None
     """The face that the figure is about, or the clearest of those not scored; None without any."""
+    bands: Bands = CAUTIOUS
+    """Of the recogniser."""
+
+    @property
+    def band(self) -> str | None:
+        """`copy`, `strong`, `moderate` or `weak`; None without a figure."""
+        return None if self.cosine is None else self.bands.of_result(self.cosine)
 
     @property
     def text(self) -> str:
         """Figure and band, or why there is none."""
         if self.cosine is not None:
-            return f"{self.cosine:.2f} {band(self.cosine)}"
+            return f"{self.cosine:.2f} {RESULT_WORDS[self.bands.of_result(self.cosine)]}"
         if self.face is None:
             return f"{NOT_AVAILABLE} (no face)"
         return f"{NOT_AVAILABLE} (weak detection, {self.face.score:.2f})"
@@ -43,17 +49,14 @@ class Comparison(NamedTuple):
     labels: tuple[str, ...]
     cosines: np.ndarray
     """[K, K] float64, symmetric, ones on the diagonal."""
+    bands: Bands = CAUTIOUS
+    """Of the recogniser."""
 
     def lowest(self) -> tuple[int, int]:
         """The two references that are least alike; of two identities, whether they are one."""
         rows, columns = np.triu_indices(len(self.labels), k=1)
         worst = int(np.argmin(self.cosines[rows, columns]))
         return int(rows[worst]), int(columns[worst])
-
-
-def band(cosine: float) -> str:
-    """`strong`, `moderate` or `weak`."""
-    return "strong" if cosine >= STRONG else "moderate" if cosine >= MODERATE else "weak"
 
 
 def score(identity: IdentityEmbedding, faces: Faces) -> tuple[Likeness, ...]:
@@ -68,7 +71,7 @@ def score(identity: IdentityEmbedding, faces: Faces) -> tuple[Likeness, ...]:
     require_recogniser(identity, faces.recogniser)
     directions = [_mean_direction(references) for references in identity.references.numpy()]
     return tuple(
-        _best(directions[number % len(directions)], frame.faces)
+        _best(directions[number % len(directions)], frame.faces, bands_of(faces.recogniser))
         for number, frame in enumerate(faces.frames)
     )
 
@@ -93,7 +96,8 @@ def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
     units = np.stack([_direction(vector) for vector in vectors])
     cosines = np.clip(units @ units.T, -1, 1)
     np.fill_diagonal(cosines, 1)
-    return Comparison(tuple(labels), cosines)
+    recogniser = next(iter(identities.values())).recogniser
+    return Comparison(tuple(labels), cosines, bands_of(recogniser))
 
 
 def score_text(likenesses: Sequence[Likeness]) -> str:
@@ -101,7 +105,9 @@ def score_text(likenesses: Sequence[Likeness]) -> str:
     lines = [f"image {number}: {found.text}" for number, found in enumerate(likenesses, start=1)]
     known = [found.cosine for found in likenesses if found.cosine is not None]
     if len(likenesses) > 1:
-        mean = f"{np.mean(known):.2f} {band(float(np.mean(known)))}" if known else NOT_AVAILABLE
+        mean = NOT_AVAILABLE
+        if known:
+            mean = Likeness(float(np.mean(known)), None, likenesses[0].bands).text
         lines.append(f"mean of {len(known)} of {len(likenesses)} images: {mean}")
     return "\n".join(lines)
 
@@ -111,7 +117,7 @@ def score_report(likenesses: Sequence[Likeness]) -> list[dict[str, float | str |
     return [
         {
             "cosine": found.cosine,
-            "band": None if found.cosine is None else band(found.cosine),
+            "band": found.band,
             "text": found.text,
         }
         for found in likenesses
@@ -127,18 +133,18 @@ def comparison_text(comparison: Comparison) -> str:
     one, other = comparison.lowest()
     cosine = comparison.cosines[one, other]
     names = f"{comparison.labels[one]} and {comparison.labels[other]}"
-    lines.append(f"least alike: {names}, {cosine:.2f} {band(cosine)}")
+    lines.append(f"least alike: {names}, {cosine:.2f}: {comparison.bands.of_photos(cosine)}")
     return "\n".join(lines)
 
 
-def _best(direction: np.ndarray, faces: Sequence[object]) -> Likeness:
+def _best(direction: np.ndarray, faces: Sequence[object], bands: Bands) -> Likeness:
     known = [face for face in faces if isinstance(face, Face)]
     clear = [face for face in known if face.score >= SURE_DETECTION]
     if not clear:
-        return Likeness(None, max(known, key=lambda face: face.score, default=None))
+        return Likeness(None, max(known, key=lambda face: face.score, default=None), bands)
     cosines = [float(np.clip(direction @ _direction(face.embedding), -1, 1)) for face in clear]
     best = int(np.argmax(cosines))
-    return Likeness(cosines[best], clear[best])
+    return Likeness(cosines[best], clear[best], bands)
 
 
 def _mean_direction(references: np.ndarray) -> np.ndarray:

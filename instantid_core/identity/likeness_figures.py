@@ -10,9 +10,13 @@ import torch
 from ..images import batch_of
 from ..libraries import import_cv2
 from ..types import Box
-from .likeness import MODERATE, STRONG, Comparison, Likeness, band
+from .bands import ANOTHER, COPY, MODERATE, SAME, STRONG, UNSURE, WEAK
+from .likeness import Comparison, Likeness
 
-BAND_COLOURS = {"strong": (80, 200, 100), "moderate": (230, 180, 60), "weak": (220, 90, 80)}
+BAND_COLOURS = {
+    **{COPY: (90, 160, 230), STRONG: (80, 200, 100), MODERATE: (230, 180, 60), WEAK: (220, 90, 80)},
+    **{SAME: (80, 200, 100), UNSURE: (230, 180, 60), ANOTHER: (220, 90, 80)},
+}
 BACKGROUND, EMPTY, INK = (32, 32, 36), (70, 70, 76), (240, 240, 240)
 CROP, GAP, BAR, BAR_HEIGHT, WORDS = 96, 8, 240, 24, 260
 """Pixels."""
@@ -98,9 +102,10 @@ def matrix_sheet(comparison: Comparison) -> torch.Tensor:
         if cell == CELL:
             _write(sheet, label, GAP, top + cell // 2)
             _write(sheet, _ending(label, LETTERS), LABELS + i * cell, HEAD // 2, 0.4)
-        for j, cosine in enumerate(comparison.cosines[i]):
+        for j, cosine in enumerate(comparison.cosines[i].tolist()):
             left = LABELS + j * cell
-            sheet[top : top + cell - 1, left : left + cell - 1] = _shade(float(cosine))
+            shade = _shade(cosine, comparison.bands.of_photos(cosine))
+            sheet[top : top + cell - 1, left : left + cell - 1] = shade
             if cell == CELL:
                 _write(sheet, f"{cosine:.2f}", left + GAP, top + cell // 2, 0.6)
     return batch_of([sheet])
@@ -109,19 +114,19 @@ def matrix_sheet(comparison: Comparison) -> torch.Tensor:
 def _draw_bar(sheet: np.ndarray, found: Likeness, label: str, left: int, middle: int) -> None:
     top, bottom = middle - BAR_HEIGHT // 2, middle + BAR_HEIGHT // 2
     sheet[top:bottom, left : left + BAR] = EMPTY
-    if found.cosine is not None:
+    if found.cosine is not None and found.band:
         length = round(BAR * max(0.0, found.cosine))
-        sheet[top:bottom, left : left + length] = BAND_COLOURS[band(found.cosine)]
-    for limit in (MODERATE, STRONG):
+        sheet[top:bottom, left : left + length] = BAND_COLOURS[found.band]
+    for limit in (found.bands.same, found.bands.typical, found.bands.copy):
         mark = left + round(BAR * limit)
         sheet[top - 4 : bottom + 4, mark : mark + 1] = INK
     _write(sheet, label, left + BAR + GAP, middle)
 
 
-def _shade(cosine: float) -> tuple[int, ...]:
+def _shade(cosine: float, band: str) -> tuple[int, ...]:
     """The band's colour, darker the smaller the cosine."""
     strength = 0.25 + 0.5 * max(0.0, cosine)
-    return tuple(round(level * strength) for level in BAND_COLOURS[band(cosine)])
+    return tuple(round(level * strength) for level in BAND_COLOURS[band])
 
 
 def _ending(text: str, length: int) -> str:

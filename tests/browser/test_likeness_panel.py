@@ -78,14 +78,15 @@ def test_crops_side_by_side_with_score_and_band(
     expect(rows(editor)).to_have_count(3)
     same, other, nobody = rows(editor).all()
     expect(same).to_contain_text("1.00")
-    expect(same.locator(".iid-band")).to_contain_text("strong")
+    expect(same.locator(".iid-band")).to_contain_text("as close as a copy")
     expect(other.locator(".iid-band")).to_contain_text("weak")
     expect(nobody).to_contain_text("n/a")
     expect(nobody.locator(".iid-band")).to_contain_text("no face")
     expect(panel(editor).get_by_role("status")).to_contain_text("Mean likeness of 2 of 3 images")
     expect(same.get_by_role("img", name="Reference: the face")).to_be_visible()
     expect(same.get_by_role("img", name="Image 1: face")).to_be_visible()
-    expect(same.get_by_role("img", name=re.compile("Score 1.00 of 1, strong"))).to_be_visible()
+    bar = same.get_by_role("img", name=re.compile("Score 1.00 of 1, as close as a copy"))
+    expect(bar).to_be_visible()
     editor.page.wait_for_function(
         "() => [...document.querySelectorAll('.iid-likeness img')].every((i) => i.naturalWidth)"
     )
@@ -124,4 +125,4 @@ def test_colour_says_nothing_that_is_not_said_otherwise(
     expect(rows(canvas_editor)).to_have_count(2)
     texts = [band.inner_text() for band in panel(canvas_editor).locator(".iid-band").all()]
     assert len(set(texts)) == 2
-    assert [text.split()[-1] for text in texts] == ["strong", "weak"]
+    assert [text.split()[-1] for text in texts] == ["copy", "weak"]

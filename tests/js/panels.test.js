@@ -66,9 +66,9 @@ test("scores have two digits and no minus before zero", () => {
 });
 
 test("a limit belongs to the better band", () => {
-  const limits = { moderate: 0.3, strong: 0.5 };
-  const bands = [0.5, 0.49, 0.3, 0.29, -1].map((cosine) => bandOf(cosine, limits));
-  assert.deepEqual(bands, ["strong", "moderate", "moderate", "weak", "weak"]);
+  const limits = { moderate: 0.3, strong: 0.5, copy: 0.8 };
+  const bands = [0.8, 0.79, 0.5, 0.49, 0.3, 0.29, -1].map((cosine) => bandOf(cosine, limits));
+  assert.deepEqual(bands, ["copy", "strong", "strong", "moderate", "moderate", "weak", "weak"]);
 });
 
 test("the mean leaves out results without a score", () => {

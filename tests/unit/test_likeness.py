@@ -10,12 +10,10 @@ import torch
 from support.recognisers import ANOTHER, RECOGNISER
 
 from instantid_core.errors import IdentityError
+from instantid_core.identity.bands import BANDS, CAUTIOUS, bands_of
 from instantid_core.identity.likeness import (
-    MODERATE,
-    STRONG,
     SURE_DETECTION,
     Likeness,
-    band,
     compare,
     comparison_text,
     score,
@@ -147,16 +145,43 @@ def test_a_batch_goes_over_the_pictures_one_by_one_and_round_again() -> None:
 @pytest.mark.parametrize(
     ("cosine", "name"),
     [
-        (1.0, "strong"),
-        (STRONG, "strong"),
-        (STRONG - 1e-9, "moderate"),
-        (MODERATE, "moderate"),
-        (MODERATE - 1e-9, "weak"),
+        (1.0, "copy"),
+        (0.8, "copy"),
+        (0.8 - 1e-9, "strong"),
+        (0.5, "strong"),
+        (0.5 - 1e-9, "moderate"),
+        (0.32, "moderate"),
+        (0.32 - 1e-9, "weak"),
         (-0.4, "weak"),
     ],
 )
-def test_bands(cosine: float, name: str) -> None:
-    assert band(cosine) == name
+def test_words_for_results(cosine: float, name: str) -> None:
+    """A copy of the photo is no praise."""
+    assert CAUTIOUS.of_result(cosine) == name
+    assert Likeness(cosine, None).band == name
+    assert ("as close as a copy" in Likeness(cosine, None).text) == (name == "copy")
+
+
+@pytest.mark.parametrize(
+    ("cosine", "words"),
+    [
+        *((one, "the same person") for one in (0.99, 0.41, 0.39, 0.38, 0.35, 0.32)),
+        *((one, "unsure") for one in (0.31, 0.28)),
+        *((one, "another person") for one in (0.27, 0.26, 0.07, -0.2)),
+    ],
+)
+def test_words_for_two_photos(cosine: float, words: str) -> None:
+    assert CAUTIOUS.of_photos(cosine) == words
+
+
+def test_bands_belong_to_a_recogniser() -> None:
+    """One without figures of its own gets the cautious ones; all name their source."""
+    (published,) = BANDS
+    assert bands_of(Recogniser(published)) is BANDS[published]
+    assert bands_of(RECOGNISER) is bands_of(None) is CAUTIOUS
+    for bands in (CAUTIOUS, *BANDS.values()):
+        assert bands.another <= bands.same <= bands.typical <= bands.copy
+        assert bands.source
 
 
 def test_other_recognisers_nobody_and_zeros_are_refused() -> None:
@@ -172,12 +197,12 @@ def test_other_recognisers_nobody_and_zeros_are_refused() -> None:
 def test_text_has_a_line_for_each_picture_and_the_mean() -> None:
     found = (Likeness(0.9, None), Likeness(None, None), Likeness(0.5, None))
     assert score_text(found).splitlines() == [
-        "image 1: 0.90 strong",
+        "image 1: 0.90 as close as a copy",
         "image 2: n/a (no face)",
-        "image 3: 0.50 weak",
-        "mean of 2 of 3 images: 0.70 moderate",
+        "image 3: 0.50 strong",
+        "mean of 2 of 3 images: 0.70 strong",
     ]
-    assert score_text(found[:1]) == "image 1: 0.90 strong"
+    assert score_text(found[:1]) == "image 1: 0.90 as close as a copy"
     assert score_text(found[1:2] * 2).splitlines()[-1] == "mean of 0 of 2 images: n/a"
 
 
@@ -212,7 +237,7 @@ def test_the_least_alike_are_named() -> None:
     )
     assert comparison.lowest() == (0, 2)
     text = comparison_text(comparison).splitlines()
-    assert text[-1] == "least alike: a and c, 0.60 moderate"
+    assert text[-1] == "least alike: a and c, 0.60: the same person"
     assert text[1].split() == ["a", "1.00", "0.90", "0.60"]
     assert len({len(line) for line in text[:-1]}) == 1
 
@@ -281,15 +306,18 @@ def has(picture: np.ndarray, colour: tuple[int, ...]) -> int:
     return int((picture == np.array(colour, np.uint8)).all(-1).sum())
 
 
-@pytest.mark.parametrize(("cosine", "name"), [(0.9, "strong"), (0.6, "moderate"), (0.2, "weak")])
+@pytest.mark.parametrize(
+    ("cosine", "name"), [(0.9, "copy"), (0.6, "strong"), (0.4, "moderate"), (0.2, "weak")]
+)
 def test_bars_are_as_long_as_the_score_and_coloured_by_band(cosine: float, name: str) -> None:
     found = Likeness(cosine, face(vector(1)))
     picture = levels(score_sheet([gradient()], [found]))
     row = picture[8 + CROP // 2 - 11]
     length = has(row, BAND_COLOURS[name])
-    marks = sum(limit < cosine for limit in (MODERATE, STRONG))
+    marks = sum(limit < cosine for limit in (CAUTIOUS.same, CAUTIOUS.typical, CAUTIOUS.copy))
     assert length == pytest.approx(240 * cosine - marks, abs=1)
-    assert not any(has(row, colour) for other, colour in BAND_COLOURS.items() if other != name)
+    others = set(BAND_COLOURS.values()) - {BAND_COLOURS[name]}
+    assert not any(has(row, colour) for colour in others)
 
 
 def test_pictures_without_a_score_have_an_empty_bar() -> None:

@@ -23,7 +23,7 @@ const HEAD_HEIGHT = 34;
 const ROW_HEIGHT = 132;
 const VISIBLE_ROWS = 2;
 const WIDTH = 320;
-const SYMBOLS = { strong: "\u25cf", moderate: "\u25d0", weak: "\u25cb" };
+const SYMBOLS = { copy: "\u25cd", strong: "\u25cf", moderate: "\u25d0", weak: "\u25cb" };
 const NO_SYMBOL = "\u2013";
 
 class LikenessPanel {
@@ -140,7 +140,7 @@ function makeBar({ cosine, band, limits }) {
   if (cosine === null || band === null) return [];
   const t = texts().likeness;
   const label = t.score(formatCosine(cosine), t.bands[band]);
-  const ticks = [limits.moderate, limits.strong].map((limit) => {
+  const ticks = Object.values(limits).map((limit) => {
     const tick = element("span", { className: "iid-limit" });
     tick.style.left = `${limit * 100}%`;
     return tick;

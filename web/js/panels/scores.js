@@ -1,8 +1,8 @@
 /** Likeness scores: their format, their mean, their bands. No DOM. */
 
 /**
- * @typedef {"strong" | "moderate" | "weak"} Band
- * @typedef {{moderate: number, strong: number}} Limits the lowest score of each band
+ * @typedef {"copy" | "strong" | "moderate" | "weak"} Band
+ * @typedef {{moderate: number, strong: number, copy: number}} Limits the lowest score of each band
  * @typedef {{cosine: number | null, band: Band | null, text: string}} Result null without a score;
  *   the text then says why
  */
@@ -14,6 +14,7 @@ export function formatCosine(cosine) {
 
 /** @param {number} cosine @param {Limits} limits @returns {Band} */
 export function bandOf(cosine, limits) {
+  if (cosine >= limits.copy) return "copy";
   if (cosine >= limits.strong) return "strong";
   return cosine >= limits.moderate ? "moderate" : "weak";
 }

@@ -74,7 +74,7 @@ const likeness = {
   crop: (caption) => `${caption}：人脸`,
   notAvailable: "无",
   score: (score, band) => `得分 ${score}（满分 1），${band}`,
-  bands: { strong: "强", moderate: "中", weak: "弱" },
+  bands: { copy: "近乎复制", strong: "强", moderate: "中", weak: "弱" },
   reasons: { "no face": "没有人脸", "weak detection": "检测不可靠" },
 };
 

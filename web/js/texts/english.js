@@ -78,7 +78,7 @@ const likeness = {
   crop: (caption) => `${caption}: face`,
   notAvailable: "n/a",
   score: (score, band) => `Score ${score} of 1, ${band}`,
-  bands: { strong: "strong", moderate: "moderate", weak: "weak" },
+  bands: { copy: "as close as a copy", strong: "strong", moderate: "moderate", weak: "weak" },
   reasons: { "no face": "no face", "weak detection": "weak detection" },
 };
 
