@@ -10,6 +10,7 @@ grow to its size, so that nothing is resampled at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from ..types import Detection, Extent, Faces, FrameFaces
 from .geometry import Placement, box_of, moved
 
 MATCH_COLOUR = ("none", "mean_std")
+LARGEST_INVERSE = 1536
+"""Pixels of a square up to which the inverse is computed; larger ones are shrunk as usual."""
 STABLE_RATIO = 1.25
 """From this enlargement on the inverse amplifies nothing by more than about 2."""
 
@@ -106,8 +109,9 @@ def paste(
 
     crop_images: [copies * crops, n, n, C], n being any size. A whole multiple of the crops gives as
     many copies of the pictures. mask: [M, h, w] over the crop, M being 1, the crops or all crop
-    images. Pixels on which nothing is pasted keep every bit. Raises ImageError for pictures, crops
-    or masks that do not belong together, SettingError for settings without meaning.
+    images; without one, pixels that squares share go to the face in whose square they are deepest.
+    Pixels on which nothing is pasted keep every bit. Raises ImageError for pictures, crops or masks
+    that do not belong together, SettingError for settings without meaning.
     """
     _require_settings(how)
     pictures = pixels_of(images)
@@ -120,7 +124,9 @@ def paste(
     for number, patch in enumerate(patches):
         square = crops.squares[number % count]
         weight = _edge_ramp(square.side, how.feather)
-        if region is not None:
+        if region is None:
+            weight = weight * _territory(square, crops.squares, how.feather)
+        else:
             weight = weight * _resized_mask(region[number % len(region)], square.side)
         canvas = pasted[number // count * crops.frames + square.frame]
         _blend(canvas, square, _resample(patch, square.side), weight, how.match_colour)
@@ -158,22 +164,26 @@ def _resample(picture: torch.Tensor, side: int) -> torch.Tensor:
     size = picture.shape[0]
     if size == side:
         return picture
-    axis = _inverse(side, size) if size >= STABLE_RATIO * side else _bicubic(size, side)
-    axis = axis.to(picture)
-    return (axis @ picture.movedim(-1, 0) @ axis.T).movedim(0, -1).clamp(0, 1)
+    planes = picture.movedim(-1, 0)
+    if size < STABLE_RATIO * side or side > LARGEST_INVERSE:
+        planes = _bicubic(planes[None], (side, side))[0]
+    else:
+        axis = _inverse(side, size).to(picture)
+        planes = axis @ planes @ axis.T
+    return planes.movedim(0, -1).clamp(0, 1)
 
 
-def _bicubic(size: int, side: int) -> torch.Tensor:
-    """[side, size] float64: resampling of one axis, with a wider kernel where it shrinks."""
-    unit = torch.eye(size, dtype=torch.float64)[None, None]
+def _bicubic(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """[1, C, H, W] -> [1, C, *size], with a wider kernel where it shrinks."""
     return torch.nn.functional.interpolate(
-        unit, size=(side, size), mode="bicubic", antialias=True, align_corners=False
-    )[0, 0]
+        planes, size=size, mode="bicubic", antialias=True, align_corners=False
+    )
 
 
 def _inverse(side: int, size: int) -> torch.Tensor:
     """[side, size] float64: the least-squares inverse of enlarging from side to size."""
-    enlarge = _bicubic(side, size)
+    unit = torch.eye(side, dtype=torch.float64)[None, None]
+    enlarge = _bicubic(unit, (size, side))[0, 0]
     return torch.linalg.solve(enlarge.T @ enlarge, enlarge.T)
 
 
@@ -189,6 +199,40 @@ def _edge_ramp(side: int, feather: float) -> torch.Tensor:
     middle = torch.arange(side, dtype=torch.float32) + 0.5
     ramp = (torch.minimum(middle, side - middle) / (feather * side)).clamp(0, 1)
     return ramp[:, None] * ramp[None, :]
+
+
+def _territory(square: FaceSquare, squares: Iterable[FaceSquare], feather: float) -> torch.Tensor:
+    """[side, side]: 1 where no other square of the picture is as deep, falling to 0 where one is.
+
+    Depth is counted in sides of the square, so that a small face in a large one's square keeps its
+    pixels.
+    """
+    weight, own = torch.ones(square.side, square.side), _depth(square, square)
+    for other in squares:
+        if other == square or other.frame != square.frame or not _overlap(square, other):
+            continue
+        lead = own - _depth(other, square)
+        if feather:
+            weight *= (lead / (2 * feather)).clamp(0, 1)
+        else:
+            weight *= lead > 0
+    return weight
+
+
+def _depth(square: FaceSquare, over: FaceSquare) -> torch.Tensor:
+    """[side, side] of `over`: 0.5 in the middle of a square, 0 on its border, negative outside."""
+    along = torch.arange(over.side, dtype=torch.float32) + 0.5
+    x, y = (
+        (along + start - middle - square.side / 2).abs() / square.side
+        for start, middle in ((over.x, square.x), (over.y, square.y))
+    )
+    return 0.5 - torch.maximum(y[:, None], x[None, :])
+
+
+def _overlap(one: FaceSquare, other: FaceSquare) -> bool:
+    return max(one.x, other.x) < min(one.x + one.side, other.x + other.side) and max(
+        one.y, other.y
+    ) < min(one.y + one.side, other.y + other.side)
 
 
 def _resized_mask(mask: torch.Tensor, side: int) -> torch.Tensor:

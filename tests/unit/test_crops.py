@@ -342,3 +342,59 @@ def test_settings_without_meaning_are_refused(two: FaceCrops, how: Pasting, foun
 def test_broken_pixels_are_not_pasted(two: FaceCrops) -> None:
     with pytest.raises(ImageError, match="NaN or infinite pixels"):
         crops.paste(noise(), torch.full((2, 64, 64, 3), float("nan")), two, HARD)
+
+
+# --- neighbours -----------------------------------------------------------------------------------
+
+
+def pasted_shades(
+    picture: torch.Tensor, faces: Faces, how: Pasting, mask: torch.Tensor | None = None
+) -> tuple[torch.Tensor, list[float]]:
+    """The picture with a plain shade of its own for each face."""
+    cut = crops.cut(picture, faces, 64, 1.6)
+    shades = torch.linspace(0.1, 0.9, len(cut.images))
+    plain = shades[:, None, None, None].expand(-1, 64, 64, 3)
+    return crops.paste(picture, plain, cut.crops, how, mask)[0], shades.tolist()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("apart", [45, 60, 90])
+def test_faces_side_by_side_keep_their_points(apart: int, order: int) -> None:
+    """Squares 115 pixels large overlap; whichever is pasted last takes nothing of the other."""
+    picture = noise()
+    places = [(150.0, 160.0), (150.0 + apart, 160.0)][::order]
+    faces = faces_at(*places, of=picture)
+    pasted, shades = pasted_shades(picture, faces, HARD)
+    for face, shade in zip(faces.all, shades, strict=True):
+        for x, y in face.keypoints.round().astype(int):
+            assert pasted[y, x, 0] == pytest.approx(shade)
+
+
+def test_a_small_face_in_a_large_ones_square_keeps_its_own() -> None:
+    picture = noise()
+    large = faces_at((150, 160), size=120, of=picture)
+    small = faces_at((225, 200), size=40, of=picture)
+    both = (*small.all, *large.all)
+    faces = Faces((replace(large.frames[0], faces=both),), None)
+    pasted, shades = pasted_shades(picture, faces, HARD)
+    for face, shade in zip(faces.all, shades, strict=True):
+        for x, y in face.keypoints.round().astype(int):
+            assert pasted[y, x, 0] == pytest.approx(shade)
+
+
+def test_no_seam_where_two_squares_meet() -> None:
+    """With a soft edge, both fade out towards the line between them."""
+    picture = torch.full((1, 320, 448, 3), 0.5)
+    faces = faces_at((150, 160), (210, 160), of=picture)
+    pasted, _ = pasted_shades(picture, faces, Pasting(feather=0.25))
+    steps = (pasted[160, 1:, 0] - pasted[160, :-1, 0]).abs()
+    assert steps.max() < 0.05
+    hard, _ = pasted_shades(picture, faces, HARD)
+    assert (hard[160, 1:, 0] - hard[160, :-1, 0]).abs().max() > 0.5
+
+
+def test_a_mask_decides_alone() -> None:
+    picture = noise()
+    faces = faces_at((150, 160), (180, 160), of=picture)
+    pasted, shades = pasted_shades(picture, faces, HARD, torch.ones(1, 8, 8))
+    assert pasted[160, 150, 0] == pytest.approx(shades[1]), "the last one pasted"
