@@ -156,7 +156,8 @@ def combine(*, optional: bool = False) -> io.Combo.Input:
         advanced=optional or None,  # pyright: ignore[reportArgumentType] - None is the default
         tooltip="How several photos become one identity. average: the mean, as recommended by "
         "InstantID's authors. normalized_average: every photo counts equally, even a weak one. "
-        "sequence: the adapter sees all photos side by side.",
+        "sequence: the adapter sees all photos side by side. robust: photos of somebody else, and "
+        "those that are blurred, dark or turned away, count little or nothing.",
     )
 
 

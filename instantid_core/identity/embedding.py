@@ -9,8 +9,9 @@ import torch
 
 from ..errors import SettingError, one_of
 from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding
+from .robust import ROBUST, weigh, weighted_mean
 
-COMBINE = ("average", "normalized_average", "sequence")
+COMBINE = ("average", "normalized_average", "sequence", ROBUST)
 OLDER_NAMES = {"norm average": "normalized_average", "concat": "sequence"}
 """Names in the older InstantID pack for ComfyUI, and in graphs made for it."""
 NEGATIVE = ("zeros", "noise")
@@ -31,7 +32,8 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
 
     how: `average` takes the mean embedding (what InstantID's authors advise for several photos);
     `normalized_average` gives every photo the same say by averaging directions and restoring the
-    mean length; `sequence` hands all embeddings to the resampler, which the reference allows.
+    mean length; `sequence` hands all embeddings to the resampler, which the reference allows;
+    `robust` takes the mean of the faces that agree, clear ones counting more.
     No face at all gives an identity that is nobody (N = 0).
     """
     how = one_of("combine", OLDER_NAMES.get(how, how), COMBINE)
@@ -45,6 +47,8 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.known])).float()
     if how == "average":
         embeddings = embeddings.mean(0, keepdim=True)
+    elif how == ROBUST:
+        embeddings = weighted_mean(embeddings, weigh(faces).weights)
     elif how == "normalized_average":
         embeddings = _mean_direction(embeddings)
     return IdentityEmbedding(embeddings.unsqueeze(0), faces.recogniser)

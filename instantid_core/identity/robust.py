@@ -1,0 +1,121 @@
+"""One identity of many photos, some of which show somebody else or show the person badly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..errors import IdentityError
+from ..faces import Flaw, flaws_of
+from ..types import Face, Faces
+from .bands import Bands, bands_of
+
+ROBUST = "robust"
+"""The way of combining, as the widget calls it."""
+SHARES = {
+    Flaw.SMALL: 0.5,
+    Flaw.BLURRED: 0.1,
+    Flaw.DARK: 0.1,
+    Flaw.NOISY: 0.2,
+    Flaw.TURNED: 0.2,
+    Flaw.HIDDEN: 0.3,
+}
+"""What a face counts that the recogniser sees badly; one without a flaw counts 1."""
+LITTLE = 0.3
+"""Share of the largest weight below which a face is named as left out."""
+ROUNDS = 5
+
+
+class Weighing(NamedTuple):
+    """How much each face of an album counts."""
+
+    weights: np.ndarray
+    """[F] float64; they sum to 1."""
+    agreements: np.ndarray
+    """[F] float64: mean cosine to the faces that count; 1 for a single face."""
+
+
+def weigh(faces: Faces) -> Weighing:
+    """Weigh faces by their agreement with the others, and by how well they are seen.
+
+    The start is the face with which most others agree. Raises IdentityError where no two agree.
+    """
+    known = faces.known
+    clear = np.array([_clearness(face) for face in known])
+    if len(known) == 1:
+        return Weighing(np.ones(1), np.ones(1))
+    bands = bands_of(faces.recogniser)
+    cosines = _cosines(known)
+    support = _agreement(cosines, bands) @ clear
+    centre = int(np.argmax(support * clear))
+    if not support[centre] > 0:
+        raise IdentityError(_nobody_agrees(cosines, bands))
+    weights = clear * _agreement(cosines[centre], bands)
+    weights[centre] = clear[centre]
+    for _ in range(ROUNDS):
+        agreements = cosines @ weights / np.maximum(weights.sum() - weights, 1e-9)
+        weights = clear * _agreement(agreements, bands)
+        weights[centre] = max(weights[centre], 0.1 * clear[centre])
+    return Weighing(weights / weights.sum(), agreements)
+
+
+def weighted_mean(embeddings: torch.Tensor, weights: np.ndarray) -> torch.Tensor:
+    """[F, 512] float32 -> [1, 512]."""
+    shares = torch.from_numpy(weights)[:, None]
+    return (embeddings.double() * shares).sum(0, keepdim=True).float()
+
+
+def about_left_out(faces: Faces, how: str) -> tuple[str, ...]:
+    """Advice on the faces that count little or nothing in a robust identity, with the reason."""
+    if how != ROBUST or faces.count < 2:
+        return ()
+    weighing = weigh(faces)
+    bands, little = bands_of(faces.recogniser), LITTLE * weighing.weights.max()
+    numbered = [(n, face) for n, frame in enumerate(faces.frames, 1) for face in frame.faces]
+    named = [
+        f"face {face.number} of image {n} ({_reason(face, agreement, bands)})"
+        for (n, face), weight, agreement in zip(numbered, *weighing, strict=True)
+        if isinstance(face, Face) and weight < little
+    ]
+    if not named:
+        return ()
+    more = f", and {len(named) - 8} more" if len(named) > 8 else ""
+    return (
+        f"{len(named)} of {faces.count} faces count little or nothing in this identity: "
+        f"{', '.join(named[:8])}{more}.",
+    )
+
+
+def _reason(face: Face, agreement: float, bands: Bands) -> str:
+    if agreement < bands.same:
+        return f"{bands.of_photos(agreement)}, {agreement:.2f}"
+    return " and ".join(flaw.value for flaw in flaws_of(face))
+
+
+def _clearness(face: Face) -> float:
+    return float(np.prod([SHARES[flaw] for flaw in flaws_of(face)]))
+
+
+def _cosines(faces: tuple[Face, ...]) -> np.ndarray:
+    """[F, F] float64, with zeros on the diagonal: nobody vouches for himself."""
+    vectors = np.stack([face.embedding for face in faces]).astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = vectors / np.maximum(lengths, 1e-12)
+    cosines = units @ units.T
+    np.fill_diagonal(cosines, 0)
+    return cosines
+
+
+def _agreement(cosines: np.ndarray, bands: Bands) -> np.ndarray:
+    """0 for another person, 1 for the same one."""
+    return np.clip((cosines - bands.another) / max(bands.same - bands.another, 1e-9), 0, 1)
+
+
+def _nobody_agrees(cosines: np.ndarray, bands: Bands) -> str:
+    return (
+        f"No two of these {len(cosines)} faces are of one person: the closest two have a cosine "
+        f"similarity of {cosines.max():.2f}, and photos of one person at least {bands.same:.2f}. "
+        "Choose photos of one person, or set combine to average."
+    )
