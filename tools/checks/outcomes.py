@@ -33,7 +33,10 @@ def pytest_outcome(name: str, code: int, seconds: float, report: Path) -> Outcom
         note = f"pytest ended with exit code {code} and wrote no report"
         return Outcome(name, False, seconds, failed=1, note=note)
     total, failed, skipped = count(ElementTree.parse(report).getroot().iter("testsuite"))
-    return Outcome(name, code == 0, seconds, total - failed - skipped, failed, skipped)
+    ran = skipped < total
+    note = "" if ran else "every test was skipped; the reason stands above"
+    passed = total - failed - skipped
+    return Outcome(name, code == 0, seconds, passed, failed, skipped, note, ran)
 
 
 def count(suites: Iterable[ElementTree.Element]) -> tuple[int, int, int]:

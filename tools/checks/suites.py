@@ -23,7 +23,7 @@ from .front_ends import VARIABLE as FRONT_END
 from .outcomes import Outcome, pytest_outcome, summary
 from .parts import OPEN, Console, Part, at_a_time, call, one_by_one
 
-PYTEST_SUITES = ("unit", "host", "e2e", "browser")
+PYTEST_SUITES = ("unit", "real", "host", "e2e", "browser")
 SUITES = ("lint", "types", "js", *PYTEST_SUITES)
 SMALL_SUITES = ("lint", "unit")
 """Suites that need neither ComfyUI nor its packages."""
