@@ -111,12 +111,29 @@ class Detection:
     """[106, 2] float32, pixels, in antelopev2's order; None where no model for them is there."""
 
 
+class FaceQuality(NamedTuple):
+    """How well the recogniser could see a face."""
+
+    span: float
+    """Pixels of the picture across the square that the recogniser scales to 112 pixels."""
+    sharpness: float
+    """Share of fine detail in the contrast."""
+    brightness: float
+    """Mean, 0..1."""
+    noise: float
+    """Standard deviation, in levels of 255."""
+
+
 @dataclass(frozen=True, eq=False)
 class Face(Detection):
     """A detected face and who it is."""
 
     embedding: np.ndarray
     """[512] float32, raw (not normalised) ArcFace output; its norm is about 20."""
+    number: int = field(default=0, kw_only=True)
+    """Its place among all faces of the picture, from 0 at the left."""
+    quality: FaceQuality | None = field(default=None, kw_only=True)
+    """None where it was not measured."""
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,14 @@ from ..instantid_core.adapter import (
     span,
 )
 from ..instantid_core.errors import SettingError, finite
-from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
+from ..instantid_core.faces import FaceAnalyzer, Selection
 from ..instantid_core.identity import COMBINE, OLDER_NAMES, NegativeIdentity
 from ..instantid_core.images import colours_of, region_mask
 from ..instantid_core.keypoints import FITS
 from ..instantid_core.types import Faces, Family, IdentityEmbedding
 from . import inputs
-from .faces import analyse_images, make_identity
+from .faces import analyse_images, identity_of
 from .host.application import apply_adapter, apply_identity_net
-from .host.notices import warn
 from .host.progress import progress
 
 if TYPE_CHECKING:
@@ -237,13 +236,12 @@ class Apply(io.ComfyNode):
     ) -> io.NodeOutput:
         to_model = adapter_settings(weight, (start_at, end_at), mask)
         to_net = net_settings(strength, (start_at, end_at), mask)
-        analysis = analyse_images(analyzer, image, Selection())
-        warn(about_faces(analysis))
+        analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
         hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
         if image_kps is not None:
             hint = _hint_of_photo(analyzer, image_kps, adapter.family)
         tokens = adapter.tokens(
-            make_identity(analysis.faces, combine),
+            identity_of(analysis.faces, combine),
             NegativeIdentity(negative_identity, noise_strength, noise_seed),
         )
         patched = apply_adapter(model, adapter, tokens, to_model, progress)
@@ -270,5 +268,6 @@ def _one_hint(
 
 def _hint_of_photo(analyzer: FaceAnalyzer, image: torch.Tensor, family: Family | None) -> Hint:
     """Faces of a photo; a picture without any is taken for drawn keypoints."""
-    faces = analyse_images(analyzer, image, Selection(on_no_face="skip")).faces
+    selection = Selection(on_no_face="skip", has_inputs=False)
+    faces = analyse_images(analyzer, image, selection).faces
     return DrawnHint(faces, LETTERBOX, family) if faces.count else GivenHint(colours_of(image))

@@ -21,10 +21,10 @@ from ..instantid_core.faces import (
     read_numbers,
     thumbnails,
 )
-from ..instantid_core.identity import combine
+from ..instantid_core.identity import combine, robust
 from ..instantid_core.images import batch_of, frames_of
 from ..instantid_core.keypoints import drawing
-from ..instantid_core.types import Extent, Faces
+from ..instantid_core.types import Extent, Faces, IdentityEmbedding
 from . import inputs, sockets
 from .host.notices import warn
 from .host.progress import progress
@@ -43,7 +43,10 @@ def analyse_images(
 
 
 def analyse_frames(
-    analyzer: FaceAnalyzer, frames: tuple[np.ndarray, ...], selection: Selection, min_score: float
+    analyzer: FaceAnalyzer,
+    frames: tuple[np.ndarray, ...],
+    selection: Selection,
+    min_score: float = MIN_SCORE,
 ) -> Analysis:
     """The same for frames that the caller needs as well."""
     return analyzer.analyse(frames, selection, min_score, progress(len(frames)))
@@ -104,12 +107,15 @@ class AnalyzeFaces(io.ComfyNode):
         selection = Selection(select, index, on_no_face, several)
         frames = frames_of(image)
         analysis = analyse_frames(analyzer, frames, selection, min_score)
-        warn(advice.about_faces(analysis))
+        warn(advice.about_pictures(analysis))
         picture = preview.annotated(frames, analysis)
         mask = preview.box_masks(analysis)
+        small = thumbnails(frames)
+        shown = ui.PreviewImage(preview.annotated(small, analysis), cls=cls).as_dict()
         faces = analysis.faces
-        shown = {**ui.PreviewImage(picture, cls=cls).as_dict(), **_picker(frames, analysis)}
-        return io.NodeOutput(faces, picture, mask, faces.count, ui=shown)
+        return io.NodeOutput(
+            faces, picture, mask, faces.count, ui={**shown, **_picker(small, analysis)}
+        )
 
 
 class DrawKeypoints(io.ComfyNode):
@@ -175,7 +181,7 @@ class EmbedIdentity(io.ComfyNode):
 
     @classmethod
     def execute(cls, faces: Faces, combine: str) -> io.NodeOutput:
-        return io.NodeOutput(make_identity(faces, combine))
+        return io.NodeOutput(identity_of(faces, combine))
 
 
 def _choice() -> list[io.Input]:
@@ -238,10 +244,10 @@ def _several(numbers: str, index: int) -> tuple[int, ...]:
     return found or ()
 
 
-def _picker(frames: tuple[np.ndarray, ...], analysis: Analysis) -> dict[str, Any]:
-    """Pictures and faces for the front end's face picker, as JSON: the host counts other values
-    of a node's output as pictures that the run has made."""
-    saved = ui.PreviewImage(batch_of(thumbnails(frames))).as_dict()["images"]
+def _picker(small: tuple[np.ndarray, ...], analysis: Analysis) -> dict[str, Any]:
+    """Small pictures and faces for the front end's face picker, as JSON: the host counts other
+    values of a node's output as pictures that the run has made."""
+    saved = ui.PreviewImage(batch_of(small)).as_dict()["images"]
     report = [
         {**seen, "image": dict(picture)}
         for seen, picture in zip(face_report(analysis), saved, strict=True)
@@ -251,3 +257,10 @@ def _picker(frames: tuple[np.ndarray, ...], analysis: Analysis) -> dict[str, Any
 
 make_identity = combine
 """The core function, under a name that no widget shadows."""
+
+
+def identity_of(faces: Faces, how: str) -> IdentityEmbedding:
+    """One identity of all these faces, with advice on those that are hardly seen or left out."""
+    identity = make_identity(faces, how)
+    warn([*advice.about_identity(faces), *robust.about_left_out(faces, how)])
+    return identity

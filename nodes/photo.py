@@ -12,14 +12,14 @@ import torch
 from comfy_api.latest import io
 
 from ..instantid_core.adapter import GivenHint
-from ..instantid_core.faces import FaceAnalyzer, Selection, about_faces
-from ..instantid_core.identity import NegativeIdentity, combine
+from ..instantid_core.faces import FaceAnalyzer, Selection, about_pictures
+from ..instantid_core.identity import NegativeIdentity
 from ..instantid_core.images import colours_of
 from ..instantid_core.keypoints import drawing
 from ..instantid_core.types import IdentityTokens
 from . import inputs, sockets
 from .apply import WORDS, adapter_settings, net_settings
-from .faces import analyse_images
+from .faces import analyse_images, identity_of
 from .host.application import apply_adapter, apply_identity_net
 from .host.notices import warn
 from .host.progress import progress
@@ -56,8 +56,8 @@ class PhotoKeypoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, analyzer: FaceAnalyzer, image: torch.Tensor) -> io.NodeOutput:
-        analysis = analyse_images(analyzer, image, Selection(on_no_face="skip"))
-        warn(about_faces(analysis))
+        analysis = analyse_images(analyzer, image, Selection(on_no_face="skip", has_inputs=False))
+        warn(about_pictures(analysis, has_inputs=False))
         extent = drawing.usual_extent(analysis.faces.frames[0].extent)
         return io.NodeOutput(drawing.draw(analysis.faces, extent))
 
@@ -114,10 +114,9 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
         settings = adapter_settings(weight, (start_at, end_at), mask)
-        analysis = analyse_images(analyzer, image, Selection())
-        warn(about_faces(analysis))
+        analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
         tokens = adapter.tokens(
-            combine(analysis.faces, "average"),
+            identity_of(analysis.faces, "average"),
             NegativeIdentity(negative_identity, noise_strength, noise_seed),
         )
         return io.NodeOutput(apply_adapter(model, adapter, tokens, settings, progress), tokens)

@@ -4,9 +4,16 @@ Needs insightface's models to run, and OpenCV and ONNX Runtime, all imported on 
 """
 
 from . import advice, preview
-from .advice import about_faces, about_landmarks, about_recogniser, about_size
+from .advice import (
+    about_identity,
+    about_landmarks,
+    about_pictures,
+    about_recogniser,
+    about_size,
+)
 from .analysis import Analysis, analyse
 from .analyzer import FaceAnalyzer
+from .quality import Flaw, flaws_of
 from .recognisers import (
     BASE_MODELS,
     mismatch_message,
@@ -22,14 +29,17 @@ __all__ = [
     "SELECT",
     "Analysis",
     "FaceAnalyzer",
+    "Flaw",
     "Selection",
-    "about_faces",
+    "about_identity",
     "about_landmarks",
+    "about_pictures",
     "about_recogniser",
     "about_size",
     "advice",
     "analyse",
     "face_report",
+    "flaws_of",
     "mismatch_message",
     "preview",
     "published_name",

@@ -7,35 +7,56 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from ..keypoints import LANDMARKS, without_landmarks
-from ..types import SD15, Detection, Extent, Faces, IdentityEmbedding, family_of
+from ..types import SD15, Detection, Extent, Face, Faces, IdentityEmbedding, family_of
 from .analysis import Analysis
+from .quality import Flaw, flaws_of
 from .recognisers import base_model_of
 
-RECOGNISER_SIDE = 112
-"""Pixels: side of the crop that ArcFace sees. It spans about the face's box, so that a smaller face
-is enlarged before it is recognised (insightface, `face_align.norm_crop`)."""
-TURNED_AWAY = 0.6
-"""How far the nose may lie beside the middle of the eyes, in distances between the eyes. The model
-of `geometry.FACE_MODEL` gets there when it is turned by 52 degrees; at 60 it has 0.8."""
 WATERMARKED = Extent(1024, 1024)
 """Size at which InstantID's authors and users saw watermarks of stock photos."""
+WORDS = {
+    Flaw.SMALL: "is small: the recogniser looks at 112 x 112 pixels, and this photo has "
+    "{face.quality.span:.0f} x {face.quality.span:.0f} of them. Use a larger or closer photo.",
+    Flaw.BLURRED: "is blurred, which costs likeness: use a sharper photo.",
+    Flaw.DARK: "is too dark to be recognised well: use a photo with more light on the face.",
+    Flaw.NOISY: "is noisy, which costs likeness: use a photo taken in more light.",
+    Flaw.TURNED: "is turned far to the side. A profile shows half of a face, which costs likeness: "
+    "add a photo seen more from the front.",
+    Flaw.HIDDEN: "is seen badly (detection score {face.score:.2f}): it may be half hidden, or cut "
+    "by the edge of the picture. Use a photo that shows all of the face.",
+}
+"""Sentences after the name of a face."""
 
-NumberedFace = tuple[int, int, Detection]
-"""Number of the picture from 1, number of the face from 0 at the left, and the face."""
 
+def about_pictures(analysis: Analysis, has_inputs: bool = True) -> tuple[str, ...]:
+    """Advice on the pictures that an analysis skipped.
 
-def about_faces(analysis: Analysis) -> tuple[str, ...]:
-    """Advice on what an analysis of photos has chosen, and on the pictures that it skipped."""
-    chosen = tuple(_numbered(analysis))
-    advice = (
-        _skipped(analysis),
-        _small([each for each in chosen if is_small(each[2])], analysis),
-        _turned([each for each in chosen if is_turned_away(each[2])], analysis),
+    has_inputs: whether the node at hand has those that choose among faces.
+    """
+    frames = analysis.faces.frames
+    empty = [number for number, frame in enumerate(frames, start=1) if not frame.faces]
+    if not empty:
+        return ()
+    named = ", ".join(map(str, empty[:8])) + (", ..." if len(empty) > 8 else "")
+    skipped = f"{len(empty)} of {len(frames)} pictures had no face to choose and were skipped"
+    if not has_inputs:
+        return (f"{skipped}: {named}.",)
+    return (
+        f"{skipped}: {named}. Lower min_score if there is one, or set on_no_face to error to stop "
+        "there.",
     )
-    return tuple(sentence for sentence in advice if sentence)
+
+
+def about_identity(faces: Faces) -> tuple[str, ...]:
+    """Advice on faces whose identity is read: those that the recogniser can hardly see."""
+    advice = []
+    for flaw, words in WORDS.items():
+        numbered = enumerate(faces.frames, start=1)
+        flawed = [(n, face) for n, frame in numbered for face in _with(flaw, frame.faces)]
+        if flawed:
+            advice.append(f"{_which(flawed, faces)} {words.format(face=flawed[0][1])}")
+    return tuple(advice)
 
 
 def about_size(extent: Extent) -> str | None:
@@ -84,62 +105,12 @@ def about_numbers(text: str, index: int) -> str:
     )
 
 
-def is_small(face: Detection) -> bool:
-    """Whether the recogniser has to enlarge the face."""
-    return min(face.box.width, face.box.height) < RECOGNISER_SIDE
+def _with(flaw: Flaw, faces: Iterable[Detection]) -> list[Face]:
+    return [face for face in faces if isinstance(face, Face) and flaw in flaws_of(face)]
 
 
-def is_turned_away(face: Detection) -> bool:
-    """Whether the five points are those of a profile; a tilted head is none."""
-    left_eye, right_eye, nose = np.asarray(face.keypoints[:3], np.float64)
-    across = right_eye - left_eye
-    beside = abs((nose - (left_eye + right_eye) / 2) @ across)
-    return bool(beside > TURNED_AWAY * (across @ across))
-
-
-def _numbered(analysis: Analysis) -> Iterable[NumberedFace]:
-    frames = zip(analysis.detections, analysis.faces.frames, strict=True)
-    for picture, (found, chosen) in enumerate(frames, start=1):
-        for face in chosen.faces:
-            places = [n for n, other in enumerate(found) if other.keypoints is face.keypoints]
-            yield picture, places[0] if places else 0, face
-
-
-def _skipped(analysis: Analysis) -> str | None:
-    frames = analysis.faces.frames
-    empty = [number for number, frame in enumerate(frames, start=1) if not frame.faces]
-    if not empty:
-        return None
-    named = ", ".join(map(str, empty[:8])) + (", ..." if len(empty) > 8 else "")
-    return (
-        f"{len(empty)} of {len(frames)} pictures had no face to choose and were skipped: {named}. "
-        "Lower min_score if there is one, or set on_no_face to error to stop there."
-    )
-
-
-def _small(faces: list[NumberedFace], analysis: Analysis) -> str | None:
-    if not faces:
-        return None
-    face = faces[0][2]
-    size = f"{face.box.width:.0f} x {face.box.height:.0f}"
-    return (
-        f"{_which(faces, analysis)} is small ({size} pixels). The recogniser looks at "
-        f"{RECOGNISER_SIDE} x {RECOGNISER_SIDE} and has to enlarge it, which costs likeness: use a "
-        "larger or closer photo."
-    )
-
-
-def _turned(faces: list[NumberedFace], analysis: Analysis) -> str | None:
-    if not faces:
-        return None
-    return (
-        f"{_which(faces, analysis)} is turned far to the side. A profile shows half of a face, "
-        "which costs likeness: add a photo seen more from the front."
-    )
-
-
-def _which(faces: list[NumberedFace], analysis: Analysis) -> str:
-    picture, number, _ = faces[0]
-    where = f" of image {picture}" if len(analysis.detections) > 1 else ""
-    more = f" (and {len(faces) - 1} more)" if len(faces) > 1 else ""
-    return f"Face {number}{where}{more}"
+def _which(flawed: list[tuple[int, Face]], faces: Faces) -> str:
+    picture, face = flawed[0]
+    where = f" of image {picture}" if len(faces.frames) > 1 else ""
+    more = f" (and {len(flawed) - 1} more)" if len(flawed) > 1 else ""
+    return f"Face {face.number}{where}{more}"

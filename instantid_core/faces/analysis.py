@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,15 +12,11 @@ import numpy as np
 from ..errors import NoFaceError
 from ..images import extent_of
 from ..types import Box, Detection, Face, Faces, FrameFaces, Recogniser
+from .detection import DETECTION_SIZES, TURNED_SIZES, Detector, detect, second_look
 from .memory import Latest, digest_of
+from .quality import quality_of
 from .selection import Selection
-
-DETECTION_SIZES = (640, 512, 448, 384, 320, 256, 192, 128)
-"""Sizes at which the detector looks. The first is the reference's; a face that fills the picture is
-too large for the detector there and is found at a smaller one."""
-PADDING = 0.5
-"""Border added on each side, as a fraction of the picture, when no size finds a face without it."""
-
+from .views import upright_view
 
 PICTURES = 512
 """Pictures that are remembered: a few kilobytes each, and two more for every embedded face."""
@@ -27,12 +24,10 @@ ANALYSES = 4
 """Analyses that are remembered as a whole; an identity made of one is 10 MB."""
 
 
-class FaceEngine(Protocol):
+class FaceEngine(Detector, Protocol):
     """The face models as analysis needs them; `FaceAnalyzer` is the real one."""
 
     recogniser: Recogniser
-
-    def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]: ...
 
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray: ...
 
@@ -45,7 +40,7 @@ class Analysis(NamedTuple):
     faces: Faces
     """The chosen faces, with embeddings."""
     detections: tuple[tuple[Detection, ...], ...]
-    """Per picture, every face found, from left to right."""
+    """Per picture, every face found, from left to right; the chosen ones are those of `faces`."""
 
 
 @dataclass
@@ -53,7 +48,7 @@ class PictureFaces:
     """Every face found in one picture, and those of them that have been read."""
 
     detections: tuple[Detection, ...]
-    """From left to right."""
+    """From left to right, as the detector found them."""
     known: dict[int, Face] = field(default_factory=dict)
     """Faces with embeddings, by their place among the detections."""
 
@@ -93,74 +88,66 @@ def analyse(
         return analysis
     found, chosen = [], []
     for number, (frame, digest) in enumerate(zip(frames, digests, strict=True), start=1):
-        bgr = np.ascontiguousarray(frame[..., ::-1])
+        picture = _Picture(frame, engine)
         seen = memory.pictures.get((digest, min_score))
         if seen is None:
-            seen = PictureFaces(detect(bgr, engine, min_score))
+            seen = PictureFaces(detect(picture.bgr, engine, min_score))
             memory.pictures.keep((digest, min_score), seen)
         where = f"image {number} of {len(frames)} ({extent_of(frame)} pixels)"
         if not seen.detections and not selection.skip_empty:
-            raise NoFaceError(_no_face(where, min_score))
+            raise NoFaceError(_no_face(where, min_score, selection))
         picked = selection.choose(seen.detections, extent_of(frame), where)
-        faces = tuple(_embedded(face, seen, bgr, engine) for face in picked)
-        chosen.append(FrameFaces(extent_of(frame), faces))
-        found.append(seen.detections)
+        faces = {place: picture.face(seen, place) for place in map(seen.detections.index, picked)}
+        chosen.append(FrameFaces(extent_of(frame), tuple(faces.values())))
+        found.append(tuple(faces.get(n, face) for n, face in enumerate(seen.detections)))
         each_frame()
     analysis = Analysis(Faces(tuple(chosen), engine.recogniser), tuple(found))
     return memory.analyses.keep((digests, selection, min_score), analysis)
 
 
-def detect(bgr: np.ndarray, engine: FaceEngine, min_score: float) -> tuple[Detection, ...]:
-    """All faces of the first attempt that finds any, from left to right; empty when none does."""
-    for picture, border in _pictures(bgr):
-        for size in _usable_sizes(picture):
-            boxes, keypoints = engine.detect(picture, size)
-            faces = tuple(_detections(boxes, keypoints, min_score, border))
-            if faces:
-                return tuple(sorted(faces, key=lambda face: face.box.centre[0]))
-    return ()
+class _Picture:
+    """One picture while it is analysed."""
 
+    def __init__(self, frame: np.ndarray, engine: FaceEngine) -> None:
+        self.frame, self.engine = frame, engine
 
-def _pictures(bgr: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
-    """The picture as it is, then with a border; with the border's width at the left and the top."""
-    yield bgr, (0, 0)
-    top, left = (int(side * PADDING) for side in bgr.shape[:2])
-    if top or left:
-        yield np.pad(bgr, ((top, top), (left, left), (0, 0))), (left, top)
+    @cached_property
+    def bgr(self) -> np.ndarray:
+        return np.ascontiguousarray(self.frame[..., ::-1])
 
+    def face(self, seen: PictureFaces, place: int) -> Face:
+        """A face with its embedding, read if it has not been."""
+        if place not in seen.known:
+            seen.known[place] = self._read(seen.detections[place], place)
+        return seen.known[place]
 
-def _usable_sizes(picture: np.ndarray) -> Iterator[int]:
-    """Leave out sizes at which a very narrow picture would shrink to nothing."""
-    short, long = sorted(picture.shape[:2])
-    return (size for size in DETECTION_SIZES if int(size * short / long) >= 1)
-
-
-def _detections(
-    boxes: np.ndarray, keypoints: np.ndarray, min_score: float, border: tuple[int, int]
-) -> Iterable[Detection]:
-    shift = np.array(border, np.float32)
-    for (*corners, score), points in zip(boxes, keypoints, strict=True):
-        if score >= min_score:
-            (x0, y0), (x1, y1) = np.reshape(corners, (2, 2)).astype(float) - shift
-            box = Box(float(x0), float(y0), float(x1), float(y1))
-            yield Detection(box, float(score), points - shift)
-
-
-def _embedded(found: Detection, seen: PictureFaces, bgr: np.ndarray, engine: FaceEngine) -> Face:
-    place = seen.detections.index(found)
-    if place not in seen.known:
-        embedding = engine.embed(bgr, found.keypoints)
-        landmarks = engine.landmarks(bgr, found.box)
-        seen.known[place] = Face(
-            found.box, found.score, found.keypoints, embedding, landmarks=landmarks
+    def _read(self, found: Detection, number: int) -> Face:
+        found = second_look(self.bgr, found, self.engine)
+        return Face(
+            found.box,
+            found.score,
+            found.keypoints,
+            self.engine.embed(self.bgr, found.keypoints),
+            landmarks=self._landmarks(found),
+            number=number,
+            quality=quality_of(self.bgr, found.keypoints),
         )
-    return seen.known[place]
+
+    def _landmarks(self, found: Detection) -> np.ndarray | None:
+        view = upright_view(self.bgr, found)
+        if view is None:
+            return self.engine.landmarks(self.bgr, found.box)
+        marks = self.engine.landmarks(view.pixels, view.box_in_view(found))
+        return None if marks is None else view.to_picture(marks)
 
 
-def _no_face(where: str, min_score: float) -> str:
-    sizes = ", ".join(map(str, DETECTION_SIZES))
+def _no_face(where: str, min_score: float, selection: Selection) -> str:
+    sizes, turned = (", ".join(map(str, each)) for each in (DETECTION_SIZES, TURNED_SIZES))
+    advice = "Use a picture in which the face is larger and not hidden"
+    if selection.has_inputs:
+        advice += ", lower min_score, or set on_no_face to skip"
     return (
-        f"No face was found in {where}. The detector looked at sizes {sizes}, and again with a "
-        f"border around the picture, for a score of at least {min_score:g}. Use a picture in which "
-        "the face is upright and not hidden, lower min_score, or set on_no_face to skip."
+        f"No face was found in {where}. The detector looked at sizes {sizes}, again with a border "
+        f"around the picture, and at sizes {turned} with the picture turned by 90, 180 and 270 "
+        f"degrees, for a score of at least {min_score:g}. {advice}."
     )

@@ -28,6 +28,8 @@ class Selection:
     on_no_face: Literal["error", "skip"] = "error"
     numbers: tuple[int, ...] = ()
     """For `index`: several faces, in this order, in place of the one that `index` names."""
+    has_inputs: bool = True
+    """Whether the node at hand has inputs for all this, which messages then name."""
 
     def __post_init__(self) -> None:
         one_of("select", self.policy, SELECT)
@@ -58,9 +60,13 @@ class Selection:
         wanted = self.numbers or (self.index,)
         missing = [number for number in wanted if not -count <= number < count]
         if missing and not self.skip_empty:
+            has = (
+                "it has one face, number 0"
+                if count == 1
+                else (f"its faces are numbered 0 to {count - 1} from the left")
+            )
             raise NoFaceError(
-                f"Face {missing[0]} was asked for in {where}, which has {count}. Counted from the "
-                f"left, its faces are 0 to {count - 1}: change "
+                f"Face {missing[0]} was asked for in {where}; {has}. Change "
                 f"{'numbers' if self.numbers else 'index'}, or set on_no_face to skip."
             )
         # As keys, since -1 and the last number are one face.

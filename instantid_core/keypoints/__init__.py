@@ -3,7 +3,7 @@
 from . import drawing, landmarks
 from .crops import MATCH_COLOUR, FaceCrops, Pasting, cut, paste
 from .drawing import draw_frame
-from .geometry import FACE_MODEL, FITS, oval_of_points, placement
+from .geometry import FACE_MODEL, FITS, moved, oval_of_points, placement
 from .landmarks import LANDMARKS, without_landmarks
 from .pose_json import from_json, to_json
 from .poses import (
@@ -48,6 +48,7 @@ __all__ = [
     "from_keypoints",
     "interpolate_poses",
     "landmarks",
+    "moved",
     "oval_of_points",
     "partition",
     "paste",

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from instantid_core.errors import ImageError, NoFaceError
-from instantid_core.faces.analysis import DETECTION_SIZES, Analysis, analyse
+from instantid_core.faces.analysis import Analysis, analyse
+from instantid_core.faces.detection import DETECTION_SIZES, LARGE_SIZE, TURNED_SIZES
 from instantid_core.faces.selection import Selection
 from instantid_core.images import batch_of, frames_of
 from instantid_core.types import Box
@@ -76,13 +77,19 @@ def test_every_size_that_leaves_a_pixel_is_tried(
     watched = Watched(analyzer)
     assert analysed(watched, torch.zeros(1, *shape, 3)).faces.count == 0
     once, again = ([n for n in DETECTION_SIZES if n * a >= b] for a, b in sides(short, size))
-    assert watched.sizes == [*once, *again]
+    larger = [LARGE_SIZE] if max(shape) >= LARGE_SIZE else []
+    small = max(1, round(short / max(1, max(shape) / LARGE_SIZE)))
+    aside = [n for n in TURNED_SIZES if n * small >= min(max(shape), LARGE_SIZE)] * 3
+    assert watched.sizes == [*once, *larger, *again, *aside]
 
 
 def sides(short: int, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Short and long side of the picture, and of the picture with half of each side around it."""
+    """Short and long side of the picture, and of the picture with half of each side around it,
+    which is made of a smaller copy of a large one."""
     long = size * short
-    return (short, long), (short + 2 * (short // 2), long + 2 * (long // 2))
+    scale = max(1, long / LARGE_SIZE)
+    small, large = max(1, round(short / scale)), round(long / scale)
+    return (short, long), (small + 2 * (small // 2), large + 2 * (large // 2))
 
 
 def test_a_face_in_a_long_strip_is_found(analyzer: Any) -> None:

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from instantid_core.errors import ImageError
-from instantid_core.images import batch_of, extent_of, frames_of
+from instantid_core.images import (
+    ROWS_AT_A_TIME,
+    batch_of,
+    extent_of,
+    frames_of,
+    pixels_of,
+)
 from instantid_core.types import Extent
 
 ALL_LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -103,3 +109,26 @@ def test_unreadable_pixels_name_their_image(value: float) -> None:
     batch[1, 2, 3, 0] = value
     with pytest.raises(ImageError, match=r"^Image 2 of 3 holds NaN or infinite pixels"):
         frames_of(batch)
+
+
+# --- ranges ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (torch.from_numpy(photo()).float(), r"values up to 25\d; expected 0 to 1\. Divide"),
+        (torch.from_numpy(photo()), r"values up to 25\d; expected 0 to 1\. Divide"),
+        (torch.from_numpy(photo()).float() / 127.5 - 1, r"down to -\d[.\d]*; .* needs 1 added"),
+    ],
+    ids=["floats to 255", "bytes", "-1 to 1"],
+)
+def test_other_ranges_get_a_sentence_that_says_so(picture: torch.Tensor, says: str) -> None:
+    for reader in (frames_of, pixels_of):
+        with pytest.raises(ImageError, match=says):
+            reader(picture)
+
+
+def test_rows_are_converted_in_parts_without_a_seam() -> None:
+    tall = photo(1, 2 * ROWS_AT_A_TIME + 3, 2)
+    assert np.array_equal(frames_of(torch.from_numpy(tall).float() / 255)[0], tall[0])
