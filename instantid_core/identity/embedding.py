@@ -37,7 +37,7 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     No face at all gives an identity that is nobody (N = 0).
     """
     how = one_of("combine", OLDER_NAMES.get(how, how), COMBINE)
-    if faces.count != len(faces.known):
+    if faces.recogniser is None or faces.count != len(faces.known):
         raise SettingError(
             "A pose says where a face is, not whose it is. Expected faces of a photo, from "
             "InstantID Analyze Faces."

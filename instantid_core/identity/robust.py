@@ -53,7 +53,7 @@ def weigh(faces: Faces) -> Weighing:
     if not support[centre] > 0:
         raise IdentityError(_nobody_agrees(cosines, bands))
     weights = clear * _agreement(cosines[centre], bands)
-    weights[centre] = clear[centre]
+    weights[centre], agreements = clear[centre], np.ones(len(known))
     for _ in range(ROUNDS):
         agreements = cosines @ weights / np.maximum(weights.sum() - weights, 1e-9)
         weights = clear * _agreement(agreements, bands)

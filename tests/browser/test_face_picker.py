@@ -256,10 +256,11 @@ def test_after_a_reload_it_asks_for_a_run(canvas_editor: Editor, photo: str) -> 
 
 def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> None:
     node = graph(canvas_editor, photo)
-    canvas_editor.set_value(node, "select", "all")
+    canvas_editor.set_value(node, "select", "index")
+    canvas_editor.set_value(node, "numbers", "the left one")
     never_run_before(canvas_editor, node, 0.43)
     assert canvas_editor.run()["kind"] == "execution_success"
-    toast = canvas_editor.page.locator(TOAST).filter(has_text="is small")
+    toast = canvas_editor.page.locator(TOAST).filter(has_text="numbers should be face numbers")
     expect(toast).to_have_count(1)
     expect(toast).to_contain_text("InstantID Analyze Faces")
     canvas_editor.photograph("warning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,6 @@ import torch
 
 import nodes as host_nodes
 from tools.small_world.scenes import photo
-
-WEAK_ROLL = 67
-"""Degrees at which the synthetic detector is only 0.61 sure of a face."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,6 +34,11 @@ def two_faces() -> torch.Tensor:
     return torch.cat([left, right], dim=2)
 
 
+def faded(picture: torch.Tensor) -> torch.Tensor:
+    """The picture with so much of its colour taken out that the detector is unsure of a face."""
+    return picture + 0.31 * (picture.mean(dim=-1, keepdim=True) - picture)
+
+
 def score(pack: Any, analyzer: Any, identity: Any, image: torch.Tensor, **more: Any) -> Any:
     return pack.run(
         "InstantIDScoreIdentity", analyzer=analyzer, identity=identity, image=image, **more
@@ -43,7 +46,7 @@ def score(pack: Any, analyzer: Any, identity: Any, image: torch.Tensor, **more: 
 
 
 def test_scores_say_who_is_in_the_picture(pack: Any, analyzer: Any, identity_of: Any) -> None:
-    images = torch.cat([photo(1), photo(2), torch.zeros(1, 512, 512, 3), photo(1, roll=WEAK_ROLL)])
+    images = torch.cat([photo(1), photo(2), torch.zeros(1, 512, 512, 3), faded(photo(1))])
     scores, text, picture = score(pack, analyzer, identity_of(1), images)
     same, other, nobody, unclear = scores
     assert same == pytest.approx(1, abs=1e-6)
@@ -51,10 +54,10 @@ def test_scores_say_who_is_in_the_picture(pack: Any, analyzer: Any, identity_of:
     assert math.isnan(nobody)
     assert math.isnan(unclear)
     lines = text.splitlines()
-    assert lines[0] == "image 1: 1.00 strong"
+    assert lines[0] == "image 1: 1.00 as close as a copy"
     assert lines[1].endswith(" weak")
     assert lines[2] == "image 3: n/a (no face)"
-    assert lines[3] == "image 4: n/a (weak detection, 0.61)"
+    assert lines[3].startswith("image 4: n/a (weak detection, 0.5")
     assert lines[4].startswith("mean of 2 of 4 images: ")
     assert picture.shape[0] == 1
     assert picture.shape[-1] == 3
@@ -101,8 +104,9 @@ def test_another_recogniser_and_nobody_are_sentences(
     pack: Any, analyzer: Any, identity_of: Any
 ) -> None:
     own = identity_of(1)
+    foreign = replace(own, recogniser=replace(own.recogniser, sha256="f" * 64))
     with pytest.raises(Exception, match="different face recognisers"):
-        score(pack, analyzer, type(own)(own.references, "f" * 64), photo(1))
+        score(pack, analyzer, foreign, photo(1))
     with pytest.raises(Exception, match="identity is nobody"):
         score(pack, analyzer, type(own)(own.references[:0], own.recogniser), photo(1))
     with pytest.raises(Exception, match="at least one pixel"):
@@ -124,7 +128,7 @@ def test_the_matrix_tells_people_apart(pack: Any, identity_of: Any, faces_of: An
     assert float(table[1][2]) > 0.95, "one person in two photos"
     assert abs(float(table[1][3])) < 0.1
     assert table[-1][:2] == ["least", "alike:"]
-    assert table[-1][-1] == "weak"
+    assert table[-1][-2:] == ["another", "person"]
     assert picture.shape[0] == 1
 
 

@@ -93,15 +93,17 @@ def test_no_server_and_no_browser_are_no_trouble(
 def test_a_small_face_and_a_skipped_picture_are_told(
     pack: Any, analyzer: Any, told: list[dict[str, Any]]
 ) -> None:
-    small = torch.from_numpy(painter.portrait(512, 512, identity=1, size=70)[0])[None] / 255
+    small = torch.from_numpy(painter.portrait(512, 512, identity=1, size=40)[0])[None] / 255
     images = torch.cat([small, torch.zeros(1, 512, 512, 3)])
     with CurrentNodeContext(str(uuid4()), "7"):
-        pack.run(
+        faces, *_ = pack.run(
             "InstantIDAnalyzeFaces",
             analyzer=analyzer,
             image=images,
             **SETTINGS | {"on_no_face": "skip"},
         )
+        assert len(told) == 1, "a face whose identity nobody has asked for"
+        pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
     skipped, face = [each["message"] for each in told]
     assert skipped.startswith("1 of 2 pictures had no face to choose and were skipped: 2.")
     assert face.startswith("Face 0 of image 1 is small")
