@@ -139,7 +139,8 @@ def test_one_step_alone_sees_the_token():
     text = (GITHUB / "workflows" / "publish.yml").read_text(encoding="utf-8")
     jobs = workflow("publish.yml")["jobs"]
     assert text.count("secrets.") == 1
-    assert "secrets" not in str(jobs["build"]) and "environment" not in jobs["build"]
+    assert "secrets." not in str(jobs["build"])
+    assert "environment" not in jobs["build"]
     (step,) = (step for step in jobs["publish"]["steps"] if "env" in step)
     assert step["env"] == {"REGISTRY_ACCESS_TOKEN": "${{ secrets.REGISTRY_ACCESS_TOKEN }}"}
     assert step is jobs["publish"]["steps"][-1]
