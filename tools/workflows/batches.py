@@ -37,8 +37,8 @@ SEVERAL_REFERENCES_ABOUT = """
 
     1. Choose three photos of the person, each with a clear face. **Batch Images** crops them to
        the aspect ratio of the first one, so choose similar ratios.
-    2. Look at **Compare Identities**: 0.55 and more is moderate, 0.80 and more strong;
-       different people are near 0. Replace a photo that differs from the others.
+    2. Look at **Compare Identities**: from 0.32 on it is the same person, below 0.28 another
+       one. Replace a photo that shows somebody else.
     3. Run.
 
     Two methods of combining the photos are prepared: **average** takes their mean and is
