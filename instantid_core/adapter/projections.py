@@ -46,5 +46,5 @@ class Projections:
 
 def content_key(values: torch.Tensor) -> tuple[torch.dtype, torch.Size, bytes]:
     """Equal for tensors of equal bits, whatever objects they are."""
-    raw = values.detach().cpu().contiguous().view(torch.uint8).numpy()
+    raw = values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
     return values.dtype, values.shape, hashlib.sha256(raw).digest()

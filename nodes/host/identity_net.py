@@ -163,7 +163,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         all nets and the UNet together."""
         if Span(*self.timestep_percent_range).is_everything or self.timestep_range is None:
             return True
-        start, end = self.timestep_range  # pyright: ignore[reportAttributeAccessIssue]
+        start, end = self.timestep_range  # pyright: ignore[reportGeneralTypeIssues]
         return end <= run.levels.of(options.get("sigmas", t)) <= start
 
     @contextmanager
@@ -193,7 +193,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
     @property
     def _dtype(self) -> torch.dtype:
         """As the network computes."""
-        return self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportAttributeAccessIssue]
+        dtype = self.manual_cast_dtype or self.control_model.dtype  # pyright: ignore[reportOptionalMemberAccess]
+        return dtype  # pyright: ignore[reportReturnType]
 
     def _prepare_hint(
         self, x_noisy: torch.Tensor, rows: BatchRows, memory: NetMemory
