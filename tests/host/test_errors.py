@@ -82,7 +82,9 @@ class TestBaseModel:
     def test_other_width(self, pack: Any, models_dir: Path, errors: Any, model: Any) -> None:
         small_adapter_file(models_dir, "narrow.safetensors", site_widths=(32,) * 70)
         (narrow,) = pack.run("InstantIDLoadAdapter", adapter_name="narrow.safetensors")
-        identity = pack.module("instantid_core.types").IdentityEmbedding(torch.ones(1, 1, 512), "")
+        types = pack.module("instantid_core.types")
+        recogniser = types.Recogniser("5e" * 32)
+        identity = types.IdentityEmbedding(torch.ones(1, 1, 512), recogniser)
         how = {"adapter": narrow, "identity": identity, **EVERYTHING}
         with pytest.raises(errors.IncompatibleModelError, match="needs an SDXL checkpoint"):
             pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)
@@ -300,9 +302,9 @@ class TestFaceModels:
         return pack.run("InstantIDLoadFaceAnalyzer", model_pack="antelopev2", provider=provider)[0]
 
     def test_missing(self, pack: Any, errors: Any, elsewhere: Path) -> None:
-        with pytest.raises(errors.FaceModelError, match=r"were not found. Looked into") as caught:
+        with pytest.raises(errors.FaceModelError, match=r"were not found\. Searched") as caught:
             self.load(pack)
-        assert str(elsewhere / "models" / "antelopev2") in str(caught.value)
+        assert f"below: {elsewhere}" in str(caught.value)
 
     def test_one_folder_too_deep(self, pack: Any, elsewhere: Path) -> None:
         folder = build_pack(elsewhere, nested=True)
@@ -317,7 +319,7 @@ class TestFaceModels:
     def test_cut_short(self, pack: Any, errors: Any, elsewhere: Path) -> None:
         file = build_pack(elsewhere) / "glintr100.onnx"
         file.write_bytes(file.read_bytes()[:2000])
-        with pytest.raises(errors.FaceModelError, match=r"glintr100\.onnx.*truncated"):
+        with pytest.raises(errors.FaceModelError, match=r"glintr100\.onnx: it is cut short"):
             self.load(pack)
 
     def test_provider_that_is_not_there(

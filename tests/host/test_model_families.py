@@ -32,7 +32,8 @@ Tensors = dict[str, torch.Tensor]
 def published_adapter(pack: Any) -> Any:
     """The published adapter as far as checks need it: its sizes, without weights."""
     read = pack.module("instantid_core.adapter.checkpoint").read_checkpoint
-    return SimpleNamespace(config=read(published(), "ip-adapter.bin").config)
+    config = read(published(), "ip-adapter.bin").config
+    return SimpleNamespace(config=config, tokens=lambda identity, negative: None)
 
 
 @pytest.fixture(scope="session")
@@ -246,7 +247,9 @@ def as_loaded(family: str, small_sdxl: Any) -> Any:
 
 def refusal(pack: Any, adapter: Any, model: Any) -> Any:
     errors = pack.module("instantid_core.errors")
-    identity = pack.module("instantid_core.types").IdentityEmbedding(torch.ones(1, 1, 512), "")
+    types = pack.module("instantid_core.types")
+    recogniser = types.Recogniser("5e" * 32)
+    identity = types.IdentityEmbedding(torch.ones(1, 1, 512), recogniser)
     how = {"adapter": adapter, "identity": identity, **EVERYTHING}
     with pytest.raises(errors.IncompatibleModelError) as caught:
         pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)

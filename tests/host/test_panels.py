@@ -95,10 +95,10 @@ def panel(analyzer: Any, identity: Any, image: torch.Tensor, **more: Any) -> dic
 def test_the_panel_gets_crops_figures_and_bands(pack: Any, analyzer: Any, identity_of: Any) -> None:
     images = torch.cat([photo(1), photo(2), torch.zeros(1, 512, 512, 3)])
     report = panel(analyzer, identity_of(1), images, reference_image=photo(1))
-    assert report["limits"] == {"strong": 0.8, "moderate": 0.55}
+    assert report["limits"] == {"copy": 0.8, "strong": 0.5, "moderate": 0.32}
     same, other, nobody = report["results"]
     assert same["cosine"] == pytest.approx(1, abs=1e-6)
-    assert [same["band"], other["band"], nobody["band"]] == ["strong", "weak", None]
+    assert [same["band"], other["band"], nobody["band"]] == ["copy", "weak", None]
     assert nobody["cosine"] is None
     assert nobody["text"] == "n/a (no face)"
     for image in (report["reference"], *(each["image"] for each in report["results"])):

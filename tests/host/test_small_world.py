@@ -104,7 +104,7 @@ def one_step(pack: Any, loaded: Any) -> dict[str, Any]:
     face = types.Detection(types.Box(40, 20, 120, 110), 0.9, POINTS)
     faces = types.Faces((types.FrameFaces(types.Extent(*SIZE), (face,)),), "any")
     (adapter,) = pack.run("InstantIDLoadAdapter", adapter_name=small_world.ADAPTER)
-    identity = types.IdentityEmbedding(embedding(), "any")
+    identity = types.IdentityEmbedding(embedding(), types.Recogniser("5e" * 32))
     how = {"adapter": adapter, "identity": identity, "start_at": 0.0, "end_at": 1.0}
     model, clip, _ = loaded
     (net,) = host_nodes.ControlNetLoader().load_controlnet(small_world.IDENTITY_NET)

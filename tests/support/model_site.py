@@ -20,7 +20,7 @@ from .small_files import served_by_mirror, small_downloads, write_small_list
 PREFIX = "/instantid_compose/models"
 GUARD = {"X-InstantID-Compose": "1"}
 LIMIT = 120  # seconds until a test that waits gives up
-LIST = f"custom_nodes/{workspace.PACK}/instantid_core/model_files.json"
+LIST = f"custom_nodes/{workspace.PACK}/instantid_core/models/model_files.json"
 
 
 class Site(NamedTuple):

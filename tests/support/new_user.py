@@ -23,7 +23,7 @@ from .model_server import ModelServer, zipped
 from .small_files import DETECTOR, RECOGNISER, served_by_mirror, small_downloads, write_small_list
 
 CHECKPOINT = "checkpoints/sd_xl_base_1.0.safetensors"
-LIST = "instantid_core/model_files.json"
+LIST = "instantid_core/models/model_files.json"
 
 
 @dataclass(frozen=True)
