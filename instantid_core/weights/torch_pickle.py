@@ -203,7 +203,7 @@ class _Reader:
         name = kind.path if isinstance(kind, Name) else ""
         dtype = STORAGES.get(name)
         if dtype is None and name.startswith("torch.") and name.endswith("Storage"):
-            raise UnknownNumbersError("it holds numbers in an unknown format")
+            raise UnknownNumbersError("it holds numbers in a format that is not known")
         if dtype is None:
             raise TensorFileError("its pickle refers to something other than numbers")
         self.stack.append(Storage(dtype, key, numel((count,), key)))

@@ -232,7 +232,7 @@ def command(comfyui: Path, base: Path, *arguments: str) -> subprocess.CompletedP
 def own_comfyui(tmp_path) -> Path:
     """The host's source with a models folder of its own."""
     host = Path(os.environ["COMFYUI_PATH"])
-    for name in ("comfy", "utils", "folder_paths.py"):
+    for name in ("comfy", "utils", "folder_paths.py", "main.py"):
         (tmp_path / "own" / name).parent.mkdir(exist_ok=True)
         copy = workspace.shutil.copytree if (host / name).is_dir() else workspace.shutil.copy2
         copy(host / name, tmp_path / "own" / name)
