@@ -41,9 +41,13 @@ def analyzer(folder: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def reference(folder: Path, analyzer: Any) -> Any:
-    """FaceAnalysis as InstantID sets it up, on the analyzer's sessions: two sessions of one file
-    differ in the last bit."""
+    """FaceAnalysis as InstantID sets it up, on the analyzer's sessions.
+
+    From a file, insightface opens a session for each size on a copy of the model with a static
+    shape, which ONNX Runtime computes differently in the last bit; from a session it uses that.
+    """
     from insightface.app import FaceAnalysis
+    from insightface.model_zoo.scrfd import SCRFD
 
     judge = FaceAnalysis(
         name=str(folder / "models" / "insightface" / "models" / "antelopev2"),
@@ -51,7 +55,8 @@ def reference(folder: Path, analyzer: Any) -> Any:
         providers=["CPUExecutionProvider"],
     )
     judge.prepare(ctx_id=0, det_size=(640, 640))
-    judge.det_model.session = analyzer._detector.session
+    judge.det_model = SCRFD(session=analyzer._detector.session)
+    judge.det_model.prepare(ctx_id=0, input_size=(640, 640), det_thresh=0.5)
     judge.models["recognition"].session = analyzer._embedder.session
     return judge
 

@@ -59,10 +59,9 @@ def test_upright_photos_equal_insightface_at_one_look(
         theirs = reference.get(np.ascontiguousarray(rgb[..., ::-1]))
         for face in large:
             box = np.array(face.box, np.float32)
-            # ONNX Runtime's threads add in any order: the last bit of a float32 may differ.
-            (same,) = [each for each in theirs if np.allclose(each.bbox, box, rtol=1e-6)]
-            assert np.allclose(face.keypoints, same.kps, rtol=1e-6)
-            assert cosine(face.embedding, same.embedding) > 0.99999
+            (same,) = [each for each in theirs if np.array_equal(each.bbox, box)]
+            assert np.array_equal(face.keypoints, same.kps)
+            assert np.array_equal(face.embedding, same.embedding)
             compared += 1
         if len(large) == found.faces.count:
             assert counted.sizes == [640], name
