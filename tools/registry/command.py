@@ -4,7 +4,6 @@ comfy-cli does the first two and the last; it works on a copy of the tree, so th
 making lies about here. Standard library only.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from instantid_core.models import sha256_of
 from tools.comfyui.cache import CacheError, cache_root
 from tools.comfyui.environment import REPOSITORY, child_environ, ready_python, say
 
@@ -99,11 +99,6 @@ def refuse_faulty(archive: Path) -> None:
     """Raises RegistryError for an archive with something in it that may not be published."""
     if faults := archive_faults(archive):
         raise RegistryError("The archive may not be published: " + "; ".join(faults) + ".")
-
-
-def sha256_of(path: Path) -> str:
-    """In hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def refuse_unready(places: list[str]) -> None:
