@@ -112,7 +112,7 @@ class Detection:
 
 
 class FaceQuality(NamedTuple):
-    """How well the recogniser could see a face."""
+    """Quality of a face as the recogniser saw it."""
 
     span: float
     """Pixels of the picture across the square that the recogniser scales to 112 pixels."""

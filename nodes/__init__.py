@@ -57,7 +57,7 @@ NODES: list[type[io.ComfyNode]] = [
 
 
 class InstantIDCompose(ComfyExtension):
-    """What ComfyUI loads."""
+    """The extension that ComfyUI loads."""
 
     async def on_load(self) -> None:
         register_model_folders()

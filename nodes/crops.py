@@ -126,7 +126,7 @@ class PasteFace(io.ComfyNode):
 
 
 def _square() -> list[io.Input]:
-    """Which square around the face, and how large it comes out."""
+    """Inputs for the square around the face and its size."""
     return [
         io.Int.Input(
             "size",
@@ -149,7 +149,7 @@ def _square() -> list[io.Input]:
 
 
 def _pasting() -> list[io.Input]:
-    """How what comes back meets what is there."""
+    """Inputs for blending a face into the picture."""
     return [
         io.Float.Input(
             "feather",

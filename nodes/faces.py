@@ -237,7 +237,7 @@ def _detection() -> list[io.Input]:
 
 
 def _several(numbers: str, index: int) -> tuple[int, ...]:
-    """What the widget lists; nothing, and a warning, where it lists something else."""
+    """Numbers that the widget lists; none, and a warning, where it lists something else."""
     found = read_numbers(numbers)
     if found is None:
         warn([advice.about_numbers(numbers, index)])

@@ -183,7 +183,7 @@ def _limits(limits: bands.Bands) -> dict[str, float]:
 
 
 def _saved(crops: Sequence[np.ndarray]) -> list[dict[str, str]]:
-    """Where the browser finds pictures that lie in the temporary folder."""
+    """Addresses of pictures in the temporary folder, for the browser."""
     return [dict(one) for one in ui.PreviewImage(batch_of(crops)).as_dict()["images"]]
 
 

@@ -97,7 +97,7 @@ def opacity(what: str) -> io.Float.Input:
 
 
 def starting_points() -> list[io.Input]:
-    """What may stand in for the preset."""
+    """Optional inputs that replace the preset."""
     return [
         sockets.Faces.Input(
             "faces",

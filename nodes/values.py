@@ -44,7 +44,7 @@ def _checked(inputs: dict[str, io.Input], name: str, value: Any) -> Any:
 
 
 def _grown(found: io.Autogrow.Input, value: Any) -> dict[str, Any]:
-    """What is connected: a switch may bring nothing."""
+    """The connected values: a switch may bring nothing."""
     connected = {name: one for name, one in value.items() if one is not None}
     most = len(found.template.names)
     if not found.template.min <= len(connected) <= most:

@@ -163,7 +163,7 @@ class LandmarkModel:
 
 
 class _Boxed(dict[str, Any]):
-    """What insightface's landmark class takes for a face: a box to read, and a place to note."""
+    """Face for insightface's landmark class: a box to read, and a place for the result."""
 
     def __init__(self, bbox: np.ndarray) -> None:
         super().__init__()

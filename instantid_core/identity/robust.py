@@ -29,7 +29,7 @@ ROUNDS = 5
 
 
 class Weighing(NamedTuple):
-    """How much each face of an album counts."""
+    """Weight of each face of an album."""
 
     weights: np.ndarray
     """[F] float64; they sum to 1."""

@@ -41,7 +41,7 @@ class FaceSquare:
 
 @dataclass(frozen=True)
 class FaceCrops:
-    """Where the crops of a batch were cut."""
+    """Places from which the crops of a batch were cut."""
 
     source: Extent
     """Size of the pictures."""
@@ -62,7 +62,7 @@ class CutFaces(NamedTuple):
 
 
 class Pasting(NamedTuple):
-    """How a crop is laid over the picture."""
+    """Settings for laying a crop over the picture."""
 
     feather: float = 0.1
     """Width of the soft edge along the square's border, as a fraction of its side, 0..0.5."""

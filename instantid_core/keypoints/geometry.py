@@ -37,7 +37,7 @@ AnyFace = TypeVar("AnyFace", bound=Detection)
 
 
 class Placement(NamedTuple):
-    """Where a picture lands on another: `target = source * scale + offset`, per axis, in pixels."""
+    """Position of a picture on another: `target = source * scale + offset`, per axis, in pixels."""
 
     scale: tuple[float, float]
     offset: tuple[float, float]
@@ -48,7 +48,7 @@ class Placement(NamedTuple):
 
 
 def placement(source: Extent, target: Extent, fit: str) -> Placement:
-    """How `source` is laid on `target`.
+    """Placement of `source` on `target`.
 
     `letterbox` shows all of it, centred; `crop` covers the target, centred; `stretch` fills it and
     changes the face's proportions.

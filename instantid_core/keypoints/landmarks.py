@@ -38,7 +38,7 @@ def draw(faces: Faces, extent: Extent, fit: str) -> torch.Tensor:
 
 
 def without_landmarks(faces: Faces) -> int:
-    """How many of the faces would be drawn by five keypoints alone."""
+    """Number of the faces that would be drawn by five keypoints alone."""
     return sum(face.landmarks is None for face in faces.all)
 
 

@@ -21,7 +21,7 @@ PIVOT = np.array([0.0, 0.18, -0.30])
 
 
 class View(NamedTuple):
-    """How a head is turned, in degrees: yaw moves the nose to image right, pitch lifts it, roll
+    """Turn of a head, in degrees: yaw moves the nose to image right, pitch lifts it, roll
     turns the face clockwise on screen."""
 
     yaw: float = 0.0
@@ -68,7 +68,7 @@ would be one point."""
 
 
 class FacePlacement(NamedTuple):
-    """Where a view goes, as fractions of the picture.
+    """Place of a view, as fractions of the picture.
 
     With a picture of W x H pixels the point p of `FACE_MODEL`, turned about `PIVOT`, lands at
     x = center_x * W + s * (p - PIVOT).x and y = eye_line * H + s * (p - eyes).y, without

@@ -304,6 +304,7 @@ class TestFaceModels:
     def test_missing(self, pack: Any, errors: Any, elsewhere: Path) -> None:
         with pytest.raises(errors.FaceModelError, match=r"were not found\. Searched") as caught:
             self.load(pack)
+        assert "Searched models/antelopev2, antelopev2, " in str(caught.value)
         assert f"below: {elsewhere}" in str(caught.value)
 
     def test_one_folder_too_deep(self, pack: Any, elsewhere: Path) -> None:

@@ -123,7 +123,7 @@ class WorkerClient:
 
 
 def words(error: Exception) -> str:
-    """What an error says, which a worker may have chosen: printable, and not a page."""
+    """An error's text, which a worker may have chosen: printable, and not a page."""
     lines = str(error)[:LONGEST_WORDS].split("\n")
     return "\n".join(map(printable, lines)) or type(error).__name__
 

@@ -93,7 +93,7 @@ def write(*batches: torch.Tensor) -> None:
 
 
 def measured(found: dict[str, dict[str, float]], step: str, run: Callable[[], Any]) -> Any:
-    """What `run` returns, its figures noted under `step`."""
+    """The result of `run`, with its figures noted under `step`."""
     before, highest, going = resident(), [0.0], [True]
 
     def watch() -> None:

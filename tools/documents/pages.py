@@ -31,7 +31,7 @@ class PageError(Exception):
 
 
 def stale(nodes: Mapping[str, Node]) -> dict[Path, str]:
-    """What the files whose content is out of date should hold."""
+    """Contents due in the files that are out of date."""
     return {path: text for path, text in fresh(nodes) if _read(path) != text}
 
 
@@ -89,7 +89,7 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
 
 
 def help_file(node_id: str, language: str) -> Path:
-    """Where ComfyUI looks for a node's help page."""
+    """Path at which ComfyUI looks for a node's help page."""
     return HELP / (f"{node_id}.md" if language == "en" else f"{node_id}/{language}.md")
 
 

@@ -67,7 +67,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Node:
-    """What a schema says about a node."""
+    """A node as its schema describes it."""
 
     id: str
     display_name: str
