@@ -12,7 +12,7 @@ from support.pose_editor import PoseNode
 from tools.comfyui.client import ComfyClient
 from tools.pictures.browser import Editor
 from tools.small_world import painter
-from tools.small_world.random_models import ADAPTER_FILE, CONTROLNET_FILE
+from tools.small_world.random_files import ADAPTER_FILE, CONTROLNET_FILE
 from tools.small_world.scenes import png
 
 SIDE = 128

@@ -20,13 +20,14 @@ from tools.comfyui.prompts import Prompt, fit_choices, nodes_of, override, to_pr
 from tools.comfyui.server import HostServer
 from tools.demo import prompt as demo_prompt
 from tools.small_world import painter
+from tools.small_world import random_files as small_models
 from tools.small_world.scenes import png
 
 pytestmark = pytest.mark.thorough
 
 SIDE = 128
 NEIGHBOURS = "older-neighbours"
-ADAPTER = {"adapter_name": demo_prompt.SMALL_FILE}
+ADAPTER = {"adapter_name": small_models.ADAPTER_FILE}
 ANALYZER = {"model_pack": "antelopev2", "provider": "cpu"}
 ANALYSIS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "error"}
 WINDOW = ("start_at", "end_at")
@@ -71,7 +72,7 @@ def older_prompt(name: str, object_info: dict[str, Any]) -> Prompt:
     prompt = fit_choices(to_prompt(older_workflow(name), object_info), object_info)
     prompt = demo_prompt.with_small_models(prompt)
     small = {
-        "InstantIDModelLoader": {"instantid_file": demo_prompt.SMALL_FILE},
+        "InstantIDModelLoader": {"instantid_file": small_models.ADAPTER_FILE},
         "KSampler": {"steps": 2},
         "SolidMask": {"height": SIDE},
     }
@@ -87,7 +88,7 @@ def older_prompt(name: str, object_info: dict[str, Any]) -> Prompt:
         for link in [node["inputs"]["control_net"]]
     ]
     for loader in identity_net:
-        prompt[loader]["inputs"]["control_net_name"] = demo_prompt.SMALL_FILE
+        prompt[loader]["inputs"]["control_net_name"] = small_models.CONTROLNET_FILE
     return prompt
 
 

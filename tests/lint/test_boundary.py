@@ -145,6 +145,25 @@ def test_arrows_between_rooms_form_no_circle():
     assert arrows()["doctor"], "an arrow that exists is seen"
 
 
+def tool_arrows() -> dict[str, set[str]]:
+    """Folder of `tools/` to the folders that its modules import from, at any time."""
+    folders = {path.parent.name for path in (REPOSITORY / "tools").glob("*/__init__.py")}
+    found: dict[str, set[str]] = {folder: set() for folder in folders}
+    for path in sources("tools"):
+        folder = path.parts[len(REPOSITORY.parts) + 1]
+        for one in imports(path) if folder in folders else ():
+            first, *rest = one.module.split(".")
+            if one.level == 0 and first == "tools":
+                found[folder] |= ({rest[0]} if rest else set(one.names)) & folders
+    return {folder: others - {folder} for folder, others in found.items()}
+
+
+def test_arrows_between_tools_form_no_circle():
+    order = tuple(TopologicalSorter(tool_arrows()).static_order())
+    assert set(order) == tool_arrows().keys()
+    assert tool_arrows()["demo"], "an arrow that exists is seen"
+
+
 def test_rooms_are_entered_by_their_door():
     """Other rooms and the nodes import a room's names from its `__init__`, and only those in
     `__all__`."""

@@ -16,7 +16,7 @@ from tools.comfyui import workspace
 from tools.comfyui.server import HostServer
 from tools.registry import checkout
 from tools.small_world import painter
-from tools.small_world import random_models as small_models
+from tools.small_world import random_files as small_models
 
 from . import managed
 from .model_server import ModelServer, zipped

@@ -7,16 +7,15 @@ Python.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from instantid_core.errors import printable
 from tools.comfyui.cache import CacheError
+from tools.comfyui.console import STOPPED_BY_CTRL_C, exit_on_sigterm
 from tools.comfyui.environment import Environment, say
 from tools.comfyui.server import ServerError
 
@@ -33,7 +32,7 @@ from .values import BatchError, Item
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the batch and returns the exit code: 0 when every prompt is done."""
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    exit_on_sigterm()
     options = parse(arguments)
     try:
         return run(options)
@@ -49,12 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print("stopped; finished results are kept, and the same command does the rest", flush=True)
-        return 130
-
-
-def _exit_on_sigterm(_number: int, _frame: object) -> NoReturn:
-    # As an exception, so that the workers are stopped on the way out.
-    sys.exit(143)
+        return STOPPED_BY_CTRL_C
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -128,7 +122,7 @@ def work(
         workers = [Worker(instance) for instance in instances]
         batch = Batch(file, ledger, workers, connect, options.tries, progress)
         # Ray has replaced the handler.
-        signal.signal(signal.SIGTERM, _exit_on_sigterm)
+        exit_on_sigterm()
         try:
             batch.run(remaining)
         finally:

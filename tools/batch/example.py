@@ -12,7 +12,7 @@ import torch
 from instantid_core.identity import Notes, identity_file
 from instantid_core.types import EMBEDDING_WIDTH, IdentityEmbedding, Recogniser
 from tools.comfyui.prompts import Prompt
-from tools.small_world.random_models import ADAPTER_FILE
+from tools.small_world.random_files import ADAPTER_FILE, CHECKPOINT_NODE
 
 SIDE = 64
 IDENTITIES = ("anna", "ben")
@@ -34,7 +34,7 @@ def portrait(number: int, side: int = SIDE, steps: int = 1) -> Prompt:
     identity = f"{IDENTITIES[number % len(IDENTITIES)]}.safetensors"
     sampling = {"steps": steps, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"}
     return {
-        "1": node("SmallSDXLCheckpoint"),
+        "1": node(CHECKPOINT_NODE),
         "2": node("CLIPTextEncode", text="portrait of a person", clip=["1", 1]),
         "3": node("InstantIDLoadAdapter", adapter_name=ADAPTER_FILE),
         "4": node("InstantIDLoadIdentity", identity_name=identity),

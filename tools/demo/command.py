@@ -6,13 +6,12 @@ Runs in the Python that runs that ComfyUI.
 import argparse
 import io
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from tools.comfyui import workspace
 from tools.comfyui.cache import CacheError
 from tools.comfyui.client import ClientError, ComfyClient, NodeTime, Run
-from tools.comfyui.console import Progress
+from tools.comfyui.console import Progress, exit_code
 from tools.comfyui.environment import REPOSITORY
 from tools.comfyui.prompts import Prompt, PromptError, nodes_of
 from tools.comfyui.server import HostServer, Launch, ServerError
@@ -48,6 +47,9 @@ class DemoError(Exception):
     """The demo cannot go on; the message says why and what to do."""
 
 
+EXPECTED = (DemoError, EvaluationError, PromptError, ClientError, ServerError, CacheError)
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image file under its own name."""
@@ -68,25 +70,14 @@ class Pictures:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the demo and returns its exit code."""
-    signal.signal(signal.SIGTERM, _leave)
     options = parse(arguments)
-    try:
+
+    def work() -> None:
         with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
-            if shows_likeness(options):
-                likeness(options, Path(scratch))
-            else:
-                run(options, Path(scratch))
-    except (DemoError, EvaluationError, PromptError, ClientError, ServerError, CacheError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+            show = likeness if shows_likeness(options) else run
+            show(options, Path(scratch))
 
-
-def _leave(_number: int, _frame: object) -> NoReturn:
-    # An exception, so that the server is stopped on the way out.
-    sys.exit(143)
+    return exit_code(work, EXPECTED)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

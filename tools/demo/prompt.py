@@ -19,23 +19,21 @@ from tools.comfyui.prompts import (
     upstream,
 )
 from tools.comfyui.prompts import nodes_of as of_class
+from tools.small_world import random_files as small_models
 
 WORKFLOWS = REPOSITORY / "workflows"
 KEYPOINTS_NODE = "demo_keypoints"
 CHECKPOINT = "CheckpointLoaderSimple"
-SMALL_CHECKPOINT = "SmallSDXLCheckpoint"
-SMALL_FILE = "instantid_small.safetensors"
 SMALL_SIDE = 512
 SIDES = ("width", "height", "size")
 """Inputs that say how large a picture is, whatever node they belong to."""
-SMALL_LORA = "style_small.safetensors"
 SMALL_VALUES: Mapping[str, Mapping[str, Any]] = {
     "KSampler": {"steps": 8},
-    "LoraLoader": {"lora_name": SMALL_LORA},
-    "LoraLoaderModelOnly": {"lora_name": SMALL_LORA},
-    "InstantIDLoadAdapter": {"adapter_name": SMALL_FILE},
-    # Those that see text; IdentityNet's loader gets SMALL_FILE.
-    "ControlNetLoader": {"control_net_name": "depth_small.safetensors"},
+    "LoraLoader": {"lora_name": small_models.LORA_FILE},
+    "LoraLoaderModelOnly": {"lora_name": small_models.LORA_FILE},
+    "InstantIDLoadAdapter": {"adapter_name": small_models.ADAPTER_FILE},
+    # Those that see text; IdentityNet's loader gets CONTROLNET_FILE.
+    "ControlNetLoader": {"control_net_name": small_models.PLAIN_CONTROLNET_FILE},
 }
 SAMPLER_SEEDS = {"KSampler": "seed", "KSamplerAdvanced": "noise_seed", "RandomNoise": "noise_seed"}
 NO_IDENTITY = {
@@ -111,7 +109,7 @@ def without_identity(prompt: Prompt) -> Prompt:
 def with_small_models(prompt: Prompt) -> Prompt:
     """`prompt` on the small models, at a size and length fit for a CPU."""
     values = small_values(prompt)
-    edited = substitute(prompt, {CHECKPOINT: (SMALL_CHECKPOINT, {})})
+    edited = substitute(prompt, {CHECKPOINT: (small_models.CHECKPOINT_NODE, {})})
     for node, inputs in values.items():
         edited[node]["inputs"].update(inputs)
     return edited
@@ -123,7 +121,7 @@ def small_values(prompt: Prompt) -> dict[str, Mapping[str, Any]]:
         name: {**sides(node, SMALL_SIDE), **SMALL_VALUES.get(node["class_type"], {})}
         for name, node in prompt.items()
     }
-    identity = {"control_net_name": SMALL_FILE}
+    identity = {"control_net_name": small_models.CONTROLNET_FILE}
     return {**values, **dict.fromkeys(identity_nets(prompt), identity)}
 
 

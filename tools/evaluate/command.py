@@ -8,19 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from instantid_core.errors import InstantIDError
 from instantid_core.faces import FaceAnalyzer
 from instantid_core.models import find_models
 from tools.comfyui.cache import CacheError
 from tools.comfyui.client import ClientError, ComfyClient
+from tools.comfyui.console import exit_code
 from tools.comfyui.environment import say
 from tools.comfyui.prompts import PromptError
 from tools.comfyui.server import HostServer, ServerError
@@ -46,22 +45,13 @@ EXPECTED = (
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluates, writes the page, and returns the exit code."""
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)
     options = parse(arguments)
-    try:
+
+    def work() -> None:
         with tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch:
             run(options, Path(scratch))
-    except EXPECTED as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
-
-def _exit_on_sigterm(_number: int, _frame: object) -> NoReturn:
-    # As an exception, so that the server is stopped on the way out.
-    sys.exit(143)
+    return exit_code(work, EXPECTED)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

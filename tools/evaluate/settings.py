@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tools.demo.prompt import SMALL_CHECKPOINT, SMALL_FILE
+from tools.small_world import random_files as small_models
 from tools.small_world import trained as files
 
 from .figures import EvaluationError
@@ -176,9 +176,9 @@ def random_models() -> Setup:
     texts = tuple(Text(f"a {style} portrait of a person", style) for style in ("plain", "red"))
     return Setup(
         name="random weights",
-        checkpoint=(SMALL_CHECKPOINT, {}),
-        adapter=SMALL_FILE,
-        control_net=SMALL_FILE,
+        checkpoint=(small_models.CHECKPOINT_NODE, {}),
+        adapter=small_models.ADAPTER_FILE,
+        control_net=small_models.CONTROLNET_FILE,
         size=(128, 128),
         group_size=(192, 128),
         placing=Placing(face_height=0.53, eye_line=0.46),

@@ -14,7 +14,8 @@ from tools.comfyui.prompts import (
     to_prompt,
     upstream,
 )
-from tools.demo.prompt import SIDES, SMALL_CHECKPOINT, identity_nets, with_small_models
+from tools.demo.prompt import SIDES, identity_nets, with_small_models
+from tools.small_world.random_files import CHECKPOINT_NODE
 
 if TYPE_CHECKING:
     from tools.evaluate.settings import Setup
@@ -50,7 +51,7 @@ def thumbnail_prompt(
         entry["inputs"].update(_sides(entry["inputs"], size), **_settings(entry, setup))
     _set_files(prompt, setup)
     _set_texts(prompt, setup, setup.group_texts if wide else texts)
-    return substitute(prompt, {SMALL_CHECKPOINT: setup.checkpoint})
+    return substitute(prompt, {CHECKPOINT_NODE: setup.checkpoint})
 
 
 def photos_shown(prompt: Prompt) -> list[str]:
@@ -85,7 +86,7 @@ def _settings(entry: Mapping[str, Any], setup: Setup) -> dict[str, Any]:
     if kind == "InstantIDPose":
         return vars(setup.placing)
     # What was made for models with random weights has nothing to say to trained ones.
-    trained = setup.checkpoint[0] != SMALL_CHECKPOINT
+    trained = setup.checkpoint[0] != CHECKPOINT_NODE
     return dict.fromkeys(FOR_RANDOM.get(kind, ()), 0.0) if trained else {}
 
 

@@ -3,20 +3,21 @@
 import argparse
 import copy
 import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from tools.comfyui import workspace
 from tools.comfyui.cache import CacheError
 from tools.comfyui.client import ComfyClient
+from tools.comfyui.console import exit_on_sigterm
 from tools.comfyui.environment import REPOSITORY
 from tools.comfyui.prompts import ObjectInfo, nodes_of, to_prompt
 from tools.comfyui.server import HostServer, ServerError
 from tools.comfyui.widgets import with_widget_values
 from tools.demo.command import drawn_photo
-from tools.demo.prompt import CHECKPOINT, SMALL_CHECKPOINT, WORKFLOWS, small_values
+from tools.demo.prompt import CHECKPOINT, WORKFLOWS, small_values
+from tools.small_world.random_files import CHECKPOINT_NODE
 
 # Kept between runs, so that what a person made in the editor is still there.
 BASE = REPOSITORY / "output" / "serve"
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py serve")
     parser.add_argument("--port", type=int, default=0)
     port = parser.parse_args(arguments).port
-    signal.signal(signal.SIGTERM, _leave)
+    exit_on_sigterm()
     try:
         serve(port)
     except (ServerError, CacheError) as error:
@@ -73,16 +74,12 @@ def small_workflow(saved: Mapping[str, Any], object_info: ObjectInfo) -> dict[st
     values = small_values(to_prompt(saved, object_info))
     for node in edited["nodes"]:
         if node["type"] == CHECKPOINT:
-            node.update(type=SMALL_CHECKPOINT, widgets_values=[], inputs=[])
+            node.update(type=CHECKPOINT_NODE, widgets_values=[], inputs=[])
         elif values.get(str(node["id"])):
             node["widgets_values"] = with_widget_values(
                 object_info[node["type"]], node["widgets_values"], values[str(node["id"])]
             )
     return edited
-
-
-def _leave(_number: int, _frame: object) -> NoReturn:
-    sys.exit(143)
 
 
 if __name__ == "__main__":

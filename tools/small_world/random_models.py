@@ -14,12 +14,7 @@ from safetensors.torch import save_file
 
 from .adapter import AdapterSizes, adapter_weights, flat
 from .antelope import build_pack
-
-ADAPTER_FILE = "instantid_small.safetensors"
-CONTROLNET_FILE = "instantid_small.safetensors"
-PLAIN_CONTROLNET_FILE = "depth_small.safetensors"
-"""A ControlNet that sees text, for chains."""
-LORA_FILE = "style_small.safetensors"
+from .random_files import ADAPTER_FILE, CONTROLNET_FILE, LORA_FILE, PLAIN_CONTROLNET_FILE
 
 
 def use_cpu_without_gpu() -> None:

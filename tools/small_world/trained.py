@@ -9,11 +9,9 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.comfyui.environment import REPOSITORY
-
-FILES = REPOSITORY / "tools" / "small_world" / "files"
+FILES = Path(__file__).resolve().parent / "files"
 """Files that `python -m training.export` writes."""
-NETWORKS = REPOSITORY / "training" / "networks"
+NETWORKS = Path(__file__).resolve().parents[2] / "training" / "networks"
 """The code of the base model's parts that ComfyUI does not have."""
 BASE_MODEL = "small_world.safetensors"
 ADAPTER = "small_world.bin"
