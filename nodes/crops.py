@@ -19,7 +19,6 @@ from . import sockets
 from .inputs import CATEGORY, OUTPUT_SIDE
 from .regions import USUAL_SHAPE, face_shape
 
-Crop = io.Custom("INSTANTID_CROP")
 """instantid_core.crops.FaceCrops"""
 WORDS = ["InstantID", "face swap", "inpaint", "face detailer", "small face", "crop", "group photo"]
 USUAL_PASTING = Pasting()
@@ -52,7 +51,7 @@ class CropFace(io.ComfyNode):
                 io.Mask.Output(
                     display_name="mask", tooltip="The face within the crop, for inpainting."
                 ),
-                Crop.Output(
+                sockets.Crop.Output(
                     display_name="crop",
                     tooltip="Where the crops were taken, for InstantID Paste Face.",
                 ),
@@ -101,7 +100,7 @@ class PasteFace(io.ComfyNode):
                     tooltip="The processed crops, at any square size. Several variants of each "
                     "crop give as many images.",
                 ),
-                Crop.Input("crop", tooltip="From InstantID Crop Face."),
+                sockets.Crop.Input("crop", tooltip="From InstantID Crop Face."),
                 *_pasting(),
             ],
             outputs=[

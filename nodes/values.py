@@ -2,7 +2,7 @@
 
 ComfyUI compares numbers with the bounds of their widgets only while they stand in the widgets, and
 a switch node takes any value into any socket. So each node's `execute` is wrapped once, for all of
-its inputs: numbers, and sockets that grow.
+its inputs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..instantid_core.errors import SettingError, within
+from .sockets import TRAVELS
 
 
 def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
@@ -25,6 +26,8 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     @functools.wraps(execute)
     def guarded(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
         given = {name: _checked(inputs, name, value) for name, value in named.items()}
+        # An optional input to which a switch brings nothing is as one that is not connected.
+        given = {name: value for name, value in given.items() if value is not None}
         return execute(cls, *values, **given)
 
     setattr(node, "execute", classmethod(guarded))  # noqa: B010
@@ -37,14 +40,29 @@ def _checked(inputs: dict[str, io.Input], name: str, value: Any) -> Any:
         raise SettingError(_unknown(inputs, name))
     if isinstance(found, io.Autogrow.Input):
         return _grown(found, value)
-    if isinstance(found, (io.Int.Input, io.Float.Input)) and value is not None:
+    if value is None and found.optional:
+        return None
+    if isinstance(found, (io.Int.Input, io.Float.Input)):
         whole = isinstance(found, io.Int.Input)
         return within(name, value, found.min, found.max, whole=whole)
+    return _fitting(found, name, value)
+
+
+def _fitting(found: io.Input, name: str, value: Any) -> Any:
+    wanted = TRAVELS[found.get_io_type()]
+    if not wanted.fits(value):
+        brought = "nothing" if value is None else f"a value of type {type(value).__name__}"
+        raise SettingError(
+            f"{name} takes {wanted.name}, found {brought}. Connect an output of type "
+            f"{found.get_io_type()}; if a switch stands between, look at what it passes on."
+        )
     return value
 
 
 def _grown(found: io.Autogrow.Input, value: Any) -> dict[str, Any]:
     """The connected values: a switch may bring nothing."""
+    if not isinstance(value, dict):
+        raise SettingError(f"{found.id} takes connected sockets, found a {type(value).__name__}.")
     connected = {name: one for name, one in value.items() if one is not None}
     most = len(found.template.names)
     if not found.template.min <= len(connected) <= most:
@@ -52,7 +70,7 @@ def _grown(found: io.Autogrow.Input, value: Any) -> dict[str, Any]:
             f"{found.id} takes at least {found.template.min} and at most {most}, found "
             f"{len(connected)}. Connect that many."
         )
-    return connected
+    return {name: _fitting(found.template.input, name, one) for name, one in connected.items()}
 
 
 def _unknown(inputs: dict[str, io.Input], name: str) -> str:
