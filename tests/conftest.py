@@ -1,7 +1,5 @@
-"""Makes `tools`, `support`, `instantid_core` and `training` importable without putting the
-repository root on sys.path, where the folder nodes/ would shadow ComfyUI's nodes.py."""
+"""Makes `support` importable, which makes the repository's own packages so."""
 
-import runpy
 import sys
 from pathlib import Path
 
@@ -9,4 +7,5 @@ TESTS = Path(__file__).resolve().parent
 
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
-runpy.run_path(str(TESTS.parent / "tools" / "run.py"))["make_importable"]()
+
+import support  # noqa: E402, F401

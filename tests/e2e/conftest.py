@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.combinations import (
+    noted,
     pytest_configure,
     pytest_itemcollected,
     pytest_runtest_makereport,
     pytest_sessionfinish,
-    told,
 )
 
 from tools.comfyui import workspace
@@ -23,11 +23,11 @@ from tools.comfyui.server import HostServer
 from tools.small_world import painter
 
 __all__ = [
+    "noted",
     "pytest_configure",
     "pytest_itemcollected",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
-    "told",
 ]
 
 

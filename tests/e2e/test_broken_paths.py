@@ -31,11 +31,11 @@ LOOK = (
 @pytest.fixture(params=BAD.values(), ids=BAD.keys())
 def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """A ComfyUI whose extra_model_paths.yaml it cannot read, and what is wrong with it."""
-    content, told = request.param
-    for part in ("folder_paths.py", "utils", "comfy", "comfy_api", "comfyui_version.py"):
+    content, wrong = request.param
+    for part in ("main.py", "folder_paths.py", "utils", "comfy", "comfy_api", "comfyui_version.py"):
         (tmp_path / part).symlink_to(Path(os.environ["COMFYUI_PATH"], part))
     (tmp_path / "extra_model_paths.yaml").write_bytes(content)
-    return tmp_path, told
+    return tmp_path, wrong
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -49,15 +49,15 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
 def test_a_broken_list_of_folders_is_a_sentence(broken: tuple[Path, str]) -> None:
-    comfyui, told = broken
+    comfyui, wrong = broken
     done = python("-m", "instantid_core", "models", f"--comfyui={comfyui}")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert str(comfyui / "extra_model_paths.yaml") in sentence
-    assert told in sentence
+    assert wrong in sentence
     assert "Correct that file" in sentence
     looked = python("-c", LOOK, str(comfyui))
     assert looked.returncode == 0, looked.stderr
-    assert told in looked.stdout
+    assert wrong in looked.stdout
     assert str(comfyui / "extra_model_paths.yaml") in looked.stdout

@@ -68,11 +68,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Told = Callable[[str], dict[str, Any]]
+Answers = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def told(base: Path) -> Iterator[Told]:
+def answer_of(base: Path) -> Iterator[Answers]:
     """What an environment said; all are asked at the first question."""
     pythons = {name: imperfect.ready(name) for name in imperfect.CASES}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -101,62 +101,62 @@ each_case = pytest.mark.parametrize("name", imperfect.CASES)
 
 
 @each_case
-def test_every_node_is_there(told: Told, name: str) -> None:
-    assert told(name)["loaded"]
-    assert told(name)["nodes"] == sorted(CONTRACT)
-    assert told(name)["heavy"] == []
+def test_every_node_is_there(answer_of: Answers, name: str) -> None:
+    assert answer_of(name)["loaded"]
+    assert answer_of(name)["nodes"] == sorted(CONTRACT)
+    assert answer_of(name)["heavy"] == []
 
 
 @pytest.mark.parametrize("name", WORKING)
-def test_what_is_enough_works(told: Told, name: str) -> None:
-    assert told(name)["analyzer"] == told(name)["pose"] == ""
+def test_what_is_enough_works(answer_of: Answers, name: str) -> None:
+    assert answer_of(name)["analyzer"] == answer_of(name)["pose"] == ""
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_the_node_that_needs_it_says_the_command(told: Told, name: str) -> None:
-    sentence = told(name)["analyzer"]
+def test_the_node_that_needs_it_says_the_command(answer_of: Answers, name: str) -> None:
+    sentence = answer_of(name)["analyzer"]
     assert sentence.startswith(SAID[name])
-    assert f"run {told(name)['python']} -m pip " in sentence
+    assert f"run {answer_of(name)['python']} -m pip " in sentence
     assert "\n" not in sentence
 
 
 @each_case
-def test_drawing_needs_opencv_alone(told: Told, name: str) -> None:
-    sentence = told(name)["pose"]
+def test_drawing_needs_opencv_alone(answer_of: Answers, name: str) -> None:
+    sentence = answer_of(name)["pose"]
     assert sentence.startswith(OPENCV) if name in ("no opencv", "nothing") else sentence == ""
 
 
 @pytest.mark.parametrize("name", ["gpu", "both"])
-def test_without_cuda_there_is_one_plain_warning(told: Told, name: str) -> None:
-    warnings = [text for text in told(name)["warnings"] if "Face analysis" in text]
+def test_without_cuda_there_is_one_plain_warning(answer_of: Answers, name: str) -> None:
+    warnings = [text for text in answer_of(name)["warnings"] if "Face analysis" in text]
     assert len(warnings) == 1
     assert warnings[0].startswith("Face analysis cannot use CUDAExecutionProvider: ")
 
 
 @each_case
-def test_the_doctor_names_what_is_wrong(told: Told, name: str) -> None:
-    findings = told(name)["doctor"]["findings"]
+def test_the_doctor_names_what_is_wrong(answer_of: Answers, name: str) -> None:
+    findings = answer_of(name)["doctor"]["findings"]
     problems = {found["check"] for found in findings if found["state"] == "problem"}
     assert problems - MODEL_FILES == PROBLEMS[name]
     assert all(found["advice"] for found in findings if found["state"] == "problem")
     for check in PROBLEMS[name]:
-        assert f"{told(name)['python']} -m pip " in finding(told(name), check)["advice"]
+        assert f"{answer_of(name)['python']} -m pip " in finding(answer_of(name), check)["advice"]
 
 
-def test_the_doctor_tells_two_packages_from_one(told: Told) -> None:
-    assert finding(told("cpu"), "onnxruntime")["state"] == "ok"
-    assert finding(told("gpu"), "onnxruntime")["state"] == "ok"
-    both = finding(told("both"), "onnxruntime")
+def test_the_doctor_tells_two_packages_from_one(answer_of: Answers) -> None:
+    assert finding(answer_of("cpu"), "onnxruntime")["state"] == "ok"
+    assert finding(answer_of("gpu"), "onnxruntime")["state"] == "ok"
+    both = finding(answer_of("both"), "onnxruntime")
     assert both["state"] == "note"
     assert "2 packages share one folder" in both["found"]
     assert "the files are those of onnxruntime-gpu" in both["found"]
 
 
-def test_the_doctor_says_what_really_opens(told: Told) -> None:
-    assert finding(told("cpu"), "provider")["found"] == "CPUExecutionProvider opens"
-    gpu = finding(told("gpu"), "provider")
+def test_the_doctor_says_what_really_opens(answer_of: Answers) -> None:
+    assert finding(answer_of("cpu"), "provider")["found"] == "CPUExecutionProvider opens"
+    gpu = finding(answer_of("gpu"), "provider")
     assert gpu["found"].startswith("CPUExecutionProvider opens; CUDAExecutionProvider does not")
-    assert "CUDA 13" in finding(told("gpu"), "cuda")["found"]
+    assert "CUDA 13" in finding(answer_of("gpu"), "cuda")["found"]
 
 
 def test_a_server_without_any_of_it(base: Path) -> None:

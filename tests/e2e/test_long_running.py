@@ -160,7 +160,7 @@ def test_memory_stays_over_many_prompts(
     composed: Prompt,
     photos: list[bytes],
     tmp_path: Path,
-    told: Callable[[str], None],
+    noted: Callable[[str], None],
 ) -> None:
     """Photo, seed and weight change from prompt to prompt. The allocator may settle late on a busy
     machine, so growth gets two more chances to stop; what leaks grows on."""
@@ -183,7 +183,7 @@ def test_memory_stays_over_many_prompts(
         for _ in range(2):
             if after > 1.02 * before:
                 before, after = after, most(MANY)
-    told(f"{before:.0f} MB before, {after:.0f} MB after")
+    noted(f"{before:.0f} MB before, {after:.0f} MB after")
     assert after <= 1.02 * before
     assert not drafts_in(tmp_path)
 

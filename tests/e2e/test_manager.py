@@ -114,9 +114,9 @@ def test_after_a_restart_every_node_is_there(manager: Manager) -> None:
     assert our_nodes(manager) == set(CONTRACT)
     client = ComfyClient(manager.server.url)
     doctor = {"1": {"class_type": "InstantIDDoctor", "inputs": {"hash_files": False}}}
-    told = "".join(client.run(doctor).outputs["1"]["text"])
-    assert "insightface" in told
-    assert "not installed" not in told
+    report = "".join(client.run(doctor).outputs["1"]["text"])
+    assert "insightface" in report
+    assert "not installed" not in report
 
 
 def test_it_updates(manager: Manager, origin: Path, url: str, pack: Path) -> None:

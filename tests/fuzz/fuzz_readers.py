@@ -22,7 +22,6 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["instantid_core"]):
-    import conftest  # noqa: F401  registers the core
     from support.hostile_changes import hostile
     from support.hostile_files import readers
 

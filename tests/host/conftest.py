@@ -15,21 +15,21 @@ import pytest
 import torch
 from support.combinations import (
     REFUSED,
+    noted,
     pytest_configure,
     pytest_itemcollected,
     pytest_runtest_makereport,
     pytest_sessionfinish,
-    told,
 )
 
 from tools.small_world.scenes import Prompt, conditioning, photo
 
 __all__ = [
+    "noted",
     "pytest_configure",
     "pytest_itemcollected",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
-    "told",
 ]
 WHOLE = {"start_at": 0.0, "end_at": 1.0}
 REPOSITORY = Path(__file__).parents[2]

@@ -16,21 +16,21 @@ from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
 
 
 @pytest.fixture(scope="module")
-def told(pack: Any) -> tuple[str, dict[str, dict[str, str]]]:
+def report(pack: Any) -> tuple[str, dict[str, dict[str, str]]]:
     text, content = pack.run("InstantIDDoctor", hash_files=False)
     return text, {found["check"]: found for found in json.loads(content)["findings"]}
 
 
-def test_it_knows_the_host(told: Any, models_dir: Path) -> None:
-    text, findings = told
+def test_it_knows_the_host(report: Any, models_dir: Path) -> None:
+    text, findings = report
     assert findings["comfyui"]["found"] == comfyui_version.__version__
     assert str(models_dir / "instantid") in findings["folders"]["found"]
     assert findings["provider"]["found"].startswith("CPUExecutionProvider opens")
     assert "other packs: " in text
 
 
-def test_small_models_are_not_the_published_ones(told: Any) -> None:
-    _, findings = told
+def test_small_models_are_not_the_published_ones(report: Any) -> None:
+    _, findings = report
     assert "others were: " in findings["adapter"]["found"]
     assert findings["face_models"]["state"] == "problem"
     assert "glintr100.onnx" in findings["face_models"]["found"]

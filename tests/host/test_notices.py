@@ -21,7 +21,7 @@ SETTINGS = {"select": "largest", "index": 0, "min_score": 0.5, "on_no_face": "er
 
 
 @pytest.fixture
-def told(pack: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def notices(pack: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the browser is sent."""
     sent: list[dict[str, Any]] = []
 
@@ -40,28 +40,28 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_sentence_is_said_once_in_a_run(
-    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     warn = pack.module("nodes.host.notices").warn
     for run, node in (("first", "1"), ("first", "2"), ("second", "1")):
         with CurrentNodeContext(run, node):
             warn(["Watch out.", "Watch out."])
     expected = [("first", "1"), ("second", "1")]
-    assert [(each["prompt_id"], each["node"]) for each in told] == expected
-    assert {each["message"] for each in told} == {"Watch out."}
+    assert [(each["prompt_id"], each["node"]) for each in notices] == expected
+    assert {each["message"] for each in notices} == {"Watch out."}
     assert warnings(caplog) == ["Watch out."] * 2
 
 
 def test_outside_of_a_run_only_the_log_hears(
-    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     pack.module("nodes.host.notices").warn(["At the start."])
     assert warnings(caplog) == ["At the start."]
-    assert told == []
+    assert notices == []
 
 
 def test_watching_twice_does_not_say_things_twice(
-    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     notices = pack.module("nodes.host.notices")
     notices.watch_warnings()
@@ -70,19 +70,19 @@ def test_watching_twice_does_not_say_things_twice(
 
 
 def test_warnings_of_the_core_come_by_too(
-    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Such as the provider that face analysis falls back from."""
     sessions = pack.module("instantid_core.libraries.onnx_sessions")
     with CurrentNodeContext(str(uuid4()), "4"):
         assert sessions.candidates("cuda", ["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
-    (sent,) = told
+    (sent,) = notices
     assert "Face analysis was asked to use cuda" in sent["message"]
     assert warnings(caplog) == [sent["message"]]
 
 
 def test_no_server_and_no_browser_are_no_trouble(
-    pack: Any, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    pack: Any, notices: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for server in (SimpleNamespace(), SimpleNamespace(PromptServer=SimpleNamespace(instance=None))):
         monkeypatch.setitem(sys.modules, "server", server)
@@ -91,7 +91,7 @@ def test_no_server_and_no_browser_are_no_trouble(
 
 
 def test_a_small_face_and_a_skipped_picture_are_told(
-    pack: Any, analyzer: Any, told: list[dict[str, Any]]
+    pack: Any, analyzer: Any, notices: list[dict[str, Any]]
 ) -> None:
     small = torch.from_numpy(painter.portrait(512, 512, identity=1, size=40)[0])[None] / 255
     images = torch.cat([small, torch.zeros(1, 512, 512, 3)])
@@ -102,15 +102,15 @@ def test_a_small_face_and_a_skipped_picture_are_told(
             image=images,
             **SETTINGS | {"on_no_face": "skip"},
         )
-        assert len(told) == 1, "a face whose identity nobody has asked for"
+        assert len(notices) == 1, "a face whose identity nobody has asked for"
         pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
-    skipped, face = [each["message"] for each in told]
+    skipped, face = [each["message"] for each in notices]
     assert skipped.startswith("1 of 2 pictures had no face to choose and were skipped: 2.")
     assert face.startswith("Face 0 of image 1 is small")
 
 
 def test_numbers_that_are_none_fall_back_to_index(
-    pack: Any, analyzer: Any, told: list[dict[str, Any]]
+    pack: Any, analyzer: Any, notices: list[dict[str, Any]]
 ) -> None:
     with CurrentNodeContext(str(uuid4()), "7"):
         faces, _, _, count = pack.run(
@@ -120,22 +120,22 @@ def test_numbers_that_are_none_fall_back_to_index(
             **SETTINGS | {"select": "index", "numbers": "the left one"},
         )
     assert (count, faces.count) == (1, 1)
-    (sent,) = told
+    (sent,) = notices
     assert "found 'the left one'. Face 0," in sent["message"]
 
 
 def test_the_size_that_brings_watermarks_is_told(
-    pack: Any, told: list[dict[str, Any]], faces_of: Any
+    pack: Any, notices: list[dict[str, Any]], faces_of: Any
 ) -> None:
     faces = faces_of(photo(1))
     for run, width in (("drawing", 1024), ("other", 1016)):
         with CurrentNodeContext(run, "9"):
             pack.run("InstantIDDrawKeypoints", faces=faces, width=width, height=1024, fit="crop")
-    assert ["watermarks" in each["message"] for each in told] == [True]
+    assert ["watermarks" in each["message"] for each in notices] == [True]
 
 
 def test_identity_net_tells_of_that_size_when_it_draws(
-    pack: Any, told: list[dict[str, Any]], faces_of: Any
+    pack: Any, notices: list[dict[str, Any]], faces_of: Any
 ) -> None:
     net = pack.module("nodes.host.identity_net")
     Extent = pack.module("instantid_core.types").Extent  # noqa: N806  a class
@@ -147,11 +147,11 @@ def test_identity_net_tells_of_that_size_when_it_draws(
     for run, side in (("sampling", 1024), ("other", 1016)):
         with CurrentNodeContext(run, "11"):
             net.IdentityNet._picture(stand_in, Extent(side, side))
-    assert [each["prompt_id"] for each in told] == ["sampling"]
+    assert [each["prompt_id"] for each in notices] == ["sampling"]
 
 
 def test_every_logger_says_only_what_a_log_can_print(
-    pack: Any, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lone surrogate in a log line ends ComfyUI's prompt worker."""
     core = pack.module("instantid_core")
@@ -169,6 +169,7 @@ def test_every_logger_says_only_what_a_log_can_print(
         with CurrentNodeContext(str(uuid4()), "1"):
             logging.getLogger(name).warning("found %s", "\ud800\x1b[2J\n" * 1000)
             logging.getLogger(name).info("found %s", "\ud800\x1b[2J\n" * 1000)
-    said = [record.getMessage() for record in caplog.records] + [each["message"] for each in told]
-    assert len(told) == len(names)
+    said = [record.getMessage() for record in caplog.records]
+    said += [each["message"] for each in notices]
+    assert len(notices) == len(names)
     assert all(len(text) <= 1000 and text.startswith(r"found \ud800\x1b[2J\n") for text in said)

@@ -112,7 +112,7 @@ def test_colours_of_the_embedding(
     small_sdxl: Any,
     sd15_net: Any,
     sides: Prompt,
-    told: Any,
+    noted: Any,
     caplog: pytest.LogCaptureFixture,
     base_model: str,
 ) -> None:
@@ -133,7 +133,7 @@ def test_colours_of_the_embedding(
         run()
         warned = [text for text in caplog.messages if "read for InstantID on" in text]
         assert len(warned) == (base_model == "SDXL")
-    told(f"with the warning: {warned[0]}" if warned else "")
+    noted(f"with the warning: {warned[0]}" if warned else "")
 
 
 @pytest.mark.parametrize("chosen", ["ip-state.ckpt", "image_proj.ckpt"])

@@ -1,8 +1,8 @@
 """Pytest hooks that note what became of each combination; the conftest of a suite takes them over.
 
 A test whose mark is `combination(group, name)` is a row of `docs/COMPATIBILITY.md`; `{}` in the
-name stands for its parameters. The property `refused` of a test is the sentence that it met, `told`
-something that it has measured.
+name stands for its parameters. The property `refused` of a test is the sentence that it met,
+`noted` something that it has measured.
 """
 
 import json
@@ -19,7 +19,7 @@ from . import compatibility
 
 ROWS = pytest.StashKey[compatibility.Rows]()
 COLLECTED = pytest.StashKey[set[tuple[str, str]]]()
-REFUSED, TOLD = "refused", "told"
+REFUSED, NOTED = "refused", "noted"
 ANEW = "Run `python -m support.compatibility` in `tests`."
 
 
@@ -72,8 +72,8 @@ def _passed(item: pytest.Item) -> str:
     properties = dict(item.user_properties)
     if REFUSED in properties:
         return f"refused: {properties[REFUSED]}"
-    told = properties.get(TOLD)
-    return f"{compatibility.PASS}: {told}" if told else compatibility.PASS
+    noted = properties.get(NOTED)
+    return f"{compatibility.PASS}: {noted}" if noted else compatibility.PASS
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -83,9 +83,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def noted(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Function to call with the text that the page shows beside `pass`."""
-    return lambda text: request.node.user_properties.append((TOLD, text))
+    return lambda text: request.node.user_properties.append((NOTED, text))
 
 
 def require_written(request: pytest.FixtureRequest) -> None:

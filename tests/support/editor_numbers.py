@@ -10,7 +10,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  (registers instantid_core)
 import numpy as np
 
 from instantid_core.errors import SettingError

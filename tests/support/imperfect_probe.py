@@ -28,7 +28,7 @@ def main(comfyui: str, base: str, result: str) -> None:
     added = {name.split(".")[0] for name in set(sys.modules) - before}
     warnings = Warnings()
     logging.getLogger().addHandler(warnings)
-    told = {
+    answer = {
         "loaded": loaded,
         "heavy": sorted(added & {"insightface", "onnxruntime", "cv2"}),
         "nodes": sorted(name for name in host_nodes.NODE_CLASS_MAPPINGS if "InstantID" in name),
@@ -36,7 +36,7 @@ def main(comfyui: str, base: str, result: str) -> None:
         **answers(host_nodes.NODE_CLASS_MAPPINGS),
         "warnings": warnings.texts,
     }
-    Path(result).write_text(json.dumps(told), encoding="utf-8")
+    Path(result).write_text(json.dumps(answer), encoding="utf-8")
 
 
 class Warnings(logging.Handler):

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import conftest  # noqa: F401  registers the core
-
 from instantid_core.models.manifest import LIST, Download, published
 
 from .model_server import Served, zipped
