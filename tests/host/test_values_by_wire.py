@@ -95,7 +95,7 @@ def test_growing_inputs_take_one_type(pack: Any, count: int) -> None:
     for node in nodes_of(pack):
         for each in growing_of(node):
             given = {f"identity{number}": 5 for number in range(count)}
-            with pytest.raises(setting_error, match="^identity0 takes an identity, found"):
+            with pytest.raises(setting_error, match=r"^identity0 takes an identity, found"):
                 node.execute(**{each.id: given})
 
 
