@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from support.dribbling import AFTER_HEADERS, WAYS, dribbling
 from support.model_server import ModelServer, Served, zipped
+from support.raw_answers import ANSWERS, SIZE, answering
 
 from instantid_core.errors import (
     ArchiveError,
@@ -28,7 +29,7 @@ from instantid_core.models.manifest import ModelFile, address, chosen, published
 from instantid_core.models.retrieval import unpack
 
 REPOSITORY = Path(__file__).parents[2]
-CONTENT = random.Random(7).randbytes(200_001)
+CONTENT = random.Random(7).randbytes(SIZE)
 SOON = 10.0
 """Seconds; it takes a tenth of one on an idle machine."""
 
@@ -54,6 +55,16 @@ def test_a_stop_is_heard_while_a_server_dribbles(tmp_path: Path, way: str) -> No
             fetch(url, tmp_path / "file.bin", cancelled=stop)
         assert time.monotonic() - started < SOON
     assert threading.active_count() < 20
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_is_no_file_is_a_sentence(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "file.bin"
+    with answering(ANSWERS[name]) as url, pytest.raises(DownloadError) as found:
+        fetch(url, target)
+    assert len(str(found.value)) <= 1000
+    assert str(found.value).isprintable()
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in AFTER_HEADERS])
