@@ -13,6 +13,7 @@ from .advice import (
 )
 from .analysis import Analysis, analyse
 from .analyzer import FaceAnalyzer
+from .embedder import Embedder
 from .quality import Flaw, flaws_of
 from .recognisers import (
     BASE_MODELS,
@@ -28,6 +29,7 @@ __all__ = [
     "ON_NO_FACE",
     "SELECT",
     "Analysis",
+    "Embedder",
     "FaceAnalyzer",
     "Flaw",
     "Selection",

@@ -7,27 +7,26 @@ empty assertion when the archive was unpacked one folder too deep.
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FaceModelError, InstantIDError
+from ..errors import FaceModelError
 from ..libraries import AUTO, IMPORT_FAILURES, first_line, import_insightface, open_sessions
 from ..models import (
     DETECTOR,
     MODEL_PACK,
-    RECOGNISER,
     FaceModelFiles,
     sha256_of,
 )
-from ..types import EMBEDDING_WIDTH, Box, ColourOrder, Recogniser
+from ..types import Box, Recogniser
 from .analysis import Analysis, AnalysisMemory, analyse
+from .embedder import Embedder
 from .recognisers import BASE_MODELS, colours_for, published_name
 from .selection import Selection
+from .usable import require_numbers, usable
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +60,11 @@ class FaceAnalyzer:
             # Without a file name SCRFD keeps one session for all sizes instead of one per size.
             self._detector = zoo.SCRFD(session=detector_session)
             self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
-        with usable(files.recogniser):
-            _require_recogniser(files.recogniser, recogniser_session)
-            self._embedder = zoo.ArcFaceONNX(str(files.recogniser), session=recogniser_session)
-        self._align = zoo.norm_crop
+        self.recogniser = Recogniser(sha256, colours)
+        self._embedder = Embedder(files.recogniser, recogniser_session, self.recogniser)
         self._landmarks = LandmarkModel(files.landmarks, provider)
         self._memory = AnalysisMemory()
         self.files = files
-        self.recogniser = Recogniser(sha256, colours)
         if published_name(self.recogniser) != files.recogniser.name:
             log.warning(
                 "%s is not the published file of that name. If faces come out unlike their photo, "
@@ -99,8 +95,8 @@ class FaceAnalyzer:
         """
         with usable(self.files.detector):
             boxes, points = self._detector.detect(bgr, input_size=(size, size))
-            _require_numbers(boxes, (len(boxes), 5))
-            _require_numbers(points, (len(boxes), 5, 2))
+            require_numbers(boxes, (len(boxes), 5))
+            require_numbers(points, (len(boxes), 5, 2))
         return boxes, points
 
     def embed(self, bgr: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
@@ -108,15 +104,7 @@ class FaceAnalyzer:
 
         The recogniser is shown the colours in its own order.
         """
-        with usable(self.files.recogniser), warnings.catch_warnings():
-            # insightface calls a scikit-image function that announces its own removal.
-            warnings.simplefilter("ignore", FutureWarning)
-            crop = self._align(bgr, landmark=keypoints, image_size=self._embedder.input_size[0])
-            if self.recogniser.colours is ColourOrder.RGB:
-                crop = crop[..., ::-1]
-            embedding = self._embedder.get_feat(np.ascontiguousarray(crop)).flatten()
-            _require_numbers(embedding, (EMBEDDING_WIDTH,))
-        return embedding
+        return self._embedder.embed(bgr, keypoints)
 
     def landmarks(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
         """106 landmarks [106, 2] float32 in pixels of the face in this box, or None without the
@@ -139,7 +127,7 @@ class LandmarkModel:
             self._model = self._model or self._open(self._path)
             with usable(self._path):
                 points = self._model.get(bgr, _Boxed(np.array(box, np.float32)))
-                _require_numbers(points, (LANDMARK_COUNT, 2))
+                require_numbers(points, (LANDMARK_COUNT, 2))
         except (*IMPORT_FAILURES, FaceModelError, AssertionError, ValueError) as error:
             log.warning(
                 "%s gives no landmarks (%s). Keypoints for SD 1.5 are drawn without them; put the "
@@ -170,43 +158,10 @@ class _Boxed(dict[str, Any]):
         self.bbox = bbox
 
 
-@contextmanager
-def usable(path: Path) -> Iterator[None]:
-    """Whatever a model that opens does wrong later becomes a FaceModelError that names its file."""
-    try:
-        yield
-    except (InstantIDError, MemoryError):
-        raise
-    except Exception as error:  # insightface, OpenCV and the runtime share no narrower base class
-        raise FaceModelError(
-            f"{path} opens, and cannot be used ({first_line(error)}). It is damaged or another "
-            f"model: put the file of the {MODEL_PACK} pack in its place. If memory has run out, "
-            "choose provider = cpu."
-        ) from error
-
-
-def _require_numbers(found: Any, shape: tuple[int, ...]) -> None:
-    numbers = np.asarray(found)
-    if numbers.dtype.kind != "f" or numbers.shape != shape or not np.isfinite(numbers).all():
-        raise ValueError(
-            f"expected finite numbers of shape {list(shape)}, found {numbers.dtype} of "
-            f"{list(numbers.shape)}"
-        )
-
-
 def _require_detector(path: Path, detector: Any) -> None:
     found = len(detector.get_outputs())
     if found != DETECTOR_OUTPUTS:
         raise FaceModelError(
             f"{path} is not a SCRFD detector with keypoints: expected "
             f"{DETECTOR_OUTPUTS} outputs, found {found}. Use {DETECTOR} of {MODEL_PACK}."
-        )
-
-
-def _require_recogniser(path: Path, recogniser: Any) -> None:
-    shape = recogniser.get_outputs()[0].shape
-    if len(recogniser.get_outputs()) != 1 or shape[-1] != EMBEDDING_WIDTH:
-        raise FaceModelError(
-            f"{path} is not an ArcFace recogniser: expected one output of width "
-            f"{EMBEDDING_WIDTH}, found shape {shape}. Use {RECOGNISER} of {MODEL_PACK}."
         )

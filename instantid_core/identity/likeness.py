@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import IdentityError
 from ..faces import require_recogniser
 from ..types import Face, Faces, IdentityEmbedding
+from .angles import direction, mean_direction
 from .bands import CAUTIOUS, RESULT_WORDS, Bands, bands_of
 from .blending import require_one_recogniser
 
@@ -69,7 +70,7 @@ def score(identity: IdentityEmbedding, faces: Faces) -> tuple[Likeness, ...]:
     """
     require_one_recogniser({"identity": identity})
     require_recogniser(identity, faces.recogniser)
-    directions = [_mean_direction(references) for references in identity.references.numpy()]
+    directions = [mean_direction(references) for references in identity.references.numpy()]
     return tuple(
         _best(directions[number % len(directions)], frame.faces, bands_of(faces.recogniser))
         for number, frame in enumerate(faces.frames)
@@ -93,7 +94,7 @@ def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
             "Comparing takes two references or more, found 1. Connect a second identity, or embed "
             "several photos with combine = sequence."
         )
-    units = np.stack([_direction(vector) for vector in vectors])
+    units = np.stack([direction(vector) for vector in vectors])
     cosines = np.clip(units @ units.T, -1, 1)
     np.fill_diagonal(cosines, 1)
     recogniser = next(iter(identities.values())).recogniser
@@ -137,26 +138,11 @@ def comparison_text(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _best(direction: np.ndarray, faces: Sequence[object], bands: Bands) -> Likeness:
+def _best(person: np.ndarray, faces: Sequence[object], bands: Bands) -> Likeness:
     known = [face for face in faces if isinstance(face, Face)]
     clear = [face for face in known if face.score >= SURE_DETECTION]
     if not clear:
         return Likeness(None, max(known, key=lambda face: face.score, default=None), bands)
-    cosines = [float(np.clip(direction @ _direction(face.embedding), -1, 1)) for face in clear]
+    cosines = [float(np.clip(person @ direction(face.embedding), -1, 1)) for face in clear]
     best = int(np.argmax(cosines))
     return Likeness(cosines[best], clear[best], bands)
-
-
-def _mean_direction(references: np.ndarray) -> np.ndarray:
-    """[S, 512] -> [512] float64 of length 1: the mean of the references' directions."""
-    return _direction(np.mean([_direction(reference) for reference in references], axis=0))
-
-
-def _direction(vector: np.ndarray) -> np.ndarray:
-    exact = vector.astype(np.float64)
-    length = np.linalg.norm(exact)
-    if not length > 0:
-        raise IdentityError(
-            "An identity of zeros looks like nobody, so there is nothing to compare. Embed a face."
-        )
-    return exact / length

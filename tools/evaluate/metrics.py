@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from instantid_core.identity import angles
 from instantid_core.keypoints import oval_of_points
 
 from .figures import NOTHING, Estimate, EvaluationError
@@ -53,8 +54,7 @@ def clipped(image: np.ndarray) -> float:
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
     """Cosine of the mean directions of two sets of embeddings, [N, 512] and [M, 512]."""
-    first, second = (_mean_direction(embeddings) for embeddings in (one, other))
-    return float(np.clip(first @ second, -1, 1))
+    return angles.cosine(angles.mean_direction(one), angles.mean_direction(other))
 
 
 def mean(values: Sequence[Sequence[float]]) -> Estimate:
@@ -117,12 +117,6 @@ def is_decreasing(values: Sequence[float]) -> bool:
 
 def _mean(people: np.ndarray) -> np.ndarray:
     return people[..., 0].mean(axis=-1)
-
-
-def _mean_direction(embeddings: np.ndarray) -> np.ndarray:
-    directions = [each / np.linalg.norm(each) for each in _exact(embeddings)]
-    middle = np.mean(directions, axis=0)
-    return middle / np.linalg.norm(middle)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
