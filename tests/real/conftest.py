@@ -2,7 +2,8 @@
 
 INSTANTID_COMPOSE_REAL_FACES names it; by default it is shared/real beside the checkout. Expected:
 `models/insightface`, which holds an antelopev2 pack, and `photos`, in which `anna1.jpg` and
-`anna2.jpg` are of one person, and a name without a number has no pair. Nothing of it is copied.
+`anna2.jpg` are of one person, and a name without a number has no pair. `models/sface` may hold
+OpenCV's recogniser. Nothing of it is copied.
 """
 
 from __future__ import annotations

@@ -6,98 +6,14 @@ replaced, by a painter that reads the prompt.
 
 from __future__ import annotations
 
-import io
-import math
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
-from PIL import Image
+from support.painting_server import PaintingServer, measurements_on
 
 from tools.evaluate.experiments import RUNS
 from tools.evaluate.figures import Estimate, Report
-from tools.evaluate.measurements import Measurements, Runner
-from tools.evaluate.metrics import NoTextScorer, head_turn
+from tools.evaluate.measurements import Measurements
 from tools.evaluate.options import EXPERIMENTS
-from tools.evaluate.photos import drawn_people
-from tools.evaluate.poses import ModelFacePoses, points_of
-from tools.evaluate.prompts import OUTPUT_NODE
 from tools.evaluate.report import html
-from tools.evaluate.settings import QUICK, Overrides, random_models, with_overrides
-from tools.small_world import painter
-
-SIDE = 256
-NOBODY = 20
-"""Number of a face that is in no photo."""
-NOSE_OVER_EYES = painter.NOSE_HEIGHT / np.ptp(painter.ARCFACE_TEMPLATE[:2, 0])
-
-
-class PaintingServer:
-    """Paints the person of a prompt at its pose. Without the adapter every second picture is of
-    somebody else; without IdentityNet the face is somewhere else."""
-
-    def __init__(self, knows_people: bool = True, paints_twins: bool = False) -> None:
-        self.knows_people = knows_people
-        self.paints_twins = paints_twins
-        self.files: list[bytes] = []
-        self.prompts = 0
-
-    def upload(self, name: str, content: bytes) -> str:
-        del content
-        return name
-
-    def image(self, entry: int) -> bytes:
-        return self.files[entry]
-
-    def run(self, prompt: dict) -> SimpleNamespace:
-        self.prompts += 1
-        size = prompt["latent"]["inputs"]
-        first = len(self.files)
-        for number in range(size["batch_size"]):
-            picture = painter.canvas(size["width"], size["height"])
-            for identity, points in self.people(prompt, number):
-                paint_at(picture, identity, points)
-            self.files.append(encoded(picture))
-        images = list(range(first, len(self.files)))
-        return SimpleNamespace(outputs={OUTPUT_NODE: {"images": images}})
-
-    def people(self, prompt: dict, number: int) -> list[tuple[int, np.ndarray | None]]:
-        """Who is in a picture, and at which keypoints."""
-        wanted = [n for n in range(2) if f"photo_{n}_0" in prompt]
-        who = [int(prompt[f"photo_{n}_0"]["inputs"]["image"].split("_")[1]) for n in wanted]
-        if not who or not self.knows_people:
-            who = [NOBODY] * max(1, len(who))
-        where = points_of(prompt["pose"]["inputs"]["pose_json"]) if "pose" in prompt else [None]
-        if "between" in prompt:
-            who = [who[round(number / (prompt["latent"]["inputs"]["batch_size"] - 1))]]
-        elif "applied" not in prompt and "group" not in prompt and self.prompts % 2:
-            who = [NOBODY]
-        if self.paints_twins:
-            who = who[:1] * len(who)
-        return list(zip(who, where, strict=True))
-
-
-def paint_at(picture: np.ndarray, identity: int, points: np.ndarray | None) -> None:
-    if points is None:
-        painter.paint_face(picture, (SIDE * 0.4, SIDE * 0.6), SIDE * 0.3, identity=identity)
-        return
-    yaw = math.degrees(math.atan(head_turn(points) / NOSE_OVER_EYES))
-    center = points[[0, 1, 3, 4]].mean(axis=0)
-    painter.paint_face(picture, center, painter.face_size(points), yaw=yaw, identity=identity)
-
-
-def encoded(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def measurements_on(server: PaintingServer, analyzer) -> Measurements:
-    setup = with_overrides(random_models(), Overrides(size=f"{SIDE}x{SIDE}"))
-    runner = Runner(server, setup, analyzer, {})
-    people = runner.upload_people(drawn_people(QUICK.people), lambda line: pytest.fail(line))
-    poses = ModelFacePoses(setup)
-    return Measurements(setup, QUICK, runner, people, poses, NoTextScorer(), lambda line: None)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from instantid_core.errors import FaceModelError
 from instantid_core.faces.analyzer import FaceAnalyzer
 from instantid_core.models.face_model_files import DETECTOR, RECOGNISER, FaceModelFiles, find_models
 from tools.small_world import antelope
+from tools.small_world.recogniser import build_recogniser
 
 PACK = "antelopev2"
 BOTH = (DETECTOR, RECOGNISER)
@@ -195,7 +196,7 @@ def test_a_missing_file_is_named(pack: Path) -> None:
 def test_recognisers_are_told_apart_by_their_bytes(pack: Path, analyzer: FaceAnalyzer) -> None:
     files = FaceModelFiles(pack / DETECTOR, pack / RECOGNISER)
     assert FaceAnalyzer(files, "cpu").recogniser == analyzer.recogniser
-    antelope.build_recogniser(pack / RECOGNISER, seed=8)
+    build_recogniser(pack / RECOGNISER, seed=8)
     assert FaceAnalyzer(files, "cpu").recogniser != analyzer.recogniser
 
 

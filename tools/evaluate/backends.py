@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.comfyui import workspace
@@ -12,6 +12,7 @@ from tools.comfyui.server import Launch
 from tools.small_world import trained as files
 
 from .figures import EvaluationError
+from .judges import Judge, judges_of
 from .metrics import ClipScorer, NoTextScorer, StyleScorer, TextScorer
 from .photos import Subject, drawn_people, painted_people, people_in
 from .poses import ModelFacePoses, PaintedPoses, Poses
@@ -58,16 +59,20 @@ class Backend:
     poses: Poses
     scorer: TextScorer
     notes: tuple[str, ...]
+    judges: tuple[Judge, ...] = ()
+    """Second recognisers."""
 
 
 def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
     """The backend that the command line selects."""
     names = vars(Overrides())
     overrides = Overrides(**{name: getattr(options, name) for name in names})
+    judges = judges_of(options)
     if options.installed:
-        return own_backend(options, plan, overrides)
+        return replace(own_backend(options, plan, overrides), judges=judges)
     _refuse_own_options(options)
-    return random_backend(plan, overrides) if options.random else world_backend(plan, overrides)
+    backend = random_backend if options.random else world_backend
+    return replace(backend(plan, overrides), judges=judges)
 
 
 def _refuse_own_options(options: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ from tools.comfyui.server import HostServer, ServerError
 from .backends import Backend, backend_of
 from .experiments import RUNS
 from .figures import EvaluationError, Report
+from .judges import require_another
 from .measurements import Measurements, Runner
 from .options import EXPERIMENTS, add_options
 from .report import as_text, write
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
     with HostServer(backend.launch(scratch)) as server:
         say(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}")
         analyzer = FaceAnalyzer(find_models([backend.faces(scratch)]), "cpu")
+        require_another(backend.judges, analyzer)
         client = ComfyClient(server.url)
         runner = Runner(client, backend.setup, analyzer, client.object_info())
         try:
@@ -90,7 +92,9 @@ def measure(
 ) -> Report:
     """Runs the experiments; returns their sections and facts about the run."""
     people = runner.upload_people(backend.subjects, say)
-    run = Measurements(backend.setup, plan, runner, people, backend.poses, backend.scorer, say)
+    run = Measurements(
+        backend.setup, plan, runner, people, backend.poses, backend.scorer, say, backend.judges
+    )
     sections = []
     for name in options.only or EXPERIMENTS:
         say(f"{name} ({time.monotonic() - started:.0f} s)")
@@ -115,7 +119,8 @@ def facts(run: Measurements, seconds: float) -> dict[str, str]:
         "pictures": f"{clock.pictures} in {clock.generating:.0f} s "
         f"({clock.per_picture:.2f} s each), analysed in {clock.analysing:.0f} s",
         "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
-        "recogniser": f"sha256 {run.runner.analyzer.recogniser.sha256[:16]}",
+        "recogniser": f"sha256 {run.runner.analyzer.recogniser.sha256[:16]}; beside it "
+        + (", ".join(judge.name for judge in run.judges) or "no second one"),
         "software": f"ComfyUI {system['system'].get('comfyui_version', '?')}, torch "
         f"{system['system'].get('pytorch_version', '?')}, Python {platform.python_version()}",
         "machine": f"{platform.machine()} {platform.system()}, {devices}",

@@ -19,6 +19,7 @@ from .measurements import (
     reference,
     text_scores,
 )
+from .recognisers import recognisers
 
 MIN_RATIO = 3.0
 """Threshold: likeness with InstantID, relative to that without."""
@@ -277,6 +278,7 @@ RUNS: dict[str, Callable[[Measurements], Section]] = {
     "group": people_experiments.two_people,
     "references": people_experiments.references,
     "groups": groups,
+    "recognisers": recognisers,
     "control": other_net,
 }
 """Function of each of `options.EXPERIMENTS`. Pictures that several need are generated once."""

@@ -19,6 +19,7 @@ from tools.comfyui.prompts import ObjectInfo, fit_choices
 
 from . import metrics
 from .figures import Estimate, EvaluationError, Tile
+from .judges import Judge
 from .metrics import TextScorer
 from .photos import Subject, on_one_size
 from .poses import Poses, letterboxed, points_of, pose_text
@@ -222,6 +223,8 @@ class Measurements:
     poses: Poses
     scorer: TextScorer
     say: Say
+    judges: Sequence[Judge] = ()
+    """Second recognisers, beside the one that conditions the pictures."""
     _scores: dict[tuple[GeneratedImage, Text], Mapping[str, float]] = field(default_factory=dict)
 
     @property

@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "group",
     "references",
     "groups",
+    "recognisers",
     "control",
 )
 """In the order of the page."""
@@ -31,6 +32,9 @@ PATHS = {
     "prompts": f"{OWN}text file, one 'label: prompt' per line",
     "clip": f"{OWN}folder with a CLIP model in transformers format, for CLIP-T",
     "insightface": f"{OWN}folder of the face models (default: its models/insightface)",
+    "sface": "OpenCV's face_recognition_sface_2021dec.onnx, as a second recogniser that judges",
+    "recogniser": "another second recogniser, an ONNX file of antelopev2's form: crops of 112 "
+    "pixels to 512 numbers, such as w600k_r50.onnx of buffalo_l",
     "output": f"folder for report.html and report.json (default: {OUTPUT})",
 }
 NAMES = {

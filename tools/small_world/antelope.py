@@ -17,6 +17,7 @@ import numpy as np
 
 from . import painter
 from .onnx_graph import Graph, Value, length
+from .recogniser import build_recogniser
 
 ALL_MODULES = ("detection", "recognition", "landmark_3d_68", "landmark_2d_106", "genderage")
 
@@ -38,10 +39,6 @@ DISTANCE = (0.27, 0.73)  # anchor point to face centre over anchor size
 UPRIGHTNESS = (0.34, 0.425)  # cosine of the roll: 70 and 65 degrees
 TOP_SCORE = 0.93
 TINY = 1e-6
-
-EMBEDDING_LENGTH = 512
-EMBEDDING_NORM = 20.0
-CROP_SIDE = 112
 
 # The sums kept per key colour, in this channel order: area, x moment, y moment, square moment.
 MOMENTS = 4
@@ -254,46 +251,6 @@ def _score(face: FaceReading, anchor_size: int) -> Value:
         * (1.0 - distance.clip() * 0.1)
         * TOP_SCORE
     )
-
-
-# --- recogniser -----------------------------------------------------------------------------------
-
-
-def build_recogniser(path: str | pathlib.Path, *, seed: int = 7) -> None:
-    """Write the recogniser: aligned crops [N, 3, 112, 112] in, embeddings [N, 512] out.
-
-    The colours of the eight identity patches become 24 numbers near -1 or +1, which orthonormal
-    directions carry into 512 dimensions. Another ``seed`` gives an unrelated embedding space.
-    """
-    graph = Graph("painted-face-recogniser")
-    crops = graph.input("input.1", ["None", 3, CROP_SIDE, CROP_SIDE])
-    half = painter.PATCH_SIDE // 2
-    # Cells of half a patch, shifted by a quarter: every odd cell is the inner part of one patch.
-    blurred = graph.apply(
-        "AveragePool", crops, kernel_shape=[half] * 2, strides=[half] * 2, pads=[half // 2] * 4
-    )
-    across = CROP_SIDE // half + 1
-    inner = [(2 * row + 1) * across + 2 * column + 1 for column, row in painter.PATCH_CELLS]
-    patches = blurred.reshaped([0, 3, across * across]).reordered(inner, axis=2)
-    code = (patches.transposed([0, 2, 1]).reshaped([0, painter.CODE_LENGTH]) * 4.0).tanh()
-    directions = _orthonormal_rows(painter.CODE_LENGTH, seed) * EMBEDDING_NORM
-    embedding = graph.apply("MatMul", code, directions / math.sqrt(painter.CODE_LENGTH))
-    graph.output("embedding", embedding, [1, EMBEDDING_LENGTH])
-    graph.save(path)
-
-
-def _orthonormal_rows(count: int, seed: int) -> np.ndarray:
-    """[count, 512] orthonormal rows: a random choice from a Hadamard matrix with random signs.
-
-    Unlike a QR factorisation this gives the same bytes on every machine.
-    """
-    hadamard = np.ones((1, 1))
-    while len(hadamard) < EMBEDDING_LENGTH:
-        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
-    random = np.random.default_rng(seed)
-    chosen = random.choice(EMBEDDING_LENGTH, count, replace=False)
-    signs = random.choice([-1.0, 1.0], EMBEDDING_LENGTH)
-    return hadamard[chosen] * signs / math.sqrt(EMBEDDING_LENGTH)
 
 
 # --- attribute heads ------------------------------------------------------------------------------
