@@ -80,7 +80,7 @@ class SocketType:
     """Stands in for one socket type of the host, such as `io.Image`."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = self.io_type = name
 
     def Input(self, name: str, **settings: Any) -> Input:  # noqa: N802  the host's name
         template = settings.get("template")
