@@ -117,6 +117,13 @@ def test_the_longest_part_starts_first(capsys):
     assert [outcome.name for outcome in outcomes] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(("scope", "first"), [(Scope.QUICK, "host"), (Scope.ALL, "e2e")])
+def test_the_longest_suite_depends_on_the_scope(scope, first):
+    """Thorough tests are most of `e2e`, and none of `host`."""
+    plan = Plan(SOMEWHERE, ["unit", "e2e", "host"], scope=scope)
+    assert max(parts_of(plan), key=lambda part: part.minutes).title == first
+
+
 def test_a_part_computes_with_its_share_of_threads(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     script = "import os, sys; sys.exit(int(os.environ.get('OMP_NUM_THREADS', '99')))"

@@ -27,8 +27,9 @@ PYTEST_SUITES = ("unit", "real", "host", "e2e", "browser")
 SUITES = ("lint", "types", "js", *PYTEST_SUITES)
 SMALL_SUITES = ("lint", "unit")
 """Suites that need neither ComfyUI nor its packages."""
-MINUTES = {"lint": 0.5, "types": 1, "js": 0.5, "unit": 2, "host": 6, "e2e": 30, "browser": 12}
-"""About how long each takes with all its tests, on a core of its own."""
+QUICK_MINUTES = {"lint": 0.5, "js": 0.5, "unit": 3, "host": 8, "e2e": 4, "browser": 8}
+THOROUGH_MINUTES = {"lint": 0, "js": 0, "unit": 3, "host": 0.5, "e2e": 25, "browser": 8}
+"""About how long the tests of each mark take on a core of their own; the other suites, one."""
 SELECTING = ("-k", "-m")
 CONTINUOUS_INTEGRATION = "CI"
 """Set on machines where nobody watches: a suite that cannot run is a failure there."""
@@ -87,7 +88,14 @@ def parts_of(plan: Plan) -> list[Part]:
 
 
 def _suite(plan: Plan, name: str) -> Part:
-    return Part(name, lambda console: run_suite(plan, name, console), MINUTES.get(name, 1))
+    minutes = minutes_of(name, plan.scope)
+    return Part(name, lambda console: run_suite(plan, name, console), minutes)
+
+
+def minutes_of(name: str, scope: Scope) -> float:
+    """About how long the selected tests of a suite take on a core of their own."""
+    quick, thorough = QUICK_MINUTES.get(name, 1), THOROUGH_MINUTES.get(name, 1)
+    return {Scope.QUICK: quick, Scope.THOROUGH: thorough, Scope.ALL: quick + thorough}[scope]
 
 
 def _on_older(plan: Plan, version: str) -> Part:
@@ -96,7 +104,7 @@ def _on_older(plan: Plan, version: str) -> Part:
         outcome = run_pytest(plan.older[version], "host", arguments, console=console)
         return replace(outcome, note=f"ComfyUI {version} {outcome.note}")
 
-    return Part(f"host, ComfyUI {version}", run, MINUTES["host"])
+    return Part(f"host, ComfyUI {version}", run, QUICK_MINUTES["host"])
 
 
 def _with_front_end(plan: Plan, version: str) -> Part:
@@ -106,7 +114,7 @@ def _with_front_end(plan: Plan, version: str) -> Part:
         outcome = run_browser(plan.environment, arguments, settings, console)
         return replace(outcome, note=f"front end {version} {outcome.note}")
 
-    return Part(f"browser, front end {version}", run, MINUTES["browser"])
+    return Part(f"browser, front end {version}", run, QUICK_MINUTES["browser"])
 
 
 def run_suite(plan: Plan, name: str, console: Console = OPEN) -> Outcome:
