@@ -84,8 +84,8 @@ def test_random_weights_pass_no_bar(repository: Path, tmp_path: Path) -> None:
     ("argument", "message"),
     [
         ("--installed", "Name a folder with --photos FOLDER"),
-        ("--photos=people", "--photos goes with --comfyui"),
-        ("--size=100x", "--size is width x height"),
+        ("--photos=people", "--photos needs --comfyui DIR"),
+        ("--size=100x", "--size should be width x height in pixels"),
     ],
 )
 def test_what_cannot_be_is_said_at_once(
