@@ -43,9 +43,46 @@ def client(server: HostServer) -> ComfyClient:
     return ComfyClient(server.url)
 
 
+class Pages:
+    """Loaded editors, one for each server and engine, which tests use one after another."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.loaded: dict[tuple[str, str], Editor] = {}
+
+    def new(self, url: str, engine: str, **context: object) -> Editor:
+        """An editor that is still to be opened, in a browser that remembers nothing."""
+        page = self.browser.new_context(**{"viewport": VIEWPORT, **context}).new_page()
+        return Editor(page, url, engine)
+
+    def take(self, url: str, engine: str) -> Editor:
+        """An editor with an empty graph; until it is given back, there is none to reuse."""
+        used = self.loaded.pop((url, engine), None)
+        if used and used.start_again():
+            return used
+        if used:
+            used.page.context.close()
+        return self.new(url, engine).open()
+
+    def give_back(self, editor: Editor) -> None:
+        self.loaded[editor.url, editor.engine] = editor
+
+    def close(self, url: str | None = None) -> None:
+        """Closes the pages of a server that ends, or all."""
+        for key in [key for key in self.loaded if url in (None, key[0])]:
+            self.loaded.pop(key).page.context.close()
+
+
+@pytest.fixture(scope="session")
+def pages(browser: Browser) -> Iterator[Pages]:
+    kept = Pages(browser)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-def open_editor(browser: Browser, server: HostServer) -> Iterator[Callable[..., Editor]]:
-    """Opens the editor in an engine of `ENGINES`, each time in a browser that remembers nothing.
+def open_editor(pages: Pages, server: HostServer) -> Iterator[Callable[..., Editor]]:
+    """Opens the editor in an engine of `ENGINES`, each time in a page of its own.
 
     settings: of the editor, other than the usual. At the end of the test nothing of this pack may
     have complained in the console.
@@ -55,8 +92,7 @@ def open_editor(browser: Browser, server: HostServer) -> Iterator[Callable[..., 
     def open_one(
         engine: str = "canvas", settings: Mapping[str, Any] | None = None, **context: object
     ) -> Editor:
-        page = browser.new_context(**{"viewport": VIEWPORT, **context}).new_page()
-        opened.append(Editor(page, server.url, engine))
+        opened.append(pages.new(server.url, engine, **context))
         return opened[-1].open(**(settings or {}))
 
     yield open_one
@@ -65,13 +101,41 @@ def open_editor(browser: Browser, server: HostServer) -> Iterator[Callable[..., 
     assert [told for editor in opened for told in editor.complaints] == []
 
 
+@pytest.fixture
+def reused_editor(
+    request: pytest.FixtureRequest, pages: Pages, server: HostServer
+) -> Iterator[Callable[[str], Editor]]:
+    """Gives an empty graph in an engine, in the page of the tests before if they left it usable."""
+    taken: list[Editor] = []
+
+    def take(engine: str) -> Editor:
+        taken.append(pages.take(server.url, engine))
+        return taken[-1]
+
+    failed = request.session.testsfailed
+    yield take
+    for editor in taken:
+        # After a failure, nobody knows what the page shows.
+        if request.session.testsfailed > failed:
+            editor.page.context.close()
+        else:
+            pages.give_back(editor)
+    assert [told for editor in taken for told in editor.complaints] == []
+
+
 @pytest.fixture(params=EACH_ENGINE)
-def editor(request: pytest.FixtureRequest, open_editor: Callable[..., Editor]) -> Editor:
+def editor(request: pytest.FixtureRequest, reused_editor: Callable[[str], Editor]) -> Editor:
     """The editor with an empty graph, in each engine; a quick run takes one of them."""
-    return open_editor(request.param)
+    return reused_editor(request.param)
 
 
 @pytest.fixture
-def canvas_editor(open_editor: Callable[..., Editor]) -> Editor:
+def canvas_editor(reused_editor: Callable[[str], Editor]) -> Editor:
     """The editor in the classic engine alone, for what does not depend on the engine."""
+    return reused_editor("canvas")
+
+
+@pytest.fixture
+def own_editor(open_editor: Callable[..., Editor]) -> Editor:
+    """The classic engine in a page of its own, for tests that change more than the workflow."""
     return open_editor("canvas")

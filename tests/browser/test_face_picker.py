@@ -18,6 +18,8 @@ ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
 """Identity to the middle and the size of its face."""
 HINT = "Click to select, Shift to add."
+SHOWN = "() => document.querySelector('.iid-picture img')?.naturalWidth"
+"""Whether the picker's picture has come."""
 
 
 def group_photo(shift: int = 0) -> bytes:
@@ -106,7 +108,7 @@ def test_a_click_chooses_and_shift_adds(editor: Editor, photo: str) -> None:
     assert setting(editor, node) == ("index", 2, "")
     faces(editor).nth(0).click(modifiers=["Shift"])
     assert setting(editor, node) == ("index", 2, "2, 0")
-    expect(status(editor)).to_contain_text(f"Selected: 2, 0 of 3 faces. {HINT}")
+    expect(status(editor)).to_contain_text(f"Selected: 2, 0 (3 faces found). {HINT}")
     editor.photograph("face_picker")
     assert editor.run()["kind"] == "execution_success"
     expect(faces(editor, pressed=True)).to_have_count(2)
@@ -129,7 +131,9 @@ def test_boxes_lie_where_the_faces_are(editor: Editor, photo: str) -> None:
 
 def test_the_picture_is_shown_once(editor: Editor, photo: str) -> None:
     node = ran(editor, photo)
-    editor.page.wait_for_timeout(500)
+    # The front end's own preview would come with the same answer of the server.
+    editor.page.wait_for_function(SHOWN)
+    editor.settle()
     shown = editor.page.evaluate(
         """(id) => {
             const node = window.app.graph.getNodeById(id);
@@ -165,7 +169,7 @@ def test_one_undo_takes_a_choice_back(editor: Editor, photo: str) -> None:
     editor.page.evaluate(
         "() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.undo()"
     )
-    editor.page.wait_for_timeout(500)
+    editor.settle()
     assert setting(editor, node) == before
     expect(faces(editor)).to_have_count(3)
     expect(faces(editor).nth(1)).to_have_attribute("aria-pressed", "true")
@@ -210,7 +214,9 @@ def test_a_value_that_makes_no_sense(editor: Editor, photo: str) -> None:
     never_run_before(editor, node, 0.41)
     assert editor.run()["kind"] == "execution_success"
     editor.show(node)
-    expect(status(editor)).to_contain_text('numbers holds "<b>left</b>"')
+    expect(status(editor)).to_have_text(
+        'numbers is "<b>left</b>", which is not a list such as 0, 2. Face 0 is used.'
+    )
     expect(faces(editor, pressed=True)).to_have_count(1)
     toast = editor.page.locator(TOAST).filter(has_text="found '<b>left</b>'")
     expect(toast).to_have_count(1)
@@ -247,7 +253,9 @@ def test_a_file_with_values_of_another_kind(canvas_editor: Editor, photo: str) -
 
 def test_after_a_reload_it_asks_for_a_run(canvas_editor: Editor, photo: str) -> None:
     ran(canvas_editor, photo)
-    canvas_editor.page.wait_for_timeout(1500)
+    canvas_editor.page.wait_for_function(
+        "() => Object.values(localStorage).some((text) => text.includes('PreviewImage'))"
+    )
     canvas_editor.reload()
     expect(status(canvas_editor)).to_contain_text("Run the workflow")
     assert canvas_editor.run()["kind"] == "execution_success"
@@ -279,8 +287,6 @@ def test_at_double_size(open_editor: Callable[..., Editor], photo: str) -> None:
 def test_pictures_are_those_of_the_run(canvas_editor: Editor, photo: str) -> None:
     ran(canvas_editor, photo)
     image = canvas_editor.page.locator(".iid-picture img")
-    canvas_editor.page.wait_for_function(
-        "() => document.querySelector('.iid-picture img').naturalWidth"
-    )
+    canvas_editor.page.wait_for_function(SHOWN)
     size = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
     assert np.array_equal(size, [768, 384])

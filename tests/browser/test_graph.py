@@ -50,16 +50,11 @@ def test_a_pose_survives_save_and_reload(editor: Editor, client: ComfyClient) ->
     node = kept_pose(editor)
     text = node.text
     name = f"kept_{editor.engine}"
-    page = editor.page
-    page.keyboard.press("ControlOrMeta+s")
-    field = page.get_by_role("dialog").get_by_role("textbox")
-    field.fill(name)
-    field.press("Enter")
-    page.wait_for_timeout(1500)
+    editor.save_as(name)
     saved = json.loads(client.get(f"/userdata/workflows%2F{name}.json"))
     assert text in next(n for n in saved["nodes"] if n["id"] == node.id)["widgets_values"]
     editor.reload()
-    page.wait_for_function("() => window.app.graph.nodes.length === 2")
+    editor.page.wait_for_function("() => window.app.graph.nodes.length === 2")
     assert node.text == text
     node.open()
     assert misdrawn(node.drawn(), server_drawing(text, 512, 512)) <= MOST_MISDRAWN
@@ -206,7 +201,7 @@ def asked_photos(editor: Editor, host: int, through: int | None) -> dict[str, An
             return { ok: false, json: async () => ({}) };
         };
         const asking = { graphToPrompt: () => app.graphToPrompt(), api: { fetchApi } };
-        const error = await m.findPoints(asking, inner, () => true).catch((e) => e.message);
+        const error = await m.findPhotoPose(asking, inner, () => true).catch((e) => e.message);
         const loads = Object.values(prompt).filter((node) => node.class_type === "LoadImage");
         canvas.setGraph(root);
         return { error, photos: loads.map((node) => node.inputs.image) };""",

@@ -83,7 +83,7 @@ def test_crops_side_by_side_with_score_and_band(
     expect(nobody).to_contain_text("n/a")
     expect(nobody.locator(".iid-band")).to_contain_text("no face")
     expect(panel(editor).get_by_role("status")).to_contain_text("Mean likeness of 2 of 3 images")
-    expect(same.get_by_role("img", name="Reference: the face")).to_be_visible()
+    expect(same.get_by_role("img", name="Reference: face")).to_be_visible()
     expect(same.get_by_role("img", name="Image 1: face")).to_be_visible()
     bar = same.get_by_role("img", name=re.compile("Score 1.00 of 1, as close as a copy"))
     expect(bar).to_be_visible()

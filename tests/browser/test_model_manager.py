@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, expect
+from support.engines import EACH_ENGINE
 from support.model_server import Served
 from support.model_site import LIMIT, Site, site_without_models
 from support.small_files import SMALL
@@ -24,9 +25,10 @@ def site(browser, tmp_path_factory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def server(site) -> Site:
+def server(site, pages) -> Iterator[Site]:
     """In place of the server with models."""
-    return site
+    yield site
+    pages.close(site.url)
 
 
 def opened(editor: Editor) -> Locator:
@@ -73,6 +75,9 @@ def test_nothing_chosen_nothing_to_press(canvas_editor):
         box.uncheck()
     expect(dialog.get_by_role("button", name="Download", exact=True)).to_be_disabled()
     expect(dialog.get_by_role("button", name="Stop download")).to_be_disabled()
+    for box in dialog.get_by_role("checkbox").all():
+        box.check()
+    expect(dialog.get_by_role("button", name="Download (")).to_be_enabled()
 
 
 def test_the_keyboard_is_enough(canvas_editor):
@@ -119,13 +124,15 @@ def test_an_error_is_a_sentence_in_its_row(canvas_editor, site):
         box.uncheck()
     dialog.get_by_role("button", name="Download").first.click()
     faces = row(dialog, "antelopev2")
-    expect(faces).to_contain_text("the server answers 404", timeout=MILLISECONDS)
+    expect(faces).to_contain_text(
+        "could not be downloaded: the server answered 404. ", timeout=MILLISECONDS
+    )
     expect(faces).to_contain_text("failed")
     assert not site.written()
 
 
-def test_text_of_the_server_is_never_markup(canvas_editor):
-    page = canvas_editor.page
+def test_text_of_the_server_is_never_markup(own_editor):
+    page = own_editor.page
     page.route(
         "**/instantid_compose/models",
         lambda route: route.fulfill(
@@ -156,7 +163,9 @@ def test_text_of_the_server_is_never_markup(canvas_editor):
     assert page.evaluate("() => window.hacked") is None
 
 
-def test_a_loader_without_a_file_leads_to_the_dialog(editor):
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_a_loader_without_a_file_leads_to_the_dialog(open_editor, engine):
+    editor = open_editor(engine)
     hint = editor.page.get_by_role("status").filter(has_text="InstantID is missing model files")
     editor.add("InstantIDLoadAdapter")
     expect(hint).to_be_visible()
@@ -166,13 +175,13 @@ def test_a_loader_without_a_file_leads_to_the_dialog(editor):
     expect(hint).to_be_hidden()
 
 
-def test_a_refused_run_leads_to_the_dialog_too(canvas_editor):
-    loader = canvas_editor.add("ControlNetLoader")
-    canvas_editor.set_value(loader, "control_net_name", "instantid/ours.safetensors")
-    shown = canvas_editor.add("PreviewAny", 300)
-    canvas_editor.connect(loader, 0, shown, "source")
-    canvas_editor.run()
-    hint = canvas_editor.page.get_by_role("status").filter(has_text="is missing model files")
+def test_a_refused_run_leads_to_the_dialog_too(own_editor):
+    loader = own_editor.add("ControlNetLoader")
+    own_editor.set_value(loader, "control_net_name", "instantid/ours.safetensors")
+    shown = own_editor.add("PreviewAny", 300)
+    own_editor.connect(loader, 0, shown, "source")
+    own_editor.run()
+    hint = own_editor.page.get_by_role("status").filter(has_text="is missing model files")
     expect(hint).to_be_visible(timeout=MILLISECONDS)
     hint.get_by_role("button", name="Not now").click()
     expect(hint).to_be_hidden()
@@ -252,75 +261,75 @@ def loaders(editor: Editor) -> list[int]:
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["root", "subgraph"])
-def test_names_of_windows_are_those_of_the_workflow(canvas_editor, inside):
+def test_names_of_windows_are_those_of_the_workflow(own_editor, inside):
     """There, the server lists a backslash, and refuses the slash that workflows are saved with."""
     windows = {kind: as_windows(name) for kind, (_, name) in PLACES.items()}
-    list_files(canvas_editor, {kind: name for kind, (_, name) in PLACES.items()})
-    canvas_editor.reload()
-    canvas_editor.page.evaluate("() => window.app.graph.clear()")
-    both = loaders(canvas_editor)
+    list_files(own_editor, {kind: name for kind, (_, name) in PLACES.items()})
+    own_editor.reload()
+    own_editor.page.evaluate("() => window.app.graph.clear()")
+    both = loaders(own_editor)
     if inside:
-        into_subgraph(canvas_editor, *both)
-    saved = canvas_editor.saved()
-    list_files(canvas_editor, windows)
-    canvas_editor.reload()
-    canvas_editor.load(saved)
-    assert sent_files(canvas_editor) == windows
+        into_subgraph(own_editor, *both)
+    saved = own_editor.saved()
+    list_files(own_editor, windows)
+    own_editor.reload()
+    own_editor.load(saved)
+    assert sent_files(own_editor) == windows
 
 
-def test_arrived_names_of_windows_are_those_of_the_workflow(canvas_editor):
+def test_arrived_names_of_windows_are_those_of_the_workflow(own_editor):
     windows = {kind: as_windows(name) for kind, (_, name) in PLACES.items()}
-    for node, (widget, name) in zip(loaders(canvas_editor), PLACES.values(), strict=True):
-        canvas_editor.set_value(node, widget, name)
-    list_files(canvas_editor, windows)
-    let_files_arrive(canvas_editor)
-    assert sent_files(canvas_editor) == windows
+    for node, (widget, name) in zip(loaders(own_editor), PLACES.values(), strict=True):
+        own_editor.set_value(node, widget, name)
+    list_files(own_editor, windows)
+    let_files_arrive(own_editor)
+    assert sent_files(own_editor) == windows
 
 
-def test_an_empty_loader_in_a_subgraph_takes_what_arrives(canvas_editor):
-    both = loaders(canvas_editor)
-    assert "Get InstantID models" in sent_files(canvas_editor)["InstantIDLoadAdapter"]
-    into_subgraph(canvas_editor, *both)
+def test_an_empty_loader_in_a_subgraph_takes_what_arrives(own_editor):
+    both = loaders(own_editor)
+    assert "Get InstantID models" in sent_files(own_editor)["InstantIDLoadAdapter"]
+    into_subgraph(own_editor, *both)
     kind = "InstantIDLoadAdapter"
-    list_files(canvas_editor, {kind: "ip-adapter.bin"})
-    let_files_arrive(canvas_editor)
-    assert sent_files(canvas_editor)[kind] == "ip-adapter.bin"
+    list_files(own_editor, {kind: "ip-adapter.bin"})
+    let_files_arrive(own_editor)
+    assert sent_files(own_editor)[kind] == "ip-adapter.bin"
 
 
 # From here on there are files.
 
 
-def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
-    loader = canvas_editor.add("InstantIDLoadAdapter")
-    assert "Get InstantID models" in canvas_editor.value(loader, "adapter_name")
+def test_from_an_empty_loader_to_a_chosen_file(own_editor, site):
+    loader = own_editor.add("InstantIDLoadAdapter")
+    assert "Get InstantID models" in own_editor.value(loader, "adapter_name")
     file = served(site, "ip-adapter.bin")
     file.hold_after = 50_000
-    dialog = opened(canvas_editor)
+    dialog = opened(own_editor)
     for box in dialog.get_by_role("checkbox").all()[1:]:
         box.uncheck()
     dialog.get_by_role("button", name="Download").first.click()
     assert file.held.wait(LIMIT)
     adapter = row(dialog, "InstantID image adapter")
     expect(adapter.get_by_role("progressbar")).to_be_visible(timeout=MILLISECONDS)
-    canvas_editor.photograph("model_progress")
+    own_editor.photograph("model_progress")
     # A reloaded page shows the same download, and can stop it.
-    canvas_editor.reload()
-    dialog = opened(canvas_editor)
+    own_editor.reload()
+    dialog = opened(own_editor)
     adapter = row(dialog, "InstantID image adapter")
     expect(adapter).to_contain_text("downloading")
     dialog.get_by_role("button", name="Stop download").click()
     file.release.set()
     expect(adapter).to_contain_text("the downloaded part is kept", timeout=MILLISECONDS)
     assert "ip-adapter.bin" not in site.written()
-    canvas_editor.page.evaluate("() => window.app.graph.clear()")
-    loader = canvas_editor.add("InstantIDLoadAdapter")
+    own_editor.page.evaluate("() => window.app.graph.clear()")
+    loader = own_editor.add("InstantIDLoadAdapter")
     for box in dialog.get_by_role("checkbox").all()[1:]:
         box.uncheck()
     dialog.get_by_role("checkbox").first.check()
     dialog.get_by_role("button", name="Download").first.click()
     expect(adapter).to_contain_text("present", timeout=MILLISECONDS)
     assert (site.elsewhere / "ip-adapter.bin").read_bytes() == SMALL["adapter"]
-    canvas_editor.page.wait_for_function(
+    own_editor.page.wait_for_function(
         """(id) => window.app.graph.getNodeById(id).widgets
             .find((widget) => widget.name === "adapter_name").value === "ip-adapter.bin" """,
         arg=loader,
@@ -328,16 +337,16 @@ def test_from_an_empty_loader_to_a_chosen_file(canvas_editor, site):
     )
 
 
-def test_progress_without_the_events(canvas_editor, site):
+def test_progress_without_the_events(own_editor, site):
     """ComfyUI may lose a page's socket, as when it is reloaded while the server restarts."""
 
     def deaf(socket):
         server = socket.connect_to_server()
         server.on_message(lambda text: None if EVENT in str(text) else socket.send(text))
 
-    canvas_editor.page.route_web_socket("**/ws*", deaf)
-    canvas_editor.reload()
-    dialog = opened(canvas_editor)
+    own_editor.page.route_web_socket("**/ws*", deaf)
+    own_editor.reload()
+    dialog = opened(own_editor)
     served(site, ".zip").failures = []
     dialog.get_by_role("button", name="Download").first.click()
     expect(dialog).to_contain_text("All files are present.", timeout=MILLISECONDS)

@@ -174,7 +174,7 @@ def choose_the_photo(person: Person) -> None:
     page.mouse.move(*page.evaluate(UPLOAD_BUTTON))
     for _ in range(8):
         page.mouse.wheel(0, -120)
-        page.wait_for_timeout(200)
+        person.editor.settle()
     person.click_at(*page.evaluate(UPLOAD_BUTTON))
     name = "widgets.find((widget) => widget.name === 'image').value"
     page.wait_for_function(f"() => ({NODE})('LoadImage').{name} === 'me.png'", timeout=LONG)
@@ -200,7 +200,7 @@ def run(person: Person, machine: Machine) -> np.ndarray:
     editor.page.wait_for_function(
         f"() => ({NODE})('SaveImage').imgs?.[0]?.naturalWidth > 0", timeout=LONG
     )
-    editor.page.wait_for_timeout(500)  # drawn with the next frame
+    editor.settle()
     person.sees("picture")
     (image,) = editor.outputs(node)["images"]
     content = ComfyClient(machine.server.url).image(image)

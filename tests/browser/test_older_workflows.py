@@ -14,9 +14,11 @@ REPLACE = """async () => {
         .filter((button) => /^Replace (All|Node)/i.test(button.innerText.trim()));
     let pressed = 0;
     while (buttons().length && pressed < 20) {
+        const count = buttons().length;
         buttons()[0].click();
         pressed += 1;
-        await new Promise((done) => setTimeout(done, 300));
+        for (let i = 0; i < 30 && buttons().length === count; i++)
+            await new Promise(requestAnimationFrame);
     }
     return pressed;
 }"""

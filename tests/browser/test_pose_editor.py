@@ -133,7 +133,7 @@ def test_undo_of_the_editor_leaves_the_graph_alone(editor: Editor) -> None:
     node.press("Add face")
     for _ in range(4):
         node.page.keyboard.press("ControlOrMeta+z")
-    node.page.wait_for_timeout(300)
+    editor.settle()
     node.press("Cancel")
     assert editor.value(node.id, "center_x") == 0.4
     assert node.text == ""
@@ -193,7 +193,7 @@ def test_undo_brings_a_text_back_that_was_taken_out(canvas_editor: Editor) -> No
     warned(canvas_editor, "pose_json was cleared")
     assert node.text == ""
     canvas_editor.page.evaluate(f"() => {TRACKER}.undo()")
-    canvas_editor.page.wait_for_timeout(500)
+    canvas_editor.settle()
     assert node.text == "{"
 
 
@@ -245,6 +245,7 @@ def test_at_twice_the_zoom_all_is_reached(open_editor: Callable[..., Editor]) ->
     node.apply()
 
 
+@pytest.mark.thorough
 def test_one_of_ten_faces_is_dragged_at_a_rate_that_is_told(canvas_editor: Editor) -> None:
     node = PoseNode(canvas_editor, 1016, 1016)
     faces = [

@@ -81,7 +81,7 @@ def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> 
     assert len(sheet.nodes) == len(saved["nodes"])
     assert len(sheet.links) == len(saved["links"])
     expect(editor.page.get_by_role("dialog")).to_have_count(0)
-    assert templates.missing_nodes(editor) == 0
+    expect(templates.missing_nodes(editor)).to_have_count(0)
     editor.photograph(path.stem)
     check_layout(sheet)
     assert complaints(editor) == []
@@ -106,7 +106,7 @@ def test_a_class_that_nobody_has_is_reported(canvas_editor: Editor) -> None:
     saved["nodes"][-1]["type"] = "InstantIDNobodyHasIt"
     canvas_editor.load(saved)
     assert templates.sheet(canvas_editor).unknown == ("InstantIDNobodyHasIt",)
-    assert templates.missing_nodes(canvas_editor) == 1
+    expect(templates.missing_nodes(canvas_editor)).to_have_count(1)
     canvas_editor.complaints.clear()
 
 

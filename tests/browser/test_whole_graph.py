@@ -70,7 +70,7 @@ SLOTS = """([from, to, name]) => {
 def wire_by_mouse(editor: Editor, source: int, target: int, name: str) -> None:
     page, places = editor.page, [source, target, name]
     page.evaluate(SLOTS, places)
-    page.wait_for_timeout(500)
+    editor.settle()
     start, end = page.evaluate(SLOTS, places)
     page.mouse.move(*start)
     page.mouse.down()
@@ -114,11 +114,7 @@ def test_an_edited_pose_gives_another_picture_and_keeps_it(
     text, edited = pose.text, result(editor, client, nodes["save"])
     # In models with random weights a pose changes little.
     assert not np.array_equal(edited, first)
-    pose.page.keyboard.press("ControlOrMeta+s")
-    field = pose.page.get_by_role("dialog").get_by_role("textbox")
-    field.fill(f"whole_{editor.engine}")
-    field.press("Enter")
-    pose.page.wait_for_timeout(1500)
+    editor.save_as(f"whole_{editor.engine}")
     editor.reload()
     pose.page.wait_for_function(
         "(count) => window.app.graph.nodes.length === count", arg=len(nodes) + 2

@@ -125,19 +125,19 @@ def sheet(editor: Editor) -> Sheet:
     )
 
 
-def missing_nodes(editor: Editor) -> int:
-    """Number of missing classes that the editor reports, in the panel that its message opens."""
+def missing_nodes(editor: Editor) -> Locator:
+    """The missing classes that the editor reports, in the panel that its message opens."""
     details = editor.page.get_by_test_id("error-overlay-see-errors")
     if details.count():
         details.click()
-    editor.page.wait_for_timeout(300)
-    return editor.page.get_by_test_id("missing-node-card").count()
+    editor.settle()
+    return editor.page.get_by_test_id("missing-node-card")
 
 
 def show_all(editor: Editor) -> None:
     """Fits the whole workflow into the view."""
     editor.page.evaluate(FIT)
-    editor.page.wait_for_timeout(500)
+    editor.settle()
 
 
 MEASURE = """() => {

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, s
 from tools.comfyui.environment import REPOSITORY
 
 from .chromium import NoChromiumError, ready
+from .page_scripts import READY, SETTLED, START_AGAIN
 
 ENGINES = {"canvas": False, "vue": True}
 """ComfyUI's two ways to show nodes: the classic canvas, and Nodes 2.0 made of Vue components."""
@@ -41,7 +42,6 @@ TOAST = ".p-toast-message, li:has([data-reka-toast-announce-exclude])"
 """A message in the corner: up to front end 1.47, and in 1.58."""
 LOADING, RUNNING = 120_000, 180_000  # milliseconds; a busy machine needs them
 TRIES = 5
-READY = "() => Boolean(window.app?.vueAppReady && window.app?.extensionManager && window.LiteGraph)"
 
 Result = TypeVar("Result")
 
@@ -92,28 +92,52 @@ class Editor:
         self.engine = engine
         self.complaints: list[str] = []
         """Errors and warnings in the console that come from this pack."""
+        self.settings: dict[str, Any] = {}
+        """Of the editor, since `open`."""
         page.on("console", self._hear)
         page.on("pageerror", self._suffer)
 
     def open(self, **settings: Any) -> "Editor":
         """Loads the page with an empty graph. settings: others of the editor than the usual."""
         engine = {"Comfy.VueNodes.Enabled": ENGINES[self.engine]}
-        keep_settings(self.url, {**QUIET_EDITOR, **engine, **settings})
+        self.settings = {**QUIET_EDITOR, **engine, **settings}
+        keep_settings(self.url, self.settings)
         self.page.goto(self.url, timeout=LOADING)
         self.wait_until_ready()
         self.page.evaluate("() => window.app.graph.clear()")
         return self
 
+    def start_again(self) -> bool:
+        """Begins an empty workflow in a used page, much sooner than a new page has loaded.
+
+        Returns False, and the page is of no more use, if it shows more than workflows: errors of
+        a run, the pack's hint, a dialog that Escape does not close.
+        """
+        self.complaints.clear()
+        self.page.mouse.move(0, 0)
+        dialogs = self.page.get_by_role("dialog")
+        for _ in range(TRIES):
+            if not dialogs.count():
+                return self.page.evaluate(START_AGAIN, self.settings)
+            self.page.keyboard.press("Escape")
+            self.settle()
+        return False
+
     def reload(self) -> None:
         """Reloads the page, as F5 does."""
+        # Another page may have changed the server's settings since.
+        keep_settings(self.url, self.settings)
         self.page.reload(timeout=LOADING)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Until nodes can be made."""
         self.page.wait_for_function(READY, timeout=LOADING)
-        # The last workflow is restored a moment after the editor says that it is ready.
-        self.page.wait_for_timeout(500)
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the screen shows the graph as it is."""
+        self.page.evaluate(SETTLED)
 
     def add(self, kind: str, x: float = 0, y: float = 0) -> int:
         """Puts a node of class `kind` on the canvas; returns its id."""
@@ -200,10 +224,25 @@ class Editor:
         text = self.page.evaluate("() => JSON.stringify(window.app.rootGraph.serialize())")
         return json.loads(text)
 
+    def save_as(self, name: str) -> None:
+        """Saves the workflow under a name, by keys."""
+        self.page.keyboard.press("ControlOrMeta+s")
+        field = self.page.get_by_role("dialog").get_by_role("textbox")
+        field.fill(name)
+        field.press("Enter")
+        self.page.wait_for_function(
+            """(name) => {
+                const { activeWorkflow } = window.app.extensionManager.workflow;
+                return activeWorkflow.isPersisted && activeWorkflow.path.endsWith(`/${name}.json`);
+            }""",
+            arg=name,
+            timeout=LOADING,
+        )
+
     def load(self, workflow: Mapping[str, Any]) -> None:
         """Opens a workflow file."""
         self.page.evaluate("(saved) => window.app.loadGraphData(saved)", dict(workflow))
-        self.page.wait_for_timeout(300)
+        self.settle()
 
     def prompt(self) -> dict[str, Any]:
         """The API form of the graph, as Run sends it."""
@@ -220,7 +259,7 @@ class Editor:
             }""",
             node,
         )
-        self.page.wait_for_timeout(300)
+        self.settle()
 
     def select(self, node: int) -> None:
         """Clicks a node's title with the mouse, until a busy machine has seen it."""
@@ -236,7 +275,7 @@ class Editor:
                 node,
             )
             self.page.mouse.click(*place)
-            self.page.wait_for_timeout(500)
+            self.settle()
             if self.page.evaluate("() => window.app.canvas.selectedItems.size === 1"):
                 return
         raise BrowserError(f"Node {node} was clicked, but is not selected.")

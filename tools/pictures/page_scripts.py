@@ -1,0 +1,38 @@
+"""Functions of JavaScript that `Editor` evaluates in the page."""
+
+READY = """() => Boolean(window.app?.vueAppReady && window.LiteGraph &&
+    window.app.extensionManager?.workflow.activeWorkflow)"""
+"""Whether nodes can be made."""
+START_AGAIN = """async (settings) => {
+    const { app } = window;
+    const { command, setting, sidebarTab, toast, workflow } = app.extensionManager;
+    if (app.lastNodeErrors || app.lastExecutionError) return false;
+    if (document.querySelector(".instantid-hint")) return false;
+    for (const [id, value] of Object.entries(settings))
+        if (setting.get(id) !== value) await setting.set(id, value);
+    await command.execute("Comfy.NewBlankWorkflow");
+    for (const one of [...workflow.openWorkflows])
+        if (one !== workflow.activeWorkflow) await workflow.closeWorkflow(one);
+    if (sidebarTab.activeSidebarTabId) sidebarTab.toggleSidebarTab(sidebarTab.activeSidebarTabId);
+    toast.removeAll();
+    app.canvas.ds.reset();
+    return !app.graph.nodes.length;
+}"""
+"""An empty workflow; false if the page shows more than workflows. Takes the settings to restore."""
+SETTLED = """async () => {
+    const { app } = window, frame = () => new Promise(requestAnimationFrame);
+    const look = () => JSON.stringify([
+        app.canvas.ds.scale, ...app.canvas.ds.offset,
+        ...app.graph.nodes.map((node) => [...node.pos, ...node.size]),
+        ...[...document.querySelectorAll("[data-node-id], .dom-widget")].map((element) =>
+            Object.values(element.getBoundingClientRect().toJSON())),
+    ]);
+    let last = "", same = 0;
+    for (let count = 0; same < 3 && count < 200; count += 1) {
+        await frame();
+        const now = look();
+        same = now === last ? same + 1 : 0;
+        last = now;
+    }
+}"""
+"""Waits until nothing in the graph has moved or grown for three frames."""
