@@ -58,8 +58,8 @@ test("every value shows in its text", () => {
 test("one and several have their own words", () => {
   assert.equal(ENGLISH.editor.outside(1), "1 point is outside the frame.");
   assert.equal(ENGLISH.editor.outside(5), "5 points are outside the frame.");
-  assert.match(ENGLISH.picker.selected("0", 1), /of 1 face\./);
-  assert.match(ENGLISH.picker.selected("0", 3), /of 3 faces\./);
+  assert.match(ENGLISH.picker.selected("0", 1), /\(1 face found\)\./);
+  assert.match(ENGLISH.picker.selected("0", 3), /\(3 faces found\)\./);
 });
 
 test("the front end's language decides, English by default", () => {

@@ -23,7 +23,7 @@ export class ModelRow {
     this.texts = texts;
     this.state = element("span", { "aria-live": "polite" }, texts[model.state]);
     this.bar = element("progress", { hidden: true, "aria-label": texts.progress(model.title) });
-    const details = model.files.map((file) => file.detail);
+    const details = model.files.map((file) => element("div", {}, file.detail));
     this.detail = element("div", { className: "error" }, ...details);
     const checkbox = {
       type: "checkbox",
@@ -63,11 +63,11 @@ export class ModelRow {
       {},
       element("td", {}, this.box ?? "\u2713"),
       element("td", { className: "file" }, element("strong", {}, model.title), ...names),
-      element("td", {}, ...folders.map((folder) => element("div", {}, folder))),
+      element("td", {}, ...folders.map((folder) => element("div", {}, ...parts(folder)))),
       element("td", { className: "size" }, readableSize(model.size)),
       element("td", {}, model.licence),
       element("td", {}, webLink(model.source, texts.source(model.title))),
-      element("td", {}, this.state, this.bar, this.detail),
+      element("td", { className: "state" }, this.state, this.bar, this.detail),
     );
   }
 }
@@ -79,5 +79,10 @@ export class ModelRow {
 function webLink(address, label) {
   if (!/^https:\/\//.test(address)) return element("span", {}, address);
   const link = { href: address, target: "_blank", rel: "noopener noreferrer", "aria-label": label };
-  return element("a", link, address.replace(/^https:\/\//, ""));
+  return element("a", link, ...parts(address.replace(/^https:\/\//, "")));
+}
+
+/** A path or an address that lines break after its separators. @param {string} path */
+function parts(path) {
+  return path.split(/(?<=[\\/])/).flatMap((part) => [part, element("wbr")]);
 }

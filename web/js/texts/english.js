@@ -51,7 +51,7 @@ const picker = {
   noFace: "No face was found in this image.",
   noSuchFace: "This image has no face with that number. Click a face to select it.",
   selected: (numbers, count) =>
-    `Selected: ${numbers} of ${count === 1 ? "1 face" : `${count} faces`}. Click to select, Shift to add.`,
+    `Selected: ${numbers} (${count === 1 ? "1 face" : `${count} faces`} found). Click to select, Shift to add.`,
   everyPicture: "Applies to every image.",
   previous: "Previous image",
   place: (number, count) => `Image ${number} of ${count}`,
