@@ -5,10 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..instantid_core.faces import FaceAnalyzer, require_recogniser
-from ..instantid_core.identity import blending
+from ..instantid_core.identity import albums, blending
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import sockets
 from .host import identity_files
+from .host.notices import warn
 from .inputs import CATEGORY
 
 WORDS = ["InstantID", "identity", "face embedding", "faceid"]
@@ -137,8 +138,9 @@ class CombineIdentities(io.ComfyNode):
             display_name="InstantID Combine Identities",
             category=CATEGORY,
             description="Takes the weighted mean of several identities: photos of one person, or "
-            "several people merged into a new face.",
-            search_aliases=[*WORDS, "average", "merge faces", "weights", "mix"],
+            "several people merged into a new face. With combine = robust, strangers among the "
+            "photos of one person are left out.",
+            search_aliases=[*WORDS, "average", "merge faces", "weights", "mix", "album", "robust"],
             inputs=[
                 growing_identities(
                     "Identities to combine, all made with the same face analyzer. Connecting one "
@@ -150,16 +152,37 @@ class CombineIdentities(io.ComfyNode):
                     tooltip="One number per identity, in the order of the sockets, separated by "
                     "commas, such as 1, 0.5. They need not sum to 1. If empty, all count equally.",
                 ),
+                io.Combo.Input(
+                    "combine",
+                    options=list(albums.COMBINE_IDENTITIES),
+                    default=albums.COMBINE_IDENTITIES[0],
+                    optional=True,
+                    tooltip="average: the weighted mean. robust: for photos of one person among "
+                    "which there may be others. Those that are not of the person on whom most "
+                    "agree are left out, and a weight is the most that a photo may count.",
+                ),
             ],
             outputs=[
-                sockets.Identity.Output(display_name="identity", tooltip="The combined identity.")
+                sockets.Identity.Output(display_name="identity", tooltip="The combined identity."),
+                io.String.Output(
+                    display_name="text",
+                    tooltip="One line per identity: its share or, with combine = robust, why it is "
+                    "left out.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, identities: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        identities: io.Autogrow.Type,
+        weights: str,
+        combine: str = albums.COMBINE_IDENTITIES[0],
+    ) -> io.NodeOutput:
         shares = blending.parse_weights(weights)
-        return io.NodeOutput(blending.combine_identities(identities, shares))
+        combined = albums.combine_album(identities, shares, combine)
+        warn(combined.left_out)
+        return io.NodeOutput(combined.identity, combined.text)
 
 
 class SaveIdentity(io.ComfyNode):

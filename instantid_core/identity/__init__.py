@@ -1,6 +1,6 @@
 """Identity embeddings: made from faces, blended, saved to files, and compared."""
 
-from . import angles, bands, blending, identity_file, likeness, likeness_figures, robust
+from . import albums, angles, bands, blending, identity_file, likeness, likeness_figures, robust
 from .embedding import (
     COMBINE,
     NEGATIVE,
@@ -18,6 +18,7 @@ __all__ = [
     "IdentityFile",
     "NegativeIdentity",
     "Notes",
+    "albums",
     "angles",
     "bands",
     "blending",

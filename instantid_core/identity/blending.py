@@ -37,7 +37,7 @@ def blend(
         raise SettingError(f"ratio must be a number from 0 to 1, found {ratio}.")
     named = {"identity_a": a, "identity_b": b}
     require_compatible(named)
-    first, second = _same_batch(named)
+    first, second = same_batch(named)
     if ratio in (0, 1):
         return IdentityEmbedding(second if ratio else first, a.recogniser)
     between = _slerp if method == "slerp" else torch.lerp
@@ -78,8 +78,8 @@ def combine_identities(
     IdentityError for identities that do not go together.
     """
     require_compatible(identities)
-    shares = _shares(tuple(weights) or (1.0,) * len(identities), len(identities))
-    references = torch.stack(_same_batch(identities)).double()
+    shares = shares_of(tuple(weights), len(identities))
+    references = torch.stack(same_batch(identities)).double()
     mean = (references * shares.view(-1, 1, 1, 1)).sum(0) / shares.sum()
     return IdentityEmbedding(mean.float(), next(iter(identities.values())).recogniser)
 
@@ -125,8 +125,11 @@ def require_one_recogniser(identities: Mapping[str, IdentityEmbedding]) -> None:
             raise IdentityError(mismatch_message(pair))
 
 
-def _same_batch(identities: Mapping[str, IdentityEmbedding]) -> list[torch.Tensor]:
-    """References of all, a batch of one repeated to the size of the others."""
+def same_batch(identities: Mapping[str, IdentityEmbedding]) -> list[torch.Tensor]:
+    """References [N, S, 512] of all, a batch of one repeated to the size N of the others.
+
+    Raises IdentityError for batches of different sizes.
+    """
     sizes = {name: identity.references.shape[0] for name, identity in identities.items()}
     batch = max(sizes.values())
     odd = next((name for name, size in sizes.items() if size not in (1, batch)), None)
@@ -141,7 +144,12 @@ def _same_batch(identities: Mapping[str, IdentityEmbedding]) -> list[torch.Tenso
     ]
 
 
-def _shares(weights: tuple[float, ...], count: int) -> torch.Tensor:
+def shares_of(weights: tuple[float, ...], count: int) -> torch.Tensor:
+    """Weights [count] float64, the largest of size 1; all alike where none is given.
+
+    Raises SettingError for numbers that are not finite, too few or too many, or that cancel out.
+    """
+    weights = weights or (1.0,) * count
     if len(weights) != count:
         raise SettingError(
             f"Expected one weight for each of {count} identities, found {len(weights)}. Leave "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,17 +44,27 @@ def weigh(faces: Faces) -> Weighing:
     The start is the face with which most others agree. Raises IdentityError where no two agree.
     """
     known = faces.known
+    vectors = np.stack([face.embedding for face in known])
     clear = np.array([_clearness(face) for face in known])
-    if len(known) == 1:
+    return weigh_vectors(vectors, clear, bands_of(faces.recogniser), "faces")
+
+
+def weigh_vectors(
+    vectors: np.ndarray, clear: np.ndarray, bands: Bands, noun: str = "references"
+) -> Weighing:
+    """Weigh embeddings [F, D] by their agreement, at most as `clear` [F] >= 0 says.
+
+    noun: what the error calls them. Raises IdentityError where no two agree.
+    """
+    if len(vectors) == 1:
         return Weighing(np.ones(1), np.ones(1))
-    bands = bands_of(faces.recogniser)
-    cosines = _cosines(known)
+    cosines = _cosines(vectors)
     support = _agreement(cosines, bands) @ clear
     centre = int(np.argmax(support * clear))
-    if not support[centre] > 0:
-        raise IdentityError(_nobody_agrees(cosines, bands))
+    if not support[centre] * clear[centre] > 0:
+        raise IdentityError(_nobody_agrees(cosines, bands, noun))
     weights = clear * _agreement(cosines[centre], bands)
-    weights[centre], agreements = clear[centre], np.ones(len(known))
+    weights[centre], agreements = clear[centre], np.ones(len(vectors))
     for _ in range(ROUNDS):
         agreements = cosines @ weights / np.maximum(weights.sum() - weights, 1e-9)
         weights = clear * _agreement(agreements, bands)
@@ -79,11 +90,19 @@ def about_left_out(faces: Faces, how: str) -> tuple[str, ...]:
         for (n, face), weight, agreement in zip(numbered, *weighing, strict=True)
         if isinstance(face, Face) and weight < little
     ]
+    return left_out(named, faces.count, "faces")
+
+
+def left_out(named: Sequence[str], count: int, noun: str) -> tuple[str, ...]:
+    """Advice that lists those that count little, each with its reason; none for none.
+
+    count: of all that were combined; noun: what they are called.
+    """
     if not named:
         return ()
     more = f", and {len(named) - 8} more" if len(named) > 8 else ""
     return (
-        f"{len(named)} of {faces.count} faces count little or nothing in this identity: "
+        f"{len(named)} of {count} {noun} count little or nothing in this identity: "
         f"{', '.join(named[:8])}{more}.",
     )
 
@@ -98,9 +117,9 @@ def _clearness(face: Face) -> float:
     return float(np.prod([SHARES[flaw] for flaw in flaws_of(face)]))
 
 
-def _cosines(faces: tuple[Face, ...]) -> np.ndarray:
-    """[F, F] float64, with zeros on the diagonal: nobody vouches for himself."""
-    vectors = np.stack([face.embedding for face in faces]).astype(np.float64)
+def _cosines(embeddings: np.ndarray) -> np.ndarray:
+    """[F, D] to [F, F] float64, with zeros on the diagonal: nobody vouches for himself."""
+    vectors = embeddings.astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(lengths, 1e-12)
     cosines = units @ units.T
@@ -113,9 +132,9 @@ def _agreement(cosines: np.ndarray, bands: Bands) -> np.ndarray:
     return np.clip((cosines - bands.another) / max(bands.same - bands.another, 1e-9), 0, 1)
 
 
-def _nobody_agrees(cosines: np.ndarray, bands: Bands) -> str:
+def _nobody_agrees(cosines: np.ndarray, bands: Bands, noun: str) -> str:
     return (
-        f"No two of these {len(cosines)} faces are of one person: the closest two have a cosine "
+        f"No two of these {len(cosines)} {noun} are of one person: the closest two have a cosine "
         f"similarity of {cosines.max():.2f}, and photos of one person at least {bands.same:.2f}. "
         "Choose photos of one person, or set combine to average."
     )
