@@ -20,7 +20,7 @@ from .identities import (
 )
 from .legacy_nodes import register_replacements
 from .likeness import CompareIdentities, ScoreIdentity
-from .loaders import LoadAdapter, LoadFaceAnalyzer
+from .loaders import LoadAdapter, LoadFaceAnalyzer, LoadModels
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose
 from .regions import FaceMask
@@ -29,6 +29,7 @@ from .values import checked
 NODES: list[type[io.ComfyNode]] = [
     Apply,
     ApplyGroup,
+    LoadModels,
     LoadFaceAnalyzer,
     LoadAdapter,
     AnalyzeFaces,

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from .host.models import LoadedAdapter
 
 WORDS = ["InstantID", "identity", "face", "likeness", "portrait", "faceid", "face swap"]
+WHOLE_METHOD = [
+    *("person", "same person", "head", "headshot", "character", "consistent character", "avatar"),
+    *("reference", "ipadapter", "pulid", "reactor", "photomaker"),
+]
+"""Further words for the node to begin with, names of other ways to the same end among them."""
 LETTERBOX = FITS[0]
 
 
@@ -64,7 +69,7 @@ class ApplyAdapter(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyAdapter",
             display_name="InstantID Apply Adapter",
-            category=inputs.CATEGORY,
+            category=inputs.PARTS,
             description="Adds an identity to the model's cross-attention, beside the text. For "
             "several people, chain several of these nodes, each with a mask.",
             search_aliases=WORDS,
@@ -113,7 +118,7 @@ class ApplyIdentityNet(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyIdentityNet",
             display_name="InstantID Apply IdentityNet",
-            category=inputs.CATEGORY,
+            category=inputs.PARTS,
             description="Adds IdentityNet to the conditioning: a ControlNet that takes five "
             "facial keypoints and sees the identity instead of the text. Other ControlNets in "
             "the chain still see the text.",
@@ -172,7 +177,7 @@ class Apply(io.ComfyNode):
             category=inputs.CATEGORY,
             description="Applies the whole method in one node: face analysis, image adapter and "
             "IdentityNet with their default settings.",
-            search_aliases=WORDS,
+            search_aliases=[*WORDS, *WHOLE_METHOD],
             inputs=[
                 inputs.model(),
                 *inputs.prompts(),

@@ -16,7 +16,7 @@ from ..instantid_core.keypoints import (
 )
 from ..instantid_core.types import Extent, Faces
 from . import sockets
-from .inputs import CATEGORY, OUTPUT_SIDE
+from .inputs import FACE_SWAP, OUTPUT_SIDE
 from .regions import USUAL_SHAPE, face_shape
 
 """instantid_core.crops.FaceCrops"""
@@ -32,7 +32,7 @@ class CropFace(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDCropFace",
             display_name="InstantID Crop Face",
-            category=CATEGORY,
+            category=FACE_SWAP,
             description="Crops each selected face as a square, enlarged so that it can be "
             "regenerated at full size. InstantID Paste Face puts it back.",
             search_aliases=[*WORDS, "crop face", "zoom"],
@@ -87,7 +87,7 @@ class PasteFace(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDPasteFace",
             display_name="InstantID Paste Face",
-            category=CATEGORY,
+            category=FACE_SWAP,
             description="Pastes faces cropped by InstantID Crop Face back to where they were. "
             "The rest of the image is unchanged, bit for bit.",
             search_aliases=[*WORDS, "paste face", "composite", "uncrop"],

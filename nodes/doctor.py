@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..instantid_core.doctor import as_json, as_text, examine, this_machine
 from .host import installation
-from .inputs import CATEGORY
+from .inputs import CHECKS
 
 
 class Doctor(io.ComfyNode):
@@ -17,7 +17,7 @@ class Doctor(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDDoctor",
             display_name="InstantID Doctor",
-            category=CATEGORY,
+            category=CHECKS,
             description="Checks the installation and says what to do about each problem. It "
             "looks at Python, torch, ONNX Runtime, insightface, OpenCV, model files and folders, "
             "GPU memory and known conflicts, takes some seconds, runs every time it is queued, "

@@ -64,7 +64,7 @@ class AnalyzeFaces(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDAnalyzeFaces",
             display_name="InstantID Analyze Faces",
-            category=inputs.CATEGORY,
+            category=inputs.PARTS,
             description="Finds the faces in photos, selects the ones you want, and computes "
             "their embeddings. The preview numbers the faces and shows their scores; click a "
             "face to select it.",
@@ -126,10 +126,17 @@ class DrawKeypoints(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDDrawKeypoints",
             display_name="InstantID Draw Keypoints",
-            category=inputs.CATEGORY,
+            category=inputs.PARTS,
             description="Draws five keypoints per face in the style IdentityNet was trained on, "
             "at the size of the image to be generated. One keypoint image per analysed photo.",
-            search_aliases=["face keypoints", "landmarks", "kps", "face pose", "InstantID"],
+            search_aliases=[
+                "face keypoints",
+                "landmarks",
+                "kps",
+                "face pose",
+                "openpose",
+                "InstantID",
+            ],
             inputs=[
                 sockets.Faces.Input(
                     "faces", tooltip="From InstantID Analyze Faces or InstantID Pose."
@@ -159,7 +166,7 @@ class EmbedIdentity(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDEmbedIdentity",
             display_name="InstantID Embed Identity",
-            category=inputs.CATEGORY,
+            category=inputs.PARTS,
             description="Combines all faces that come in into one identity. Several sharp photos "
             "of one person give a steadier likeness than one.",
             search_aliases=["identity", "face embedding", "faceid", "likeness", "InstantID"],

@@ -10,7 +10,7 @@ from ..instantid_core.types import Faces, IdentityEmbedding
 from . import sockets
 from .host import identity_files
 from .host.notices import warn
-from .inputs import CATEGORY
+from .inputs import IDENTITIES
 
 WORDS = ["InstantID", "identity", "face embedding", "faceid"]
 MOST = 16
@@ -53,7 +53,7 @@ class BlendIdentities(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDBlendIdentities",
             display_name="InstantID Blend Identities",
-            category=CATEGORY,
+            category=IDENTITIES,
             description="Blends two identities into one face: ratio 0 is the first identity, 1 "
             "the second.",
             search_aliases=[*WORDS, "blend", "mix faces", "morph", "interpolate"],
@@ -94,7 +94,7 @@ class InterpolateIdentities(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDInterpolateIdentities",
             display_name="InstantID Interpolate Identities",
-            category=CATEGORY,
+            category=IDENTITIES,
             description="Makes a batch of identities from one person to another, both ends "
             "included. With a latent batch of the same size, every image gets its own identity.",
             search_aliases=[*WORDS, "morph", "animation", "transition", "batch"],
@@ -136,7 +136,7 @@ class CombineIdentities(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDCombineIdentities",
             display_name="InstantID Combine Identities",
-            category=CATEGORY,
+            category=IDENTITIES,
             description="Takes the weighted mean of several identities: photos of one person, or "
             "several people merged into a new face. With combine = robust, strangers among the "
             "photos of one person are left out.",
@@ -193,7 +193,7 @@ class SaveIdentity(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDSaveIdentity",
             display_name="InstantID Save Identity",
-            category=CATEGORY,
+            category=IDENTITIES,
             description="Saves an identity to output/identities, for use without its photos and "
             "on other machines. Existing files are never overwritten.",
             search_aliases=[*WORDS, "save embedding", "export", "safetensors"],
@@ -237,7 +237,7 @@ class LoadIdentity(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDLoadIdentity",
             display_name="InstantID Load Identity",
-            category=CATEGORY,
+            category=IDENTITIES,
             description="Loads an identity saved by InstantID Save Identity.",
             search_aliases=[*WORDS, "load embedding", "import", "safetensors"],
             inputs=[

@@ -10,6 +10,14 @@ from ..instantid_core.keypoints import FITS
 from . import sockets
 
 CATEGORY = "InstantID"
+"""Folder of the node library: what most graphs need. Its subfolders have the rest."""
+PARTS = f"{CATEGORY}/single parts"
+IDENTITIES = f"{CATEGORY}/identities"
+POSES = f"{CATEGORY}/poses"
+FACE_SWAP = f"{CATEGORY}/face swap"
+CHECKS = f"{CATEGORY}/checks"
+OLDER_FORMS = f"{CATEGORY}/older forms"
+"""For graphs that were made with another pack."""
 OUTPUT_SIDE = 1016
 """Default side of a picture: with exactly 1024, SDXL tends to paint watermarks."""
 

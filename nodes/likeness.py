@@ -18,7 +18,7 @@ from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
 from .faces import analyse_frames
 from .identities import WORDS, growing_identities
-from .inputs import CATEGORY
+from .inputs import CHECKS
 
 PANEL = "instantid_likeness"
 """Key of the node's output under which `web/js/likeness_panel.js` looks."""
@@ -36,7 +36,7 @@ class ScoreIdentity(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDScoreIdentity",
             display_name="InstantID Score Identity",
-            category=CATEGORY,
+            category=CHECKS,
             description="Scores how closely the face in each image resembles an identity, as the "
             "cosine similarity of their embeddings: 1 is the photo itself, and two photos of one "
             "person reach 0.3 to 0.8. Without a clear face (detection score of at least 0.65) the "
@@ -87,7 +87,7 @@ class CompareIdentities(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDCompareIdentities",
             display_name="InstantID Compare Identities",
-            category=CATEGORY,
+            category=CHECKS,
             description="Compares every reference with every other and says whether photos show "
             "the same person. Cosine similarity: from 0.32 the same person, below 0.28 another "
             "one, in between unsure.",

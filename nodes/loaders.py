@@ -9,7 +9,7 @@ from ..instantid_core.libraries import AUTO, CHOICES
 from ..instantid_core.models import MODEL_PACK, find_models
 from . import sockets
 from .host import models, paths
-from .inputs import CATEGORY
+from .inputs import CATEGORY, PARTS
 
 
 class LoadFaceAnalyzer(io.ComfyNode):
@@ -20,35 +20,12 @@ class LoadFaceAnalyzer(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDLoadFaceAnalyzer",
             display_name="InstantID Load Face Analyzer",
-            category=CATEGORY,
+            category=PARTS,
             description="Loads the two antelopev2 models: the face detector and the face "
             "recogniser.",
             search_aliases=["insightface", "antelopev2", "face analysis", "InstantID", "faceid"],
-            inputs=[
-                io.Combo.Input(
-                    "model_pack",
-                    options=[MODEL_PACK],
-                    default=MODEL_PACK,
-                    tooltip="Folder in models/insightface/models. InstantID was trained on "
-                    "embeddings of antelopev2; with another recogniser the likeness would be "
-                    "lost, so there is no other choice.",
-                ),
-                _provider(),
-                io.Combo.Input(
-                    "base_model",
-                    options=list(BASE_MODELS),
-                    default=BASE_MODELS[0],
-                    optional=True,
-                    tooltip="Base model of the InstantID adapter. The SD 1.5 adapter was trained "
-                    "on embeddings of faces with red and blue swapped and needs the same here.",
-                ),
-            ],
-            outputs=[
-                sockets.Analyzer.Output(
-                    display_name="analyzer",
-                    tooltip="The face models, for InstantID Analyze Faces and InstantID Apply.",
-                )
-            ],
+            inputs=_face_models(),
+            outputs=[_analyzer()],
         )
 
     @classmethod
@@ -68,16 +45,127 @@ class LoadFaceAnalyzer(io.ComfyNode):
         return io.NodeOutput(FaceAnalyzer(files, provider, base_model))
 
 
-def _provider() -> io.Combo.Input:
-    return io.Combo.Input(
-        "provider",
-        options=list(CHOICES),
-        default=AUTO,
-        tooltip="Device on which the face models run. auto: CUDA, MIGraphX or "
-        "DirectML where it works, otherwise the CPU, which takes about 0.2 seconds "
-        "per photo and no GPU memory. If the chosen device does not work, the CPU is "
-        "used and a warning is shown.",
+def _face_models() -> list[io.Combo.Input]:
+    return [
+        io.Combo.Input(
+            "model_pack",
+            options=[MODEL_PACK],
+            default=MODEL_PACK,
+            tooltip="Folder in models/insightface/models. InstantID was trained on embeddings of "
+            "antelopev2; with another recogniser the likeness would be lost, so there is no other "
+            "choice.",
+        ),
+        io.Combo.Input(
+            "provider",
+            options=list(CHOICES),
+            default=AUTO,
+            tooltip="Device on which the face models run. auto: CUDA, MIGraphX or DirectML where "
+            "it works, otherwise the CPU, which takes about 0.2 seconds per photo and no GPU "
+            "memory. If the chosen device does not work, the CPU is used and a warning is shown.",
+        ),
+        io.Combo.Input(
+            "base_model",
+            options=list(BASE_MODELS),
+            default=BASE_MODELS[0],
+            optional=True,
+            tooltip="Base model of the InstantID adapter. The SD 1.5 adapter was trained on "
+            "embeddings of faces with red and blue swapped and needs the same here.",
+        ),
+    ]
+
+
+def _analyzer() -> io.Output:
+    return sockets.Analyzer.Output(
+        display_name="analyzer",
+        tooltip="The face models, for InstantID Analyze Faces and InstantID Apply.",
     )
+
+
+def _adapter_name() -> io.Combo.Input:
+    return io.Combo.Input(
+        "adapter_name",
+        options=paths.adapter_choices(),
+        tooltip="File in models/instantid: the published ip-adapter.bin, or the same weights as "
+        "safetensors.",
+    )
+
+
+def _adapter() -> io.Output:
+    return sockets.Adapter.Output(
+        display_name="adapter", tooltip="The adapter, for the Apply nodes."
+    )
+
+
+class LoadModels(io.ComfyNode):
+    """Loads everything that the method needs beside a checkpoint."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDLoadModels",
+            display_name="InstantID Load Models",
+            category=CATEGORY,
+            description="Loads the image adapter, IdentityNet and the face models in one node.",
+            search_aliases=["InstantID", "unified loader", "ip-adapter", "antelopev2", "faceid"],
+            inputs=[
+                _adapter_name(),
+                io.Combo.Input(
+                    "control_net_name",
+                    options=paths.identity_net_choices(),
+                    tooltip="IdentityNet, InstantID's ControlNet: a file in models/controlnet. "
+                    "Get InstantID models puts it into the folder instantid.",
+                ),
+                *_face_models(),
+            ],
+            outputs=[
+                _adapter(),
+                io.ControlNet.Output(
+                    display_name="control_net", tooltip="IdentityNet, for the Apply nodes."
+                ),
+                _analyzer(),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, adapter_name: str | None, control_net_name: str | None) -> bool | str:
+        """Takes the place of the host's "value not in list". A linked name is not known yet."""
+        reasons = (
+            None if adapter_name is None else paths.explain_adapter(adapter_name),
+            None if control_net_name is None else paths.explain_identity_net(control_net_name),
+        )
+        return " ".join(filter(None, reasons)) or True
+
+    @classmethod
+    def fingerprint_inputs(
+        cls,
+        adapter_name: str | None = None,
+        control_net_name: str | None = None,
+        model_pack: str | None = None,
+        provider: str | None = None,
+        base_model: str | None = None,
+    ) -> str:
+        states = (
+            paths.adapter_state(adapter_name),
+            paths.identity_net_state(control_net_name),
+            paths.face_models_state(model_pack),
+        )
+        return "; ".join(states)
+
+    @classmethod
+    def execute(
+        cls,
+        adapter_name: str,
+        control_net_name: str,
+        model_pack: str,
+        provider: str,
+        base_model: str = BASE_MODELS[0],
+    ) -> io.NodeOutput:
+        files = find_models(paths.face_model_roots(), model_pack)
+        return io.NodeOutput(
+            models.load_adapter(paths.adapter_path(adapter_name), adapter_name),
+            models.load_control_net(paths.identity_net_path(control_net_name), control_net_name),
+            FaceAnalyzer(files, provider, base_model),
+        )
 
 
 class LoadAdapter(io.ComfyNode):
@@ -88,22 +176,11 @@ class LoadAdapter(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDLoadAdapter",
             display_name="InstantID Load Adapter",
-            category=CATEGORY,
+            category=PARTS,
             description="Loads InstantID's image adapter (ip-adapter.bin) from models/instantid.",
             search_aliases=["ip-adapter", "InstantID", "InstantID model", "identity", "faceid"],
-            inputs=[
-                io.Combo.Input(
-                    "adapter_name",
-                    options=paths.adapter_choices(),
-                    tooltip="File in models/instantid: the published ip-adapter.bin, or the same "
-                    "weights as safetensors.",
-                )
-            ],
-            outputs=[
-                sockets.Adapter.Output(
-                    display_name="adapter", tooltip="The adapter, for the Apply nodes."
-                )
-            ],
+            inputs=[_adapter_name()],
+            outputs=[_adapter()],
         )
 
     @classmethod

@@ -36,7 +36,7 @@ class PhotoKeypoints(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDPhotoKeypoints",
             display_name="InstantID Photo Keypoints",
-            category=inputs.CATEGORY,
+            category=inputs.OLDER_FORMS,
             description="Draws the keypoints of the largest face of each photo, in the aspect "
             "ratio of the photo with a longer side of 1016 pixels. A photo without a face gives "
             "a black image.",
@@ -70,7 +70,7 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyAdapterFromPhoto",
             display_name="InstantID Apply Adapter from Photo",
-            category=inputs.CATEGORY,
+            category=inputs.OLDER_FORMS,
             description="Adds the person in a photo to the model's cross-attention: face "
             "analysis, embedding and adapter in one node. Its tokens are for InstantID Apply "
             "IdentityNet from Tokens.",
@@ -130,7 +130,7 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDApplyIdentityNetFromTokens",
             display_name="InstantID Apply IdentityNet from Tokens",
-            category=inputs.CATEGORY,
+            category=inputs.OLDER_FORMS,
             description="Adds IdentityNet to the conditioning, with a finished keypoint image "
             "and the tokens of InstantID Apply Adapter from Photo. Other ControlNets in the "
             "chain still see the text.",

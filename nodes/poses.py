@@ -21,7 +21,7 @@ from ..instantid_core.keypoints import (
 )
 from ..instantid_core.types import Faces, KeypointStyle
 from . import sockets
-from .inputs import CATEGORY, picture_size
+from .inputs import POSES, picture_size
 
 WORDS = ["InstantID", "pose", "face keypoints", "view", "angle", "novel view", "kps", "landmarks"]
 PHOTO_POSE = "instantid_pose"
@@ -126,10 +126,10 @@ class Pose(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDPose",
             display_name="InstantID Pose",
-            category=CATEGORY,
+            category=POSES,
             description="Places a face in one of eleven preset views, or edits the pose of a "
             "photo's faces. The preview shows the keypoints.",
-            search_aliases=WORDS,
+            search_aliases=[*WORDS, "openpose", "head pose"],
             inputs=[
                 io.Combo.Input(
                     "preset",
@@ -205,7 +205,7 @@ class InterpolatePoses(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDInterpolatePoses",
             display_name="InstantID Interpolate Poses",
-            category=CATEGORY,
+            category=POSES,
             description="Makes a batch of poses from one pose to another, for an image sequence "
             "or an animation. Set the batch size of the latent to the number of steps.",
             search_aliases=[*WORDS, "interpolation", "animation", "turntable", "batch"],

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..instantid_core.keypoints import SHAPES, FaceShape, face_masks, frame_masks
 from ..instantid_core.types import Extent, Faces
 from . import sockets
-from .inputs import CATEGORY, fit, picture_size
+from .inputs import FACE_SWAP, fit, picture_size
 
 USUAL_SHAPE = FaceShape()
 
@@ -59,7 +59,7 @@ class FaceMask(io.ComfyNode):
         return io.Schema(
             node_id="InstantIDFaceMask",
             display_name="InstantID Face Mask",
-            category=CATEGORY,
+            category=FACE_SWAP,
             description="Makes masks of the faces, to limit an identity to its face, to keep "
             "several people apart, or to inpaint.",
             search_aliases=["InstantID", "face mask", "face region", "mask", "inpaint", "segment"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import comfy.controlnet
 import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
@@ -26,7 +27,12 @@ from ...instantid_core.adapter import (
     project_tokens,
     read_checkpoint,
 )
-from ...instantid_core.errors import CheckpointError, TensorFileError, UnknownNumbersError
+from ...instantid_core.errors import (
+    CheckpointError,
+    IncompatibleModelError,
+    TensorFileError,
+    UnknownNumbersError,
+)
 from ...instantid_core.faces import about_recogniser
 from ...instantid_core.identity import NegativeIdentity
 from ...instantid_core.types import Family, IdentityEmbedding, IdentityTokens, family_of
@@ -35,6 +41,7 @@ from .notices import warn
 from .progress import Reporter, unreported
 
 if TYPE_CHECKING:
+    from comfy.controlnet import ControlBase
     from comfy.model_patcher import ModelPatcher
 
 UNREADABLE = (TensorFileError, OSError, KeyError, ValueError, RuntimeError, SafetensorError)
@@ -116,6 +123,25 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         offload_device=comfy.model_management.unet_offload_device(),
     )
     return LoadedAdapter(patcher, checkpoint.config)
+
+
+def load_control_net(path: str, name: str) -> ControlBase:
+    """Load a ControlNet as the core node does. Raises IncompatibleModelError for everything else;
+    whether it is IdentityNet is known where it meets an adapter."""
+    try:
+        found = comfy.controlnet.load_controlnet(path)
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise IncompatibleModelError(
+            f"'{name}' cannot be read ({reason}). It is probably cut short: compare its size (2.50 "
+            "GB for the published IdentityNet), delete it and download it again."
+        ) from error
+    if found is None:
+        raise IncompatibleModelError(
+            f"'{name}' should be IdentityNet, but is no ControlNet. Choose InstantID's "
+            "ControlNetModel/diffusion_pytorch_model.safetensors as control_net_name."
+        )
+    return found
 
 
 def _readable(path: Path, name: str) -> Any:

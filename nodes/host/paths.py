@@ -8,14 +8,21 @@ from pathlib import Path
 import folder_paths
 
 from ...instantid_core.adapter import is_half
-from ...instantid_core.errors import CheckpointError, FaceModelError, printable
+from ...instantid_core.errors import (
+    CheckpointError,
+    FaceModelError,
+    IncompatibleModelError,
+    printable,
+)
 from ...instantid_core.models import HOW_TO_GET, MODEL_PACK, find_models
 
 ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
 CONTROL_NETS = "controlnet"
-NO_ADAPTER = "no file found - see Get InstantID models"
-"""Choice of adapters when there is none."""
+NO_FILE = "no file found - see Get InstantID models"
+"""Choice of adapters, and of ControlNets, when there is none."""
+PUBLISHED_IDENTITY_NET = "instantid/diffusion_pytorch_model.safetensors"
+"""Place of IdentityNet below a folder of ControlNets, where Get InstantID models puts it."""
 ADAPTER_EXTENSIONS = {".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt"}
 
 
@@ -96,18 +103,49 @@ def model_roots() -> dict[str, list[Path]]:
 
 def adapter_choices() -> list[str]:
     """Adapter files to choose from; where there are none, one entry that says so."""
-    return adapter_names() or [NO_ADAPTER]
+    return adapter_names() or [NO_FILE]
 
 
 def explain_adapter(name: str) -> str | None:
     """Why there is no such adapter file and what to do, or None when there is one."""
-    names = adapter_names()
+    return _explain(name, ADAPTERS, "Expected an adapter file in", "Expected the adapter file")
+
+
+def identity_net_choices() -> list[str]:
+    """ControlNet files to choose from, the published IdentityNet first; where there are none, one
+    entry that says so."""
+    names = folder_paths.get_filename_list(CONTROL_NETS)
+    return sorted(names, key=lambda name: Path(name) != Path(PUBLISHED_IDENTITY_NET)) or [NO_FILE]
+
+
+def identity_net_path(name: str) -> str:
+    """Absolute path of a ControlNet file. Raises IncompatibleModelError when there is none."""
+    reason = explain_identity_net(name)
+    if reason is not None:
+        raise IncompatibleModelError(reason)
+    return folder_paths.get_full_path_or_raise(CONTROL_NETS, name)
+
+
+def identity_net_state(name: str | None) -> str:
+    """Changes when a ControlNet file does. None for a name that a wire brings."""
+    names = folder_paths.get_filename_list(CONTROL_NETS)
+    path = folder_paths.get_full_path(CONTROL_NETS, name) if name in names else None
+    return file_state(Path(path)) if path else "missing"
+
+
+def explain_identity_net(name: str) -> str | None:
+    """Why there is no such ControlNet file and what to do, or None when there is one."""
+    return _explain(name, CONTROL_NETS, "Expected an IdentityNet in", "Expected the IdentityNet")
+
+
+def _explain(name: str, kind: str, any_file: str, this_file: str) -> str | None:
+    names = folder_paths.get_filename_list(kind)
     if name in names:
         return None
-    folders = "; ".join(folder_paths.get_folder_paths(ADAPTERS))
+    folders = "; ".join(folder_paths.get_folder_paths(kind))
     if not names:
-        return printable(f"Expected an adapter file in {folders}; found none. {HOW_TO_GET}")
+        return printable(f"{any_file} {folders}; found none. {HOW_TO_GET}")
     return printable(
-        f"Expected the adapter file {name} in {folders}; found {', '.join(names)}. Choose one of "
+        f"{this_file} {name} in {folders}; found {', '.join(names)}. Choose one of "
         f"these. {HOW_TO_GET}"
     )

@@ -96,3 +96,30 @@ def test_start_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], cwd=host, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("node_id", "words"),
+    [
+        (
+            "InstantIDApply",
+            "head headshot character avatar person reference ipadapter pulid reactor photomaker",
+        ),
+        ("InstantIDPose", "openpose"),
+        ("InstantIDDrawKeypoints", "openpose"),
+        ("InstantIDLoadModels", "InstantID"),
+    ],
+)
+def test_people_find_it_by_their_words(pack: Any, node_id: str, words: str) -> None:
+    aliases = host_nodes.NODE_CLASS_MAPPINGS[node_id].GET_SCHEMA().search_aliases
+    assert set(words.split()) <= set(aliases)
+
+
+def test_the_top_folder_has_what_most_graphs_need(pack: Any) -> None:
+    nodes = {name: host_nodes.NODE_CLASS_MAPPINGS[name].GET_SCHEMA().category for name in NODE_IDS}
+    top = {name for name, category in nodes.items() if category == "InstantID"}
+    assert top == {"InstantIDApply", "InstantIDApplyGroup", "InstantIDLoadModels"}
+    assert all(category.split("/")[0] == "InstantID" for category in nodes.values())
+    translated = json.loads((REPOSITORY / "locales" / "zh" / "main.json").read_text("utf-8"))
+    folders = {category.split("/")[1] for category in nodes.values() if "/" in category}
+    assert translated["nodeCategories"].keys() == folders

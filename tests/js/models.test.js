@@ -58,6 +58,7 @@ test("a rejected prompt is about a missing file only for the pack's loaders and 
   const rejected = (class_type, received_value) =>
     missing.isFileMissing({ 1: { class_type, errors: [{ extra_info: { received_value } }, {}] } });
   assert.ok(rejected("InstantIDLoadAdapter"));
+  assert.ok(rejected("InstantIDLoadModels"));
   assert.ok(rejected("ControlNetLoader", "x/diffusion_pytorch_model.safetensors"));
   assert.ok(rejected("ControlNetLoader", "InstantID.safetensors"));
   assert.ok(!rejected("ControlNetLoader", "canny.safetensors"));
@@ -66,7 +67,21 @@ test("a rejected prompt is about a missing file only for the pack's loaders and 
 });
 
 test("file widgets belong to the loaders of the adapter and of ControlNets", () => {
-  const names = ["InstantIDLoadAdapter", "ControlNetLoader", "LoadImage", undefined];
-  const found = names.map((comfyClass) => missing.fileWidgetName({ comfyClass }));
-  assert.deepEqual(found, ["adapter_name", "control_net_name", undefined, undefined]);
+  const names = ["InstantIDLoadAdapter", "ControlNetLoader", "InstantIDLoadModels", "LoadImage", undefined];
+  const found = names.map((comfyClass) => missing.fileWidgetNames({ comfyClass }));
+  const both = ["adapter_name", "control_net_name"];
+  assert.deepEqual(found, [["adapter_name"], ["control_net_name"], both, [], []]);
+});
+
+test("a loaded workflow may name a file that is not there", () => {
+  const isMissing = (comfyClass, value, offered) =>
+    missing.isMissing({ comfyClass }, loader(value, offered));
+  assert.ok(isMissing("InstantIDLoadAdapter", "a.bin", ["b.bin"]));
+  assert.ok(isMissing("InstantIDLoadModels", "a.bin", ["no file found - see Get InstantID models"]));
+  assert.ok(isMissing("ControlNetLoader", "instantid/x.safetensors", ["canny.safetensors"]));
+  assert.ok(!isMissing("ControlNetLoader", "canny.safetensors", ["depth.safetensors"]));
+  assert.ok(!isMissing("ControlNetLoader", "canny.safetensors", []));
+  assert.ok(!isMissing("InstantIDLoadAdapter", "x/a.bin", ["x\\a.bin"]));
+  assert.ok(!isMissing("InstantIDLoadAdapter", "a.bin", ["a.bin"]));
+  assert.ok(!isMissing("InstantIDLoadAdapter", "a.bin", () => []));
 });

@@ -44,6 +44,7 @@ TARGETS = {
     "IMAGE": End("PreviewImage", "images"),
     "MASK": End("MaskPreview", "mask"),
     "STRING": End("PreviewAny", "source"),
+    "CONTROL_NET": End(APPLY_NET, "control_net"),
     "INSTANTID_ANALYZER": End(ANALYZE, "analyzer"),
     "INSTANTID_ADAPTER": End(APPLY_ADAPTER, "adapter"),
     "INSTANTID_FACES": End(DRAW, "faces"),

@@ -7,10 +7,11 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { ModelDialog } from "./models/dialog.js";
 import {
-  ADAPTER_NODE,
-  ANALYZER_NODE,
-  fileWidgetName,
+  FACE_MODEL_LOADERS,
+  LOADERS,
+  fileWidgetNames,
   isFileMissing,
+  isMissing,
   isPlaceholder,
   offeredFiles,
   sameFileElsewhere,
@@ -50,10 +51,11 @@ class ModelManager {
     if (commands?.commands?.some(({ id }) => id === REFRESH)) await commands.execute(REFRESH);
     else await app.refreshComboInNodes();
     for (const node of everyNode()) {
-      const widget = fileWidgetOf(node);
-      const [first] = offeredFiles(widget);
-      if (widget && isPlaceholder(widget.value) && first) setWidget(node, widget.name, first);
-      else takeSameFile(node);
+      for (const widget of fileWidgetsOf(node)) {
+        const [first] = offeredFiles(widget);
+        if (isPlaceholder(widget.value) && first) setWidget(node, widget.name, first);
+      }
+      takeSameFiles(node);
     }
     if (!this.dialog.isOpen) toast("success", this.texts.title, this.texts.ready, 5);
   }
@@ -85,17 +87,22 @@ class ModelManager {
   }
 }
 
-/** @param {ComfyNode} node */
-function fileWidgetOf(node) {
-  const name = fileWidgetName(node);
-  return name ? widgetOf(node, name) : undefined;
+/** @param {ComfyNode} node @returns {ComfyWidget[]} */
+function fileWidgetsOf(node) {
+  return fileWidgetNames(node).flatMap((name) => widgetOf(node, name) ?? []);
 }
 
-/** Corrects the separators in the name of a loader's file. @param {ComfyNode} node */
-function takeSameFile(node) {
-  const widget = fileWidgetOf(node);
-  const name = widget && sameFileElsewhere(widget);
-  if (widget && name !== undefined) setWidget(node, widget.name, name);
+/** Corrects the separators in the names of a loader's files. @param {ComfyNode} node */
+function takeSameFiles(node) {
+  for (const widget of fileWidgetsOf(node)) {
+    const name = sameFileElsewhere(widget);
+    if (name !== undefined) setWidget(node, widget.name, name);
+  }
+}
+
+/** Shows the hint if a loader names a file that is not there. @param {ComfyNode} node */
+function hintIfMissing(node) {
+  if (fileWidgetsOf(node).some((widget) => isMissing(node, widget))) manager?.hint();
 }
 
 /**
@@ -134,7 +141,7 @@ app.registerExtension({
   ],
   menuCommands: [{ path: ["Extensions"], commands: [COMMAND] }],
   getNodeMenuItems(node) {
-    if (!manager || ![ADAPTER_NODE, ANALYZER_NODE].includes(node.comfyClass ?? "")) return [];
+    if (!manager || !LOADERS.includes(node.comfyClass ?? "")) return [];
     return [{ content: manager.texts.open, callback: () => manager?.open() }];
   },
   setup() {
@@ -142,16 +149,19 @@ app.registerExtension({
     manager = made;
     watchRejections(made);
     api.addEventListener("execution_error", ({ detail }) => {
-      const isMissing = /were not found|is missing/.test(detail.exception_message);
-      if (detail.node_type === ANALYZER_NODE && isMissing) made.hint();
+      const lacksFile = /were not found|is missing/.test(detail.exception_message);
+      if (FACE_MODEL_LOADERS.includes(detail.node_type) && lacksFile) made.hint();
     });
   },
   nodeCreated(node) {
-    if (node.comfyClass === ANALYZER_NODE) manager?.hintWithoutFaceModels();
-    if (node.comfyClass !== ADAPTER_NODE) return;
-    if (offeredFiles(fileWidgetOf(node)).some(isPlaceholder)) manager?.hint();
+    const kind = node.comfyClass ?? "";
+    if (FACE_MODEL_LOADERS.includes(kind)) manager?.hintWithoutFaceModels();
+    if (LOADERS.includes(kind)) hintIfMissing(node);
   },
   loadedGraphNode(loaded) {
-    for (const node of everyNode([loaded])) takeSameFile(node);
+    for (const node of everyNode([loaded])) {
+      takeSameFiles(node);
+      hintIfMissing(node);
+    }
   },
 });

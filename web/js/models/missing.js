@@ -1,17 +1,26 @@
 /** Signs that a model file of InstantID is missing. No DOM. */
 
-export const ADAPTER_NODE = "InstantIDLoadAdapter";
-export const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
+const ADAPTER_NODE = "InstantIDLoadAdapter";
+const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
+const MODELS_NODE = "InstantIDLoadModels";
 const CONTROL_NET_NODE = "ControlNetLoader";
-/** Widgets that name a file of InstantID, by class of node. @type {Record<string, string>} */
-const FILE_WIDGETS = { [ADAPTER_NODE]: "adapter_name", [CONTROL_NET_NODE]: "control_net_name" };
-// The server's entry in the list of adapters when there is none.
-const NO_ADAPTER = /^no file found - see Get InstantID models$/;
+/** Classes of the pack's own loaders. */
+export const LOADERS = [ADAPTER_NODE, ANALYZER_NODE, MODELS_NODE];
+/** Those that open the face models. */
+export const FACE_MODEL_LOADERS = [ANALYZER_NODE, MODELS_NODE];
+/** Widgets that name a file of InstantID, by class of node. @type {Record<string, string[]>} */
+const FILE_WIDGETS = {
+  [ADAPTER_NODE]: ["adapter_name"],
+  [MODELS_NODE]: ["adapter_name", "control_net_name"],
+  [CONTROL_NET_NODE]: ["control_net_name"],
+};
+// The server's entry in a list of files when there is none.
+const NO_FILE = /^no file found - see Get InstantID models$/;
 const IDENTITY_NET = /instantid|diffusion_pytorch_model/i;
 
-/** @param {unknown} value of a widget that names an adapter */
+/** @param {unknown} value of a widget that names a file */
 export function isPlaceholder(value) {
-  return NO_ADAPTER.test(String(value));
+  return NO_FILE.test(String(value));
 }
 
 /**
@@ -24,9 +33,21 @@ export function offeredFiles(widget) {
   return Array.isArray(values) ? values : [];
 }
 
-/** The name of a node's widget that names a file of InstantID. @param {ComfyNode} node */
-export function fileWidgetName(node) {
-  return FILE_WIDGETS[node.comfyClass ?? ""];
+/** The names of a node's widgets that name a file of InstantID. @param {ComfyNode} node */
+export function fileWidgetNames(node) {
+  return FILE_WIDGETS[node.comfyClass ?? ""] ?? [];
+}
+
+/**
+ * Whether a widget names a file that the server does not have.
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+export function isMissing(node, widget) {
+  if (!Array.isArray(widget.options?.values)) return false; // not known yet
+  if (node.comfyClass === CONTROL_NET_NODE && !IDENTITY_NET.test(String(widget.value))) return false;
+  if (isPlaceholder(widget.value)) return true;
+  return !offeredFiles(widget).includes(widget.value) && sameFileElsewhere(widget) === undefined;
 }
 
 /**
@@ -48,7 +69,7 @@ export function sameFileElsewhere(widget) {
  */
 export function isFileMissing(nodeErrors) {
   return Object.values(nodeErrors ?? {}).some(({ class_type: kind, errors }) => {
-    if (kind === ADAPTER_NODE) return true;
+    if (kind === ADAPTER_NODE || kind === MODELS_NODE) return true;
     if (kind !== CONTROL_NET_NODE) return false;
     return errors.some((error) => IDENTITY_NET.test(error.extra_info?.received_value ?? ""));
   });

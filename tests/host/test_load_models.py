@@ -1,0 +1,95 @@
+"""One loader for everything, and files that are not what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+SMALL = "instantid_small.safetensors"
+CHOSEN = {"model_pack": "antelopev2", "provider": "cpu"}
+
+
+def load(pack: Any, **names: str) -> Any:
+    return pack.run(
+        "InstantIDLoadModels",
+        **{"adapter_name": SMALL, "control_net_name": SMALL, **CHOSEN, **names},
+    )
+
+
+def test_one_node_gives_what_three_do(
+    pack: Any, adapter: Any, control_net: Any, analyzer: Any
+) -> None:
+    loaded, net, faces = load(pack)
+    assert loaded.config == adapter.config
+    mine, theirs = (one.patcher.model.state_dict() for one in (loaded, adapter))
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    mine, theirs = (one.control_model.state_dict() for one in (net, control_net))
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    assert faces.recogniser == analyzer.recogniser
+
+
+def test_the_published_identity_net_is_the_first_choice(
+    pack: Any, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = pack.module("nodes.host.paths")
+    names = [
+        "a/canny.safetensors",
+        "instantid/diffusion_pytorch_model.safetensors",
+        "z.safetensors",
+    ]
+    monkeypatch.setattr(paths.folder_paths, "get_filename_list", lambda kind: list(names))
+    assert paths.identity_net_choices() == [names[1], names[0], names[2]]
+    names.clear()
+    assert paths.identity_net_choices() == [paths.NO_FILE]
+
+
+def test_both_files_that_are_missing_are_named(pack: Any) -> None:
+    node = pack.module("nodes.loaders").LoadModels
+    reasons = node.validate_inputs("no.bin", "net.safetensors")
+    assert "Expected the adapter file no.bin in " in reasons
+    assert "Expected the IdentityNet net.safetensors in " in reasons
+    assert "Get InstantID models" in reasons
+    assert node.validate_inputs(SMALL, SMALL) is True
+    assert node.validate_inputs(None, None) is True, "a wire's values are not known yet"
+
+
+def test_a_name_by_wire_is_looked_up(pack: Any) -> None:
+    error = pack.module("instantid_core.errors").IncompatibleModelError
+    for name in ("../instantid/instantid_small.safetensors", "/etc/passwd", "other.safetensors"):
+        with pytest.raises(error, match="Expected the IdentityNet"):
+            load(pack, control_net_name=name)
+
+
+@pytest.mark.parametrize("content", ["page", "half", "LoRA"])
+def test_what_is_no_control_net_is_a_sentence(pack: Any, models_dir: Path, content: str) -> None:
+    error = pack.module("instantid_core.errors").IncompatibleModelError
+    folder = models_dir / "controlnet"
+    whole = (folder / SMALL).read_bytes()
+    lora = (models_dir / "loras" / "style_small.safetensors").read_bytes()
+    path = folder / "broken.safetensors"
+    path.write_bytes({"page": b"<html>", "half": whole[: len(whole) // 2], "LoRA": lora}[content])
+    try:
+        with pytest.raises(
+            error, match=r"'broken.safetensors' (cannot be read|should be IdentityNet)"
+        ):
+            load(pack, control_net_name=path.name)
+    finally:
+        path.unlink()
+
+
+def test_a_replaced_control_net_is_noticed(pack: Any, models_dir: Path) -> None:
+    node = pack.module("nodes.loaders").LoadModels
+    path = models_dir / "controlnet" / "own.safetensors"
+    path.write_bytes(b"1")
+    try:
+        before = node.fingerprint_inputs(SMALL, path.name)
+        assert node.fingerprint_inputs(SMALL, path.name) == before
+        path.write_bytes(b"22")
+        assert node.fingerprint_inputs(SMALL, path.name) != before
+    finally:
+        path.unlink()
+    assert node.fingerprint_inputs(SMALL, path.name).count("missing") == 1
