@@ -45,7 +45,7 @@ class LoadFaceAnalyzer(io.ComfyNode):
         return io.NodeOutput(FaceAnalyzer(files, provider, base_model))
 
 
-def _face_models() -> list[io.Combo.Input]:
+def _face_models() -> list[io.Input]:
     return [
         io.Combo.Input(
             "model_pack",
