@@ -83,7 +83,7 @@ def upload(client: ComfyClient, subjects: Sequence[Subject]) -> dict[str, np.nda
         "pair.png": np.concatenate([photos[0] for photos in people[:2]], axis=1),
     }
     for name, pixels in pictures.items():
-        client.upload(name, encoded(Image.fromarray(pixels), "PNG"))
+        client.upload(name, encoded(Image.fromarray(pixels), "PNG"), overwrite="true")
     return pictures
 
 

@@ -1,4 +1,4 @@
-"""`dev.py serve`: a ComfyUI with the pack and the small models, until Ctrl-C."""
+"""`dev.py serve`: a ComfyUI with the pack and the small world, until Ctrl-C."""
 
 import argparse
 import copy
@@ -12,12 +12,14 @@ from tools.comfyui.cache import CacheError
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.console import exit_on_sigterm
 from tools.comfyui.environment import REPOSITORY
-from tools.comfyui.prompts import ObjectInfo, nodes_of, to_prompt
+from tools.comfyui.prompts import ObjectInfo, Prompt, to_prompt
 from tools.comfyui.server import HostServer, ServerError
 from tools.comfyui.widgets import with_widget_values
-from tools.demo.command import drawn_photo
-from tools.demo.prompt import CHECKPOINT, WORKFLOWS, small_values
-from tools.small_world.random_files import CHECKPOINT_NODE
+from tools.demo.prompt import CHECKPOINT, WORKFLOWS
+from tools.evaluate.settings import Setup
+from tools.pictures.thumbnail_prompt import thumbnail_prompt
+from tools.pictures.thumbnails import backend, upload
+from tools.small_world import trained as small_world
 
 # Kept between runs, so that what a person made in the editor is still there.
 BASE = REPOSITORY / "output" / "serve"
@@ -42,10 +44,14 @@ def main(arguments: Sequence[str]) -> int:
 def serve(port: int) -> None:
     """Runs the server until it ends or the user ends it."""
     BASE.mkdir(parents=True, exist_ok=True)
-    launch = workspace.small_launch(workspace.current(), BASE, port)
+    here = backend()
+    is_trained = not small_world.missing()
+    launch = workspace.small_launch(workspace.current(), BASE, port, world=is_trained)
     print("Starting ComfyUI", flush=True)
     with HostServer(launch) as server:
-        add_small_workflows(ComfyClient(server.url).object_info())
+        client = ComfyClient(server.url)
+        upload(client, here.subjects)
+        add_workflows(client.object_info(), here.setup)
         print(f"Open {server.url} in a browser. Ctrl-C stops it.")
         print("The workflows that end in _small run as they are.")
         print(f"What you make stays in {BASE}; the log is {launch.log}.", flush=True)
@@ -53,31 +59,36 @@ def serve(port: int) -> None:
         raise ServerError(f"ComfyUI ended by itself. The end of its log:\n{server.log_tail()}")
 
 
-def add_small_workflows(object_info: ObjectInfo) -> None:
-    """Puts the shipped workflows into the editor's list, set to the small models and a photo."""
+def add_workflows(object_info: ObjectInfo, setup: Setup) -> None:
+    """Puts the shipped workflows into the editor's list, on the models, people and texts of
+    `setup`."""
     folder = BASE / "user" / "default" / "workflows"
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(WORKFLOWS.glob("*.json")):
+    for turn, path in enumerate(sorted(WORKFLOWS.glob("*.json"))):
         saved = json.loads(path.read_text(encoding="utf-8"))
-        text = json.dumps(small_workflow(saved, object_info), indent=2)
+        texts = [text.prompt for text in setup.texts_of(turn)]
+        prompt = thumbnail_prompt(saved, object_info, setup, texts)
+        text = json.dumps(adapted(saved, object_info, prompt), indent=2)
         (folder / f"{path.stem}_small.json").write_text(text, encoding="utf-8")
-        prompt = to_prompt(saved, object_info)
-        for node in nodes_of(prompt, "LoadImage"):
-            (BASE / "input" / prompt[node]["inputs"]["image"]).write_bytes(
-                drawn_photo(people=2).content
-            )
 
 
-def small_workflow(saved: Mapping[str, Any], object_info: ObjectInfo) -> dict[str, Any]:
-    """A saved workflow with the small models in it; the file it came from is left alone."""
+def adapted(saved: Mapping[str, Any], object_info: ObjectInfo, prompt: Prompt) -> dict[str, Any]:
+    """A saved workflow with the values of a prompt that was made from it."""
     edited = copy.deepcopy(dict(saved))
-    values = small_values(to_prompt(saved, object_info))
+    before = to_prompt(saved, object_info)
     for node in edited["nodes"]:
+        number = str(node["id"])
+        if number not in prompt:
+            continue
+        given, kind = prompt[number]["inputs"], prompt[number]["class_type"]
         if node["type"] == CHECKPOINT:
-            node.update(type=CHECKPOINT_NODE, widgets_values=[], inputs=[])
-        elif values.get(str(node["id"])):
+            node.update(type=kind, widgets_values=list(given.values()), inputs=[])
+            continue
+        old = before[number]["inputs"]
+        changed = {name: value for name, value in given.items() if value != old.get(name)}
+        if changed:
             node["widgets_values"] = with_widget_values(
-                object_info[node["type"]], node["widgets_values"], values[str(node["id"])]
+                object_info[kind], node["widgets_values"], changed
             )
     return edited
 
