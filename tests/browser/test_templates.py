@@ -22,6 +22,15 @@ from tools.pictures.browser import VIEWPORT, Editor, apart
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+each_slowly = pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.thorough if number else ())
+        for number, path in enumerate(WORKFLOWS)
+    ],
+    ids=lambda path: path.stem,
+)
+"""A quick run takes one, since all are offered alike, and all lie well in Nodes 2.0."""
 EXAMPLE = "example.png"
 """The picture that the workflows begin with; every ComfyUI has it."""
 REGISTRY = "comfy.org/nodes"
@@ -69,7 +78,7 @@ def check_layout(sheet: Sheet) -> None:
     assert all(group.name[0].isdigit() and len(group.name) > 4 for group in sheet.groups)
 
 
-@each_workflow
+@each_slowly
 def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> None:
     """No class is unknown, no dialog lacks a node, and all lies in groups from left to right."""
     editor = open_page("canvas")
