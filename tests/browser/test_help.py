@@ -10,6 +10,13 @@ from playwright.sync_api import expect
 from tools.pictures.browser import Editor
 
 NODE = "InstantIDAnalyzeFaces"
+CUT_OFF = """(page) => {
+    const right = page.getBoundingClientRect().right + 1;
+    const parts = [...page.querySelectorAll("h1, h2, p, li, table")];
+    return parts.filter((part) => part.getBoundingClientRect().right > right)
+        .map((part) => part.textContent);
+}"""
+"""What lies to the right of the panel's edge."""
 TITLES = {"en": "InstantID Analyze Faces", "zh": "InstantID \u5206\u6790\u4eba\u8138"}
 
 
@@ -30,3 +37,4 @@ def test_help_shows_the_node_in_use(open_editor: Callable[..., Editor], language
     picture.scroll_into_view_if_needed()
     expect(picture).to_be_in_viewport()
     editor.photograph(f"help_{language}")
+    assert page.evaluate(CUT_OFF) == []

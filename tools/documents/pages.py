@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .schemas import REPOSITORY, Node
-from .tables import input_table, node_table, output_table
+from .tables import input_list, node_table, output_list
 
 README = REPOSITORY / "README.md"
 HELP = REPOSITORY / "web" / "docs"
@@ -105,9 +105,9 @@ def filled(path: Path, part: str, content: str, text: str | None = None) -> str:
 
 def _help_page(node: Node, texts: Texts, language: str) -> tuple[Path, str]:
     path = help_file(node.id, language)
-    text = filled(path, "inputs", input_table(node, texts, language))
+    text = filled(path, "inputs", input_list(node, texts, language))
     if node.outputs:
-        text = filled(path, "outputs", output_table(node, texts, language), text)
+        text = filled(path, "outputs", output_list(node, texts, language), text)
     title = f"# {texts['display_name']}\n"
     return path, title + text.split("\n", 1)[1]
 

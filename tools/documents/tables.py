@@ -1,4 +1,4 @@
-"""Markdown tables of nodes, inputs and outputs, in the languages of the help pages."""
+"""Markdown of nodes, inputs and outputs, in the languages of the help pages."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ PUNCTUATION = ".:;,\u3002\uff1a\uff1b\uff0c"
 
 @dataclass(frozen=True)
 class Words:
-    """The fixed words of the tables in one language."""
+    """The fixed words of the lists in one language."""
 
-    inputs: Sequence[str]
-    outputs: Sequence[str]
+    entry: str
+    input_facts: str
+    output_facts: str
+    default: str
     required: str
     optional: str
     empty: str
@@ -46,33 +48,30 @@ def node_table(nodes: Iterable[Node]) -> str:
     return _table(("Node", "What it does"), rows)
 
 
-def input_table(node: Node, texts: Mapping[str, Any], language: str) -> str:
-    """The inputs of a help page; `texts` is the node's entry in that language's locale."""
+def input_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
+    """The inputs of a help page; `texts` is the node's entry in that language's locale.
+
+    A list, since the editor's help panel is too narrow for a table.
+    """
     words = WORDS[language]
-    rows = [
-        (
-            f"`{item.name}`",
-            _input_type(item, words),
-            _default(item, words),
-            coded(texts["inputs"][item.name]["tooltip"], item.choices),
-        )
-        for item in node.inputs
-    ]
-    return _table(words.inputs, rows)
+    entries = []
+    for item in node.inputs:
+        told = coded(texts["inputs"][item.name]["tooltip"], item.choices)
+        type_, default = _input_type(item, words), _default(item, words)
+        facts = words.input_facts.format(type=type_, default=default)
+        entries.append(words.entry.format(name=item.name, told=told, facts=facts))
+    return "\n".join(entries)
 
 
-def output_table(node: Node, texts: Mapping[str, Any], language: str) -> str:
+def output_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
     """The outputs of a help page."""
     words = WORDS[language]
-    rows = [
-        (
-            f"`{item.name}`",
-            _output_type(item, words),
-            coded(texts["outputs"][str(slot)]["tooltip"]),
-        )
-        for slot, item in enumerate(node.outputs)
-    ]
-    return _table(words.outputs, rows)
+    entries = []
+    for slot, item in enumerate(node.outputs):
+        told = coded(texts["outputs"][str(slot)]["tooltip"])
+        facts = words.output_facts.format(type=_output_type(item, words))
+        entries.append(words.entry.format(name=item.name, told=told, facts=facts))
+    return "\n".join(entries)
 
 
 def first_sentence(text: str) -> str:
@@ -102,12 +101,11 @@ def _output_type(item: Output, words: Words) -> str:
 
 
 def _default(item: Input, words: Words) -> str:
-    if item.default == "":
-        return words.empty
     if item.default is not None:
-        return f"`{item.default}`"
+        value = f"`{item.default}`" if item.default != "" else words.empty
+        return words.default.format(value=value)
     if item.type in WIDGETS:
-        return words.first_file
+        return words.default.format(value=words.first_file)
     return words.optional if item.optional else words.required
 
 
