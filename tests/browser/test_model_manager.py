@@ -246,7 +246,7 @@ def let_files_arrive(editor: Editor) -> None:
             ],
         ],
     )
-    toast = editor.page.locator(TOAST).filter(has_text="models are in place")
+    toast = editor.page.locator(TOAST).filter(has_text="The InstantID models are ready.")
     expect(toast.first).to_be_visible(timeout=MILLISECONDS)
 
 
