@@ -29,8 +29,9 @@ ATTENTION_HEAD_WIDTH = 64
 class SmallConfig:
     """Sizes of the small models."""
 
-    width: int = 64
-    """Channels of the first level; any multiple of 32."""
+    width: int = 32
+    """Channels of the first level; any multiple of 32. At 32 most of a step is the number of
+    operations, which the depths set."""
     context_dim: int = 64
 
     @property
