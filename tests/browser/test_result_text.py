@@ -58,4 +58,5 @@ def test_the_doctor_says_what_it_found(editor: Editor) -> None:
     shown(editor).focus()
     expect(shown(editor)).to_be_focused()
     assert shown(editor).evaluate("(it) => it.scrollHeight > it.clientHeight")
+    assert shown(editor).evaluate("(it) => it.scrollWidth <= it.clientWidth"), "no line is cut"
     editor.photograph("doctor")

@@ -7,12 +7,15 @@ import { texts } from "./texts/texts.js";
 
 const OUTPUT = "text";
 const EMPTY_HEIGHT = 40;
-const WIDTH = 300;
-/** Height of the text in pixels, by class of node; a longer text scrolls. @type {Record<string, number>} */
-const HEIGHTS = {
-  InstantIDCompareIdentities: 100,
-  InstantIDSaveIdentity: 50,
-  InstantIDDoctor: 280,
+/**
+ * By class of node: pixels of the text, of which the rest scrolls, and whether lines are broken. The
+ * columns of a comparison are not.
+ * @type {Record<string, {width: number, height: number, wraps: boolean}>}
+ */
+const LAYOUTS = {
+  InstantIDCompareIdentities: { width: 300, height: 100, wraps: false },
+  InstantIDSaveIdentity: { width: 300, height: 50, wraps: true },
+  InstantIDDoctor: { width: 460, height: 280, wraps: true },
 };
 
 class ResultText {
@@ -21,6 +24,7 @@ class ResultText {
   /** @param {ComfyNode} node */
   constructor(node) {
     this.node = node;
+    this.layout = LAYOUTS[node.comfyClass ?? ""];
     this.root = element("div", { className: "iid-panel iid-result" });
     addPanel(node, "result_text", this.root, {
       key: OUTPUT,
@@ -32,7 +36,7 @@ class ResultText {
   }
 
   height() {
-    return this.text ? HEIGHTS[this.node.comfyClass ?? ""] : EMPTY_HEIGHT;
+    return this.text ? this.layout.height : EMPTY_HEIGHT;
   }
 
   /** @param {string} text of the last run, empty before it */
@@ -40,7 +44,7 @@ class ResultText {
     const t = texts().result;
     this.text = text;
     const region = {
-      className: "iid-text",
+      className: this.layout.wraps ? "iid-text iid-wrapped" : "iid-text",
       tabIndex: 0,
       role: "region",
       "aria-label": t.name,
@@ -51,13 +55,13 @@ class ResultText {
       ? element("pre", region, text)
       : element("p", { className: "iid-status" }, t.beforeARun);
     this.root.replaceChildren(content);
-    resize(this.node, this.root, this.height(), text ? WIDTH : 0);
+    resize(this.node, this.root, this.height(), text ? this.layout.width : 0);
   }
 }
 
 app.registerExtension({
   name: "InstantIDCompose.ResultText",
   nodeCreated(node) {
-    if (Object.hasOwn(HEIGHTS, node.comfyClass ?? "")) new ResultText(node);
+    if (Object.hasOwn(LAYOUTS, node.comfyClass ?? "")) new ResultText(node);
   },
 });
