@@ -13,6 +13,8 @@ from tools.small_world.scenes import photo, sample
 
 RERUNS = 10
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
+SIZE = (64, 64)
+"""Of pictures that many steps or runs make."""
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_two_applies_and_ten_reruns_leave_upstream_alone(
     for _ in range(RERUNS):
         second = adapted(first, 2)
         positive, negative = with_net(*with_net(*upstream, 1), 2)
-        pictures.append(sample(second, positive, negative))
+        pictures.append(sample(second, positive, negative, steps=1, size=SIZE))
     assert same(options[0], snapshot(model.model_options))
     assert same(options[1], snapshot(first.model_options))
     assert same(conds, snapshot(upstream))
@@ -174,13 +176,14 @@ def test_weight_zero_changes_nothing(model: Any, adapted: Any, with_net: Any, pr
 def test_outside_the_window_nothing_changes(
     model: Any, adapted: Any, with_net: Any, prompt: Any
 ) -> None:
-    plain = sample(model, *prompt, steps=4)
+    how = {"steps": 4, "size": SIZE}
+    plain = sample(model, *prompt, **how)
     late = {"start_at": 0.99, "end_at": 0.995}  # between the last two steps
-    assert torch.equal(plain, sample(adapted(model, 1, **late), *prompt, steps=4))
-    assert torch.equal(plain, sample(model, *with_net(*prompt, 1, **late), steps=4))
-    half = sample(adapted(model, 1, start_at=0.3), *prompt, steps=4)
+    assert torch.equal(plain, sample(adapted(model, 1, **late), *prompt, **how))
+    assert torch.equal(plain, sample(model, *with_net(*prompt, 1, **late), **how))
+    half = sample(adapted(model, 1, start_at=0.3), *prompt, **how)
     assert not torch.equal(plain, half)
-    assert not torch.equal(sample(adapted(model, 1), *prompt, steps=4), half)
+    assert not torch.equal(sample(adapted(model, 1), *prompt, **how), half)
 
 
 def test_the_first_run_computes_on_the_sampling_device(
