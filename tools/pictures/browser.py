@@ -111,7 +111,7 @@ class Editor:
         """Begins an empty workflow in a used page, much sooner than a new page has loaded.
 
         Returns False, and the page is of no more use, if it shows more than workflows: errors of
-        a run, the pack's hint, a dialog that Escape does not close.
+        a run, or a dialog that Escape does not close.
         """
         self.complaints.clear()
         self.page.mouse.move(0, 0)

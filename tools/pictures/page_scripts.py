@@ -7,7 +7,7 @@ START_AGAIN = """async (settings) => {
     const { app } = window;
     const { command, setting, sidebarTab, toast, workflow } = app.extensionManager;
     if (app.lastNodeErrors || app.lastExecutionError) return false;
-    if (document.querySelector(".instantid-hint")) return false;
+    document.querySelector(".instantid-hint")?.remove(); // it comes once per page
     for (const [id, value] of Object.entries(settings))
         if (setting.get(id) !== value) await setting.set(id, value);
     await command.execute("Comfy.NewBlankWorkflow");
