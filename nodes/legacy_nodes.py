@@ -55,7 +55,18 @@ class NodeReplacement:
         given = node.get("inputs", {})
         taken = {new: given[old] for new, old in self.inputs.items() if old in given}
         title = {"_meta": {"title": self.old}, **node}
-        return {**title, "class_type": self.new, "inputs": {**taken, **self.fixed}}
+        inputs = _switched_off({**taken, **self.fixed})
+        return {**title, "class_type": self.new, "inputs": inputs}
+
+
+def _switched_off(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The same, with weight 0 in place of a window without length, by which people switch the older
+    nodes off. A wire's numbers are not known yet."""
+    start, end = inputs.get("start_at"), inputs.get("end_at")
+    if not isinstance(start, (int, float)) or not isinstance(end, (int, float)) or start < end:
+        return inputs
+    off = {name: 0.0 for name in ("weight", "strength") if name in inputs}
+    return {**inputs, **off, "start_at": 0.0, "end_at": 1.0}
 
 
 SHARED = {name: name for name in ("model", "positive", "negative", "control_net", "image")}

@@ -34,6 +34,8 @@ FOREIGN_SIZES = {174383860: "w600k_r50.onnx", 13613018: "w600k_mbf.onnx"}
 WEIGHTS = (".bin", ".safetensors", ".sft", ".pt", ".pth", ".ckpt")
 OLDER_PACKS = ("comfyui_instantid", "comfyui-instantid")
 """Prefixes of folder names in lower case; a branch, version or fork may follow."""
+CALLERS = ("comfyui-easy-use", "comfyui_easy_use", "comfyui-easyuse")
+"""The same of packs with nodes that call the older pack's classes by name."""
 OWN_FOLDERS = ("comfyui_instantid_compose", "comfyui-instantid-compose")
 """Prefixes of folder names that match those but are this pack."""
 OWN_NAME = "instantid-compose"
@@ -194,8 +196,23 @@ def other_packs(host: Host) -> Iterator[Finding]:
             f"InstantID Compose is installed {len(own)} times: {', '.join(map(str, own))}",
             "Remove all but one folder; which of them ComfyUI loads is undefined.",
         )
+    yield from _callers(packs, has_older=bool(older))
     if not older and len(own) < 2:
         yield ok("other packs", "no older InstantID pack, no second copy of this one")
+
+
+def _callers(packs: list[Path], *, has_older: bool) -> Iterator[Finding]:
+    """Packs whose InstantID nodes ask for the older pack, which ComfyUI's replacements do not
+    reach."""
+    found = [path for path in packs if path.name.lower().startswith(CALLERS)]
+    if found and not has_older:
+        yield note(
+            "older nodes",
+            f"a pack has InstantID nodes that call the older pack's: {', '.join(map(str, found))}",
+            "Its nodes easy instantIDApply and easy instantIDApplyADV say that ComfyUI_InstantID "
+            "must be installed. Use InstantID Apply in their place, which takes the model and the "
+            "prompts out of the pipe.",
+        )
 
 
 def _subfolders(root: Path) -> list[Path]:

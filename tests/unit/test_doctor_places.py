@@ -202,3 +202,15 @@ def test_a_broken_list_of_folders_is_a_problem(tmp_path: Path) -> None:
     assert found.state is State.PROBLEM
     assert found.found == "x.yaml is not YAML: line 4: y"
     assert "Correct that file" in found.advice
+
+
+def test_a_pack_that_calls_the_older_one_is_named(tmp_path: Path) -> None:
+    """Easy-Use looks the older pack's classes up, and says that it must be installed."""
+    easy = tmp_path / "custom_nodes" / "ComfyUI-Easy-Use"
+    easy.mkdir(parents=True)
+    found = findings(host_of(tmp_path))["older nodes"]
+    assert found.state is State.NOTE
+    assert str(easy) in found.found
+    assert "Use InstantID Apply in their place" in found.advice
+    easy.with_name("ComfyUI_InstantID").mkdir()
+    assert "older nodes" not in findings(host_of(tmp_path)), "it has what it asks for"
