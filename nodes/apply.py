@@ -29,6 +29,7 @@ from ..instantid_core.types import Faces, Family, IdentityEmbedding
 from . import inputs
 from .faces import analyse_images, identity_of
 from .host.application import apply_adapter, apply_identity_net
+from .host.notices import warn
 from .host.progress import progress
 
 if TYPE_CHECKING:
@@ -44,21 +45,26 @@ LETTERBOX = FITS[0]
 
 
 def adapter_settings(
-    weight: float, window: tuple[float, float], mask: torch.Tensor | None
+    weight: float, window: tuple[float, float], region: Region | None
 ) -> AdapterSettings:
     """Check the widgets of the adapter's side."""
-    return AdapterSettings(finite("weight", weight), span(*window), _region(mask))
+    return AdapterSettings(finite("weight", weight), span(*window), region)
 
 
 def net_settings(
-    strength: float, window: tuple[float, float], mask: torch.Tensor | None
+    strength: float, window: tuple[float, float], region: Region | None
 ) -> NetSettings:
     """Check the widgets of IdentityNet's side."""
-    return NetSettings(finite("strength", strength), span(*window), _region(mask))
+    return NetSettings(finite("strength", strength), span(*window), region)
 
 
-def _region(mask: torch.Tensor | None) -> Region | None:
-    return None if mask is None else RegionMask(region_mask(mask))
+def region_of(mask: torch.Tensor | None) -> Region | None:
+    """Check a mask, and say so where it has no white."""
+    if mask is None:
+        return None
+    region = RegionMask(region_mask(mask))
+    warn(region.advice())
+    return region
 
 
 class ApplyAdapter(io.ComfyNode):
@@ -103,7 +109,7 @@ class ApplyAdapter(io.ComfyNode):
         noise_seed: int = NegativeIdentity().seed,
         curve: str = CONSTANT,
     ) -> io.NodeOutput:
-        settings = adapter_settings(weight, (start_at, end_at), mask)
+        settings = adapter_settings(weight, (start_at, end_at), region_of(mask))
         settings = replace(settings, profile=profile, curve=curve)
         negative = NegativeIdentity(negative_identity, noise_strength, noise_seed)
         tokens = adapter.tokens(identity, negative)
@@ -158,7 +164,7 @@ class ApplyIdentityNet(io.ComfyNode):
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
         hint = _one_hint(faces, image, fit, adapter.family)
-        settings = net_settings(strength, (start_at, end_at), mask)
+        settings = net_settings(strength, (start_at, end_at), region_of(mask))
         tokens = adapter.tokens(
             identity, NegativeIdentity(negative_identity, noise_strength, noise_seed)
         )
@@ -239,8 +245,9 @@ class Apply(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        to_model = adapter_settings(weight, (start_at, end_at), mask)
-        to_net = net_settings(strength, (start_at, end_at), mask)
+        region = region_of(mask)
+        to_model = adapter_settings(weight, (start_at, end_at), region)
+        to_net = net_settings(strength, (start_at, end_at), region)
         analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
         hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
         if image_kps is not None:

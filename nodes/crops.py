@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..instantid_core.adapter import about_black
+from ..instantid_core.images import region_mask
 from ..instantid_core.keypoints import (
     MATCH_COLOUR,
     FaceCrops,
@@ -16,6 +18,7 @@ from ..instantid_core.keypoints import (
 )
 from ..instantid_core.types import Extent, Faces
 from . import sockets
+from .host.notices import warn
 from .inputs import FACE_SWAP, OUTPUT_SIDE
 from .regions import USUAL_SHAPE, face_shape
 
@@ -121,6 +124,8 @@ class PasteFace(io.ComfyNode):
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         how = Pasting(feather, match_colour)
+        if mask is not None:
+            warn(about_black(region_mask(mask), "the face is pasted"))
         return io.NodeOutput(paste(image, crop_image, crop, how, mask))
 
 

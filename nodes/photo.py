@@ -18,7 +18,7 @@ from ..instantid_core.images import colours_of
 from ..instantid_core.keypoints import drawing
 from ..instantid_core.types import IdentityTokens
 from . import inputs, sockets
-from .apply import WORDS, adapter_settings, net_settings
+from .apply import WORDS, adapter_settings, net_settings, region_of
 from .faces import analyse_images, identity_of
 from .host.application import apply_adapter, apply_identity_net
 from .host.notices import warn
@@ -113,7 +113,7 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
     ) -> io.NodeOutput:
-        settings = adapter_settings(weight, (start_at, end_at), mask)
+        settings = adapter_settings(weight, (start_at, end_at), region_of(mask))
         analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
         tokens = adapter.tokens(
             identity_of(analysis.faces, "average"),
@@ -164,7 +164,7 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
         end_at: float,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        settings = net_settings(strength, (start_at, end_at), mask)
+        settings = net_settings(strength, (start_at, end_at), region_of(mask))
         hint = GivenHint(colours_of(image))
         both = (positive, negative)
         return io.NodeOutput(*apply_identity_net(both, control_net, tokens, settings, hint))

@@ -2,6 +2,7 @@
 
 from .attention import SiteIdentity, site_identities
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
+from .foreign_recogniser import require_own_recogniser
 from .group import MATCH, Matching, Placing, group_members
 from .hints import DrawnHint, GivenHint, Hint, hints_for_rows
 from .image_adapter import (
@@ -11,10 +12,11 @@ from .image_adapter import (
     require_matching_sites,
 )
 from .keys_values import KeysValues
-from .masks import Region, RegionMask, Resampling
+from .masks import Region, RegionMask, Resampling, about_black, about_lost_region
 from .memory import Memory
 from .profiles import PROFILES, UNIFORM, site_weights
 from .projections import Projections
+from .reach import Applied
 from .resampler import Resampler, ResamplerConfig
 from .residuals import Residuals, limit_residuals, sum_residuals
 from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
@@ -33,6 +35,7 @@ __all__ = [
     "UNIFORM",
     "AdapterConfig",
     "AdapterSettings",
+    "Applied",
     "Area",
     "AttentionSite",
     "BatchRows",
@@ -58,6 +61,8 @@ __all__ = [
     "SamplingRows",
     "SiteIdentity",
     "Span",
+    "about_black",
+    "about_lost_region",
     "cross_attention_sites",
     "group_members",
     "hints_for_rows",
@@ -71,6 +76,7 @@ __all__ = [
     "read_checkpoint",
     "read_rows",
     "require_matching_sites",
+    "require_own_recogniser",
     "select_frames",
     "site_identities",
     "site_weights",

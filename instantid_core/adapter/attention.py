@@ -9,6 +9,7 @@ import torch
 
 from .keys_values import SiteKeysValues
 from .masks import Region
+from .reach import Applied
 from .rows import SamplingRows
 from .window import CONSTANT, Span
 
@@ -25,6 +26,13 @@ class SiteIdentity:
     window: Span
     region: Region | None
     curve: str = CONSTANT
+    applied: Applied | None = None
+    """The application that this site is part of."""
+
+    def note(self, rows: SamplingRows) -> None:
+        """Remember that this site was asked in the run that the rows belong to."""
+        if self.applied is not None:
+            rows.run.reach.note(self.applied, self.keys_values.position)
 
     def to(self, device: torch.device) -> SiteIdentity:
         """On another device; itself where nothing changes."""
@@ -70,7 +78,8 @@ def site_identities(
     curve: str = CONSTANT,
 ) -> tuple[SiteIdentity, ...]:
     """One identity at every site: its projected keys and values with a weight each."""
+    applied = Applied(window, len(keys_values), region)
     return tuple(
-        SiteIdentity(projected, weight, window, region, curve)
+        SiteIdentity(projected, weight, window, region, curve, applied)
         for projected, weight in zip(keys_values, weights, strict=True)
     )

@@ -14,6 +14,14 @@ from ..errors import ImageError
 from .rows import BatchRows, Row
 from .run import Run
 
+PLAIN_PICTURE = (
+    "Load Image gives such a mask for a picture without transparency. Paint one, or disconnect it."
+)
+TOO_SMALL = (
+    "The white of a mask falls between the cells of the model's layers, which are 8 to 32 pixels "
+    "wide, so the identity acts nowhere. Paint a larger area, or grow the mask."
+)
+
 
 class Resampling(Enum):
     """Interpolation of a mask to a layer's size: the reference's for each kind of layer."""
@@ -32,6 +40,28 @@ def resize_mask(
     return torch.nn.functional.interpolate(mask[:, None], size=size, mode=resampling.value)[:, 0]
 
 
+def about_black(mask: torch.Tensor, what: str) -> tuple[str, ...]:
+    """What is said of masks [M, H, W] without any white.
+
+    what: happens where they are white, such as `the identity acts`.
+    """
+    black = [n for n, lit in enumerate(mask.flatten(1).any(1).tolist(), start=1) if not lit]
+    if not black:
+        return ()
+    if len(black) == len(mask):
+        return (f"The mask is black everywhere, so {what} nowhere. {PLAIN_PICTURE}",)
+    named = ", ".join(map(str, black[:8])) + (", ..." if len(black) > 8 else "")
+    return (
+        f"{len(black)} of {len(mask)} masks are black everywhere, so {what} nowhere there: "
+        f"{named}. {PLAIN_PICTURE}",
+    )
+
+
+def about_lost_region(region: Region, run: Run) -> tuple[str, ...]:
+    """What is said, once in a run, of a region that no layer of it could see."""
+    return (TOO_SMALL,) if run.lit.is_lost(region) else ()
+
+
 class Region(ABC):
     """Part of the picture in which an identity acts.
 
@@ -42,6 +72,15 @@ class Region(ABC):
     @abstractmethod
     def count(self) -> int:
         """Masks: 1, or one for each picture of the latent batch."""
+
+    @property
+    def is_black(self) -> bool:
+        """Whether it is known, before there are layers, that nothing is in the region."""
+        return False
+
+    def advice(self) -> tuple[str, ...]:
+        """Sentences on the region, for whoever connects it."""
+        return ()
 
     @abstractmethod
     def render(self, height: int, width: int, resampling: Resampling, run: Run) -> torch.Tensor:
@@ -88,8 +127,15 @@ class Region(ABC):
         """[count, h, w] in the dtype and on the device of the layer."""
         return layer.run.masks.once(
             (self, grid, *layer.key),
-            lambda: self.render(*grid, layer.resampling, layer.run).to(layer.like),
+            lambda: self._noted(self.render(*grid, layer.resampling, layer.run), layer.run).to(
+                layer.like
+            ),
         )
+
+    def _noted(self, rendered: torch.Tensor, run: Run) -> torch.Tensor:
+        """The masks of a layer; the run hears whether they have any white left."""
+        run.lit.note(self, self.is_black or bool(rendered.any()))
+        return rendered
 
 
 class _Layer(NamedTuple):
@@ -114,6 +160,13 @@ class RegionMask(Region):
     @property
     def count(self) -> int:
         return self.mask.shape[0]
+
+    @property
+    def is_black(self) -> bool:
+        return not bool(self.mask.any())
+
+    def advice(self) -> tuple[str, ...]:
+        return about_black(self.mask, "the identity acts")
 
     def render(self, height: int, width: int, resampling: Resampling, run: Run) -> torch.Tensor:
         return resize_mask(self.mask, height, width, resampling)

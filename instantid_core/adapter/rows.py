@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
 import torch
 
+from ..errors import IncompatibleModelError
 from ..types import Polarity
 from .memory import Memory
 from .run import Run
@@ -97,8 +98,44 @@ class SamplingRows(BatchRows):
 
     sigma: torch.Tensor
     """Noise level of this call, one element, any device."""
+    branches: tuple[int, ...] = ()
+    """The host's `cond_or_uncond`: one number for each chunk of the rows. 1 is the negative side to
+    the packs that give the other chunks rows for regions."""
+    widened_by: tuple[str, ...] = ()
+    """Names of packs that may change the rows between the call and a site; for messages."""
     memory: Memory = field(default_factory=lambda: Memory(MOST_ANSWERS), kw_only=True)
     """Answers of this call, and rows of keys and values that its sites share."""
+
+    def at_site(self, count: int) -> SamplingRows:
+        """The rows as a site sees them that is given `count` rows of queries.
+
+        Regional prompts by attention patches repeat each chunk that is not negative once for every
+        region. Raises IncompatibleModelError for a number that this does not give.
+        """
+        if count == len(self.rows):
+            return self
+        return self.memory.once(("rows", count), lambda: self._widened(count))
+
+    def _widened(self, count: int) -> SamplingRows:
+        branches = self.branches or (0,)
+        size, rest = divmod(len(self.rows), len(branches))
+        negative = branches.count(1)
+        regional = size * (len(branches) - negative)
+        wide, left = divmod(count - negative * size, regional) if regional else (0, 0)
+        if rest or left or wide < 1:
+            raise IncompatibleModelError(self._not_divisible(count))
+        chunks = [n for n, side in enumerate(branches) for _ in range(1 if side == 1 else wide)]
+        rows = tuple(row for n in chunks for row in self.rows[n * size : (n + 1) * size])
+        sides = tuple(branches[n] for n in chunks)
+        return replace(self, rows=rows, branches=sides, memory=Memory(MOST_ANSWERS))
+
+    def _not_divisible(self, count: int) -> str:
+        who = ", ".join(self.widened_by) or "another pack"
+        return (
+            f"A patch of {who} changes the rows of cross-attention: expected the "
+            f"{len(self.rows)} of the call, or those of the positive side several times, one for "
+            f"each region; found {count}. Take that patch or InstantID's adapter off this model."
+        )
 
     def groups(self, identities: int) -> Groups:
         groups = super().groups

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .memory import Memory
 from .noise_levels import NoiseLevels
+from .reach import Lit, Reach
 
 MOST_SIGMAS = 4096
 MOST_VIEWS = 8192
@@ -26,6 +27,8 @@ class Run:
         """percent_to_sigma: the model's; on a GPU every look-up waits for the device. The default
         is for runs in which nobody asks."""
         self.levels = NoiseLevels()
+        self.reach = Reach()
+        self.lit = Lit()
         self.views = Memory(MOST_VIEWS)
         """Keys and values of each site as the rows of a call see them, without a copy."""
         self.masks = Memory(MOST_MASKS)
@@ -34,7 +37,14 @@ class Run:
         """For each IdentityNet its hint, contexts and network."""
         self._percent_to_sigma = percent_to_sigma
         self._sigmas = Memory(MOST_SIGMAS)
+        self._said: set[str] = set()
 
     def sigma_at(self, percent: float) -> float:
         """Noise level at a point of the denoising process."""
         return self._sigmas.once(percent, lambda: self._percent_to_sigma(percent))
+
+    def is_news(self, sentence: str) -> bool:
+        """Whether this run has not been told a sentence yet; from now on it has."""
+        known = sentence in self._said
+        self._said.add(sentence)
+        return not known

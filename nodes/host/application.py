@@ -17,7 +17,7 @@ from ...instantid_core.adapter import (
 from ...instantid_core.types import IdentityTokens
 from .attention_patch import install
 from .conditioning import Conditioning, attach
-from .identity_net import IdentityCondition, IdentityNet
+from .identity_net import IdentityCondition, with_identity
 from .identity_net_check import require_identity_net
 from .notices import warn
 from .progress import Reporter, unreported
@@ -76,7 +76,7 @@ def apply_identity_net(
     net = require_identity_net(control_net, tokens.context_width)
     warn(hint.advice())
     condition = IdentityCondition(tokens, settings, hint)
-    return attach(*conditioning, IdentityNet.wrapping(net, condition))
+    return attach(*conditioning, with_identity(net, condition))
 
 
 def _name_of(model: ModelPatcher) -> str:

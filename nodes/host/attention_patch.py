@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy.extra_samplers import uni_pc
 from comfy.k_diffusion import sampling
-from comfy.ldm.modules import attention as host_attention
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 from comfy.samplers import KSAMPLER
 
-from ...instantid_core.adapter import (
-    AttentionSite,
-    Latent,
-    Run,
-    SamplingRows,
-    SiteIdentity,
-    read_rows,
-    select_frames,
-)
-from ...instantid_core.errors import IncompatibleModelError
+from ...instantid_core.adapter import AttentionSite, Latent, Run, SiteIdentity
 from .compiled import leave_uncompiled
-from .row_conds import PLACE, ROWS, RUN, TAG, CoordinateCond, RowCond, polarity_of
+from .identity_attention import IdentityAttention
+from .lost_sites import Installed, about_lost_sites
+from .notices import warn_in
+from .row_conds import APPLIED, PLACE, RUN, TAG, RowCond, polarity_of
+from .site_rows import announced
+from .tiles import place_for
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -35,98 +29,8 @@ IN_ORDER = (sampling.sample_euler, uni_pc.sample_unipc, uni_pc.sample_unipc_bh2)
 """Samplers (ddim is euler) that evaluate each sigma of a run's list once, report its index after
 it, and never compare a level with a number in Python. The others of ComfyUI's do, in each step, or
 go between the levels of the list."""
-Patch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]], torch.Tensor]
-
-
-class IdentityAttention:
-    """Replacement for one site's text attention: what was there before, plus an identity.
-
-    Objects of this class are never changed once a model holds them. Other packs do call `add` on
-    what they find at a site, so every clone of a model gets objects of its own (`_copy_patches`).
-    """
-
-    def __init__(
-        self,
-        previous: Patch | None,
-        identity: SiteIdentity,
-        added: tuple[tuple[Callable[..., torch.Tensor], dict[str, Any]], ...] = (),
-    ) -> None:
-        self.previous = previous
-        self.identity = identity
-        self.added = added
-
-    def __call__(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: dict[str, Any]
-    ) -> torch.Tensor:
-        attend = partial(_attend, extra_options)
-        out = self.previous(q, k, v, extra_options) if self.previous else attend(q, k, v)
-        rows: SamplingRows | None = extra_options.get(ROWS)
-        if rows is not None:
-            out = self.identity.add_to(out, q, rows, _grid(extra_options, q), attend)
-        for callback, settings in self.added:
-            if _foreign_window(settings, rows, extra_options):
-                out = out + callback(out, q, k, v, extra_options, **settings)
-        return out.to(q.dtype)
-
-    def add(self, callback: Callable[..., torch.Tensor], **settings: Any) -> None:
-        """Add another attention at this site; called by other identity packs.
-
-        callback(out, q, k, v, extra_options, **settings) returns what to add to `out`; settings
-        hold `sigma_start` and `sigma_end`.
-        """
-        self.added = (*self.added, (callback, settings))
-
-    def set_new_condition(self, *_: Any, **__: Any) -> None:
-        """Refuse; called by packs of early 2024 in place of `add`, without saying what to do."""
-        raise IncompatibleModelError(
-            "An older release of another pack patches this model after InstantID: expected a patch "
-            "that is added by `add`, found `set_new_condition`. Update that pack, or apply it "
-            "before InstantID."
-        )
-
-    def to(self, target: Any) -> IdentityAttention:
-        """Called by the host with a device, then with a dtype; only the device matters here.
-
-        Returns a new object, as several threads may ask for several devices at once.
-        """
-        is_place = isinstance(target, torch.device)
-        identity = self.identity.to(target) if is_place else self.identity
-        move = getattr(self.previous, "to", None)
-        previous = move(target) if move else self.previous
-        added = tuple((callback, _moved(settings, target)) for callback, settings in self.added)
-        stay = all(old is new for (_, old), (_, new) in zip(self.added, added, strict=True))
-        if identity is self.identity and previous is self.previous and stay:
-            return self
-        return IdentityAttention(previous, identity, added)
-
-    def models(self) -> list[ModelPatcher]:
-        """Models that the previous patch needs loaded; this one needs none."""
-        ask = getattr(self.previous, "models", None)
-        return ask() if ask else []
-
-    def cleanup(self) -> None:
-        """Called by the host after sampling; for the previous patch alone."""
-        clean = getattr(self.previous, "cleanup", None)
-        if clean:
-            clean()
-
-    def copied(self) -> IdentityAttention:
-        """A separate object of the same effect, as is every patch before it."""
-        previous = self.previous
-        if isinstance(previous, IdentityAttention):
-            previous = previous.copied()
-        return IdentityAttention(previous, self.identity, self.added)
-
-
-def _moved(settings: dict[str, Any], target: Any) -> dict[str, Any]:
-    """Settings that another pack gave to `add`, on another device; dtypes stay its own."""
-    if not isinstance(target, torch.device):
-        return settings
-    moved = {
-        name: value.to(target) if isinstance(value, torch.Tensor) else value
-        for name, value in settings.items()
-    }
-    return settings if all(moved[name] is settings[name] for name in settings) else moved
+ModelFunctionWrapper = Callable[[Any, dict[str, Any]], torch.Tensor]
+"""ComfyUI's `model_function_wrapper`: (apply_model, {input, timestep, c, ...}) -> prediction."""
 
 
 def install(
@@ -140,8 +44,19 @@ def install(
         # A patch for a whole block would be shadowed by one for a layer of it.
         previous = present.get(site.key) or present.get(site.key[:2])
         patched.set_model_attn2_replace(IdentityAttention(previous, identity), *site.key)
+    _remember(patched, sites, identities)
     _register_wrappers(patched)
     return patched
+
+
+def _remember(
+    patched: ModelPatcher, sites: tuple[AttentionSite, ...], identities: tuple[SiteIdentity, ...]
+) -> None:
+    """Note on the clone what was put at which sites."""
+    options = patched.model_options["transformer_options"]
+    if (applied := identities[0].applied) is not None:
+        installed = Installed(applied, tuple(site.key for site in sites))
+        options[APPLIED] = (*options.get(APPLIED, ()), installed)
 
 
 def _register_wrappers(model: ModelPatcher) -> None:
@@ -184,12 +99,14 @@ def _tag_conds(executor: Any, noise: torch.Tensor, *args: Any, **kwargs: Any) ->
     options[RUN] = Run(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
     # The guider copied the options before the host moved the model's patches to its device.
     _replace_patches(options, lambda patch: patch.to(guider.model_patcher.load_device))
-    place = CoordinateCond.of(latent)
+    place = place_for(guider.model_options, latent)
+    if wrapper := guider.model_options.get("model_function_wrapper"):
+        guider.model_options["model_function_wrapper"] = _announced_to(wrapper)
     for name, entries in guider.conds.items():
         for entry in entries or ():
             known = entry.get("model_conds", {})
             tag = RowCond.placed(polarity_of(known, name), latent)
-            entry["model_conds"] = {**known, TAG: tag, PLACE: place}
+            entry["model_conds"] = {**known, TAG: tag, **place}
     try:
         return executor(noise, *args, **kwargs)
     finally:
@@ -244,40 +161,28 @@ def _announce_rows(
     **conds: Any,
 ) -> torch.Tensor:
     """Take the tag out of the UNet's arguments and leave the rows in its options."""
-    options = dict(transformer_options or {})
-    branches = options.get("cond_or_uncond", ())
-    run = options.get(RUN) or Run(executor.class_obj.model_sampling.percent_to_sigma)
-    rows = read_rows(conds.pop(TAG, None), x.shape[0], branches, conds.pop(PLACE, None))
-    rows = select_frames(rows, (options.get("ad_params") or {}).get("sub_idxs"))
-    options[ROWS] = SamplingRows(rows, run, options.get("sigmas", t))
-    return executor(x, t, c_concat, c_crossattn, control, options, **conds)
+    given = transformer_options or {}
+    run = given.get(RUN) or Run(executor.class_obj.model_sampling.percent_to_sigma)
+    options = announced(given, conds, x, t, run)
+    own = {name: value for name, value in conds.items() if name not in (TAG, PLACE)}
+    out = executor(x, t, c_concat, c_crossattn, control, options, **own)
+    warn_in(run, about_lost_sites(options))
+    return out
 
 
-def _attend(
-    options: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
-) -> torch.Tensor:
-    return host_attention.optimized_attention(
-        q,
-        k,
-        v,
-        options["n_heads"],
-        attn_precision=options["attn_precision"],
-        transformer_options=options,
-    )
+def _announced_to(wrapper: ModelFunctionWrapper) -> ModelFunctionWrapper:
+    """A wrapper of the model's function that knows the rows as well.
 
+    DeepCache and others run the UNet in it, and nothing of what stands around `apply_model`.
+    """
 
-def _grid(options: dict[str, Any], q: torch.Tensor) -> tuple[int, int]:
-    """Height and width of the site's tokens."""
-    shape = options.get("activations_shape")
-    if shape is not None:
-        return int(shape[-2]), int(shape[-1])
-    height, width = options["original_shape"][-2:]
-    shrink = round((height * width / q.shape[1]) ** 0.5)
-    return -(-height // shrink), -(-width // shrink)
+    def announcing(apply_model: Any, arguments: dict[str, Any]) -> torch.Tensor:
+        conds = arguments["c"]
+        given = conds["transformer_options"]
+        x, sigma = arguments["input"], arguments["timestep"]
+        options = announced(given, conds, x, sigma, given[RUN])
+        out = wrapper(apply_model, {**arguments, "c": {**conds, "transformer_options": options}})
+        warn_in(given[RUN], about_lost_sites(options))
+        return out
 
-
-def _foreign_window(
-    settings: dict[str, Any], rows: SamplingRows | None, options: dict[str, Any]
-) -> bool:
-    sigma = rows.noise_level if rows else float(options["sigmas"][0])
-    return settings.get("sigma_end", 0.0) <= sigma <= settings.get("sigma_start", float("inf"))
+    return announcing

@@ -13,7 +13,7 @@ import torch
 
 from ...instantid_core.adapter import BatchRows, Run, read_rows
 from ...instantid_core.types import IdentityTokens
-from .row_conds import PLACE, TAG
+from .row_conds import PLACE, TAG, place_in
 
 
 class TokenConditionedNetwork(torch.nn.Module):
@@ -30,7 +30,8 @@ class TokenConditionedNetwork(torch.nn.Module):
         return self.network.dtype
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
-        read = read_rows(given.pop(TAG, None), x.shape[0], (), given.pop(PLACE, None))
+        read = read_rows(given.pop(TAG, None), len(x), (), place_in(given, x))
+        given.pop(PLACE, None)
         rows = BatchRows(read, Run())
         tokens = self.tokens.stacked().flatten(0, 1)
         entries = rows.entries(self.tokens.identities)

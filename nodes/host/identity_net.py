@@ -20,6 +20,7 @@ from ...instantid_core.adapter import (
     Residuals,
     Run,
     Span,
+    about_lost_region,
     hints_for_rows,
     limit_residuals,
     read_rows,
@@ -29,8 +30,11 @@ from ...instantid_core.adapter import (
 from ...instantid_core.types import Extent, IdentityTokens
 from .cached_hint_encoder import with_cached_hint
 from .converted_identity_net import TokenConditionedNetwork
-from .notices import warn
-from .row_conds import PLACE, RUN, TAG
+from .deep_shrink import about_deep_shrink
+from .identity_net_check import require_same_base
+from .notices import warn, warn_in
+from .row_conds import PLACE, RUN, TAG, place_in
+from .tiles import NO_PLACE, OWN_HINTS
 
 if TYPE_CHECKING:
     from comfy.controlnet import ControlBase
@@ -76,6 +80,8 @@ class IdentityNet(comfy.controlnet.ControlNet):
         and sets it; for frames that their tags do not place."""
         self._run: Run | None = None
         """Memory of a run whose model has no adapter; others have theirs in the options."""
+        self._used: torch.Tensor | None = None
+        """A hint of another pack that served a run already."""
 
     @classmethod
     def wrapping(
@@ -132,8 +138,10 @@ class IdentityNet(comfy.controlnet.ControlNet):
         run: Run = transformer_options.get(RUN) or self._run
         if not self._acts(t, transformer_options, run):
             return previous
+        sigma = transformer_options.get("sigmas", t)
+        warn_in(run, about_deep_shrink(transformer_options, lambda: run.levels.of(sigma)))
         branches = transformer_options.get("cond_or_uncond", ())
-        tagged = read_rows(cond.get(TAG), x_noisy.shape[0], branches, cond.get(PLACE))
+        tagged = read_rows(cond.get(TAG), len(x_noisy), branches, place_in(cond, x_noisy))
         rows = BatchRows(select_frames(tagged, self.sub_idxs), run)
         memory = run.nets.once(self, lambda: NetMemory(self.control_model))
         hint = self._prepare_hint(x_noisy, rows, memory)
@@ -142,11 +150,18 @@ class IdentityNet(comfy.controlnet.ControlNet):
         with self._alone(memory.network, hint):
             own = super().get_control(x_noisy, t, own_cond, batched_number, transformer_options)
         region = self.condition.settings.region
-        return sum_residuals(previous, limit_residuals(own, region, rows))
+        limited = limit_residuals(own, region, rows)
+        if region is not None:
+            warn_in(run, about_lost_region(region, run))
+        return sum_residuals(previous, limited)
 
     def pre_run(self, model: Any, percent_to_timestep_function: Any) -> None:
-        # The host leaves cleanup out when a run is cancelled or fails.
+        # The host leaves cleanup out when a run is cancelled or fails. A hint that nobody has used
+        # was put here for this run, by a pack that samples its tiles one by one.
+        given = None if self.cond_hint is self._used else self.cond_hint
         self._forget()
+        self.cond_hint = given
+        require_same_base(self.control_model, model)  # pyright: ignore[reportArgumentType]
         self._run = Run(percent_to_timestep_function)
         super().pre_run(model, percent_to_timestep_function)
 
@@ -156,7 +171,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
     def _forget(self) -> None:
         """Drop what belongs to one run."""
-        self._run = self.sub_idxs = self.cond_hint = None
+        self._run = self.sub_idxs = self.cond_hint = self._used = None
 
     def _acts(self, t: torch.Tensor, options: dict[str, Any], run: Run) -> bool:
         """Whether a call lies inside the window. Sigma is read for a partial window only, and for
@@ -202,7 +217,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """[B, 3, H, W]: one picture per row, that of the last step where nothing has changed."""
         cells = x_noisy.shape[-2], x_noisy.shape[-1]
         if self.cond_hint is not None and self._fits(self.cond_hint, cells, rows):
-            return self.cond_hint
+            return self._given_hint(rows.run)
         places = tuple((row.batch_index, row.area) for row in rows.rows)
 
         def prepare() -> torch.Tensor:
@@ -213,6 +228,14 @@ class IdentityNet(comfy.controlnet.ControlNet):
 
         key = places, cells, id(self.cond_hint_original), x_noisy.device
         return memory.hints.once(key, prepare)
+
+    def _given_hint(self, run: Run) -> torch.Tensor:
+        """The hint that a pack has put here, for one run."""
+        self._used = self.cond_hint
+        masked = self.condition.settings.region is not None
+        drawn = isinstance(self.condition.hint, DrawnHint)
+        warn_in(run, [*[NO_PLACE] * masked, *[OWN_HINTS] * drawn])
+        return self.cond_hint  # pyright: ignore[reportReturnType]
 
     def _fits(self, hint: torch.Tensor, cells: tuple[int, int], rows: BatchRows) -> bool:
         """Whether a tile's hint, put here by a pack that samples in tiles, is for this call. It has
@@ -225,18 +248,60 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """[B, 3, H, W]: the keypoints for a picture of this size, or what another pack has put in
         their place."""
         hint = self.condition.hint
-        drawn = hint.at(extent) if self.cond_hint_original is self.preview else None
+        is_own = self.cond_hint_original is self.preview
+        drawn = hint.at(extent) if is_own else None
         if drawn is not None:
             warn(hint.advice_at(extent))
             return drawn
+        if not is_own and isinstance(hint, DrawnHint):
+            warn((OWN_HINTS,))
         return comfy.utils.common_upscale(
             self.cond_hint_original, extent.width, extent.height, self.upscale_algorithm, "center"
         )
 
 
+def with_identity(
+    net: comfy.controlnet.ControlNet, condition: IdentityCondition
+) -> comfy.controlnet.ControlNet:
+    """The net with an identity: an IdentityNet, or for a type of another pack a copy of its own
+    kind, whose keyframes, weights and masks still hold."""
+    if type(net) is comfy.controlnet.ControlNet or isinstance(net, IdentityNet):
+        return IdentityNet.wrapping(net, condition)
+    twin = net.copy()
+    twin.control_model = TokenConditionedNetwork(net.control_model, condition.tokens)
+    twin.extra_conds = [*twin.extra_conds, TAG, PLACE]
+    settings = condition.settings
+    twin.set_cond_hint(condition.hint.preview(), settings.strength, tuple(settings.window))
+    warn(_lost_in_a_type(type(net).__name__, condition))
+    return twin
+
+
 def _lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]:
     """Sentences on what is lost when another pack makes a net of its own kind of IdentityNet."""
-    lost = [] if condition.settings.region is None else ["its mask"]
+    lost, shape = _lost(condition)
+    if lost or shape:
+        without = f", without {lost}" if lost else ""
+        yield (
+            f"Another pack turned IdentityNet into a {name}. The identity goes along{without}."
+            f"{shape} Put InstantID's node behind that pack's."
+        )
+
+
+def _lost_in_a_type(name: str, condition: IdentityCondition) -> Iterator[str]:
+    """Sentences on what is lost when another pack has loaded the net."""
+    lost, shape = _lost(condition)
+    if lost or shape:
+        without = f", without {lost}" if lost else ""
+        yield (
+            f"Another pack loaded IdentityNet as a {name}, with keyframes and weights of its own. "
+            f"The identity joins them{without}.{shape} Load it with Load ControlNet Model to have "
+            "all of InstantID's settings."
+        )
+
+
+def _lost(condition: IdentityCondition) -> tuple[str, str]:
+    """What a net of another type does not take along, and a sentence on the shape of its hint."""
+    lost = [] if condition.settings.region is None else ["InstantID's mask"]
     shape = ""
     if isinstance(condition.hint, DrawnHint):
         lost += ["the keypoints of later frames"] if len(condition.hint.faces.frames) > 1 else []
@@ -244,14 +309,11 @@ def _lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str
             " The keypoints have the photo's shape, and ComfyUI will center-crop them if the "
             "aspect ratio differs."
         )
-    if lost or shape:
-        without = f", without {' and '.join(lost)}" if lost else ""
-        yield (
-            f"Another pack turned IdentityNet into a {name}. The identity goes along{without}."
-            f"{shape} Put InstantID's node behind that pack's."
-        )
+    return " and ".join(lost), shape
 
 
-def chain(net: IdentityNet, previous: ControlBase | None) -> IdentityNet:
+def chain(
+    net: comfy.controlnet.ControlNet, previous: ControlBase | None
+) -> comfy.controlnet.ControlNet:
     """A copy of the net that runs after `previous`."""
     return net.copy().set_previous_controlnet(previous)

@@ -41,6 +41,34 @@ def require_identity_net(control_net: Any, context_dim: int) -> comfy.controlnet
     return control_net
 
 
+def require_same_base(network: torch.nn.Module, model: Any) -> None:
+    """Check that a model about to be sampled is of the kind that IdentityNet was trained for.
+
+    network: IdentityNet's. model: the host's model. Raises IncompatibleModelError for the refiner
+    and for other families, whose layers have other sizes.
+    """
+    config = getattr(model, "model_config", None)
+    if config is None:
+        return
+    wanted, found = _context_width(network), config.unet_config.get("context_dim")
+    labels, pooled = _label_width(network), getattr(model, "adm_channels", None)
+    if wanted == found and (labels is None or labels == pooled):
+        return
+    raise IncompatibleModelError(
+        f"The conditioning carries IdentityNet for a model with a context of width {wanted} and "
+        f"labels of width {labels}; the model that samples it, {type(config).__name__}, has "
+        f"{found} and {pooled}. Give a refiner or a second model prompts of its own, from before "
+        "InstantID, or sample with the model that the adapter is for."
+    )
+
+
+def _label_width(network: torch.nn.Module) -> int | None:
+    """Channels of the pooled text and sizes; None for networks without."""
+    labels = getattr(network, "label_emb", None)
+    layers = () if labels is None else labels.modules()
+    return next((layer.in_features for layer in layers if hasattr(layer, "in_features")), None)  # pyright: ignore[reportReturnType]
+
+
 def _context_width(network: torch.nn.Module) -> int | None:
     keys = (p for name, p in network.named_parameters() if name.endswith("attn2.to_k.weight"))
     first = next(keys, None)

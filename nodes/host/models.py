@@ -26,6 +26,7 @@ from ...instantid_core.adapter import (
     project_keys_values,
     project_tokens,
     read_checkpoint,
+    require_own_recogniser,
 )
 from ...instantid_core.errors import (
     CheckpointError,
@@ -35,6 +36,7 @@ from ...instantid_core.errors import (
 )
 from ...instantid_core.faces import about_recogniser
 from ...instantid_core.identity import NegativeIdentity
+from ...instantid_core.models import sha256_of
 from ...instantid_core.types import Family, IdentityEmbedding, IdentityTokens, family_of
 from ...instantid_core.weights import read_archive, require_sound_safetensors
 from .notices import warn
@@ -107,7 +109,9 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
 
     Raises CheckpointError for everything else.
     """
-    raw = _readable(Path(path), name)
+    file = Path(path)
+    raw = _readable(file, name)
+    require_own_recogniser(name, file.stat().st_size, lambda: sha256_of(file))
     part = part_of(raw)
     if part is not None:
         other = partner(name, part, (file.name for file in Path(path).parent.iterdir()))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from comfy_execution.utils import get_executing_context
 
+from ...instantid_core.adapter import Run
 from ...instantid_core.errors import printable
 from .server import running_server
 
@@ -25,6 +26,11 @@ def warn(sentences: Iterable[str]) -> None:
     """Say each sentence, unless this run has said it before."""
     for sentence in sentences:
         log.warning("%s", sentence)
+
+
+def warn_in(run: Run, sentences: Iterable[str]) -> None:
+    """Say each sentence, unless this sampling run has said it before."""
+    warn(sentence for sentence in sentences if run.is_news(sentence))
 
 
 class _Teller(logging.Filter):

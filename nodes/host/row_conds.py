@@ -7,7 +7,7 @@ conditioning itself, as a model cond, and arrives batched like everything else t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import comfy.conds
@@ -24,10 +24,14 @@ ROWS = "instantid_rows"
 """Name under which attention sites find the rows in the transformer options."""
 RUN = "instantid_run"
 """Name under which the memory of a run lies there."""
+APPLIED = "instantid_applied"
+"""Name under which a model's identities and their sites lie there."""
 NEGATIVE_CONDS = ("negative", "empty_negative_prompt")
 """Names that guiders give to conditioning to steer away from; all others steer towards."""
 WHOLE = (0, 0, 0, 0)
 UNKNOWN = (0, 0, 0)
+DOUBLE = 2
+"""Step of a map that may not have the latent's own size."""
 
 
 class RowCond(comfy.conds.CONDRegular):
@@ -73,22 +77,41 @@ class CoordinateCond(comfy.conds.CONDRegular):
     else says where a tile lies. The host cuts areas of regional prompts out of it here.
     """
 
+    def __init__(self, cond: torch.Tensor, step: int = 1) -> None:
+        super().__init__(cond)
+        self.step = step
+        """Cells of the map along one cell of the latent."""
+
     @classmethod
-    def of(cls, latent: Latent) -> CoordinateCond:
+    def of(cls, latent: Latent, step: int = 1) -> CoordinateCond:
         """The map of a whole latent, one picture; all pictures have the same."""
-        grid = torch.meshgrid(
-            torch.arange(latent.height), torch.arange(latent.width), indexing="ij"
-        )
-        return cls(torch.stack(grid).unsqueeze(0))
+        sides = (torch.arange(side).repeat_interleave(step) for side in latent[1:])
+        return cls(torch.stack(torch.meshgrid(*sides, indexing="ij")).unsqueeze(0), step)
+
+    def _copy_with(self, cond: torch.Tensor) -> CoordinateCond:
+        return CoordinateCond(cond, self.step)
 
     def process_cond(
         self, batch_size: int, area: Sequence[int] | None = None, **kwargs: Any
     ) -> comfy.conds.CONDRegular:
         known = self.cond
         if area is not None and len(area) == 4:
-            height, width, top, left = area
+            height, width, top, left = (side * self.step for side in area)
             known = known[..., top : top + height, left : left + width]
         return comfy.conds.CONDRegular(known.expand(batch_size, -1, -1, -1))
+
+
+def place_in(conds: Mapping[str, Any], x: torch.Tensor) -> torch.Tensor | None:
+    """The coordinates of a call's cells [B, 2, h, w], from a map of whatever step.
+
+    x: latent of the call. None where there is no map, or where nobody cut it with the latent.
+    """
+    place: torch.Tensor | None = conds.get(PLACE)
+    if place is None or place.shape[-2:] == x.shape[-2:]:
+        return place
+    height, width = x.shape[-2:]
+    cells = place[..., ::DOUBLE, ::DOUBLE][..., :height, :width]
+    return cells if cells.shape[-2:] == (height, width) else None
 
 
 def polarity_of(model_conds: dict[str, Any], cond_name: str) -> Polarity:

@@ -165,8 +165,8 @@ def applied(pack: Any, adapter: Any, identity_of: Any) -> Any:
     identity = identity_of(1)
 
     def apply(model: Any, **settings: Any) -> Any:
-        how = {"adapter": adapter, "identity": identity, **WHOLE, **settings}
-        return pack.run("InstantIDApplyAdapter", model=model, weight=0.8, **how)[0]
+        how = {"adapter": adapter, "identity": identity, "weight": 0.8, **WHOLE, **settings}
+        return pack.run("InstantIDApplyAdapter", model=model, **how)[0]
 
     return apply
 

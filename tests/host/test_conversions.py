@@ -8,6 +8,7 @@ from typing import Any
 import comfy.controlnet
 import pytest
 import torch
+from support.neighbours.keyframes import KeyframedNet
 from support.network_calls import Calls
 
 from nodes import ControlNetApplyAdvanced
@@ -97,8 +98,9 @@ def test_a_conversion_that_loses_the_mask_says_so(
 ) -> None:
     pair = netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16))
     ConvertedNet.from_vanilla(pair[0][0][1]["control"])
-    assert "turned IdentityNet into a ConvertedNet. The identity goes along, without its mask." in (
-        caplog.text
+    assert (
+        "turned IdentityNet into a ConvertedNet. The identity goes along, without InstantID's mask."
+        in (caplog.text)
     )
     assert "will center-crop them" in caplog.text
 
@@ -112,3 +114,39 @@ def test_a_conversion_that_loses_frames_says_so(
     pair = netted(faces_of(torch.cat([photo(1), photo(2)])))
     ConvertedNet.from_vanilla(pair[0][0][1]["control"])
     assert "goes along, without the keypoints of later frames." in caplog.text
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5, 0.0])
+@pytest.mark.combination(CONVERSIONS, "IdentityNet from another pack's loader: its weight {} holds")
+def test_settings_of_another_packs_loader_hold(
+    model: Any,
+    applied: Any,
+    netted: Any,
+    control_net: Any,
+    prompt: Any,
+    weight: float,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As the host's own net of that strength; the residuals are rounded once more."""
+    patched = applied(model)
+    image = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(1))
+    net = KeyframedNet.of(control_net, weight)
+    pair = netted(None, image=image, control_net=net)
+    found = sample(patched, *pair, steps=1)
+    assert net.weight == weight
+    assert isinstance(pair[0][0][1]["control"], KeyframedNet)
+    wanted = netted(None, image=image, strength=0.8 * weight) if weight else prompt
+    assert (found - sample(patched, *wanted, steps=1)).norm() / found.norm() < 1e-5
+    assert not caplog.records
+
+
+@pytest.mark.combination(CONVERSIONS, "IdentityNet from another pack's loader, with faces and mask")
+def test_what_another_packs_loader_loses_is_said(
+    netted: Any, faces_of: Any, control_net: Any, caplog: pytest.LogCaptureFixture, noted: Any
+) -> None:
+    net = KeyframedNet.of(control_net, 1.0)
+    netted(faces_of(photo(1)), mask=torch.ones(1, 16, 16), control_net=net)
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "loaded IdentityNet as a KeyframedNet" in warning
+    assert "without InstantID's mask. The keypoints have the photo's shape" in warning
+    noted(f"with the warning: {warning}")

@@ -190,7 +190,7 @@ def test_the_first_run_computes_on_the_sampling_device(
     pack: Any, model: Any, adapted: Any, prompt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guider copies a model's patches before the host moves them; they must come along."""
-    kind = pack.module("nodes.host.attention_patch").IdentityAttention
+    kind = pack.module("nodes.host.identity_attention").IdentityAttention
     fired = []
 
     def moved(self: Any, target: Any) -> Any:

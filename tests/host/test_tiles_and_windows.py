@@ -1,83 +1,41 @@
 """Right rows, right part of the mask and right part of the hint under patches that cut the latent.
 
-Tiled sampling is done as ComfyUI-TiledDiffusion and BlenderNeko's tiled sampler do it, sliding
-windows as AnimateDiff-Evolved does: by the interfaces that they use, without their code.
+Tiled sampling is done as `support.neighbours.tiles` says, sliding windows as AnimateDiff-Evolved
+does: by the interfaces that they use, without their code.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import comfy.controlnet
 import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_execution.utils import CurrentNodeContext
 from comfy_extras.nodes_freelunch import FreeU_V2
 from comfy_extras.nodes_hypertile import HyperTile
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_sag import SelfAttentionGuidance
+from support.neighbours.tiles import (
+    SCALE,
+    SIDE,
+    TILE,
+    MultiDiffusion,
+    SpotDiffusion,
+    boxes,
+    corners,
+    cropped,
+    tiled,
+    with_own_hints,
+)
 from support.network_calls import Calls
 
 from tools.small_world.scenes import photo, sample
 
 GROUP = "Model patches and samplers of others"
-SIDE, TILE, SCALE = 16, 12, 8
-"""Latent, tile, and pixels per cell."""
-
-
-def corners() -> list[tuple[int, int]]:
-    return [(y, x) for y in (0, SIDE - TILE) for x in (0, SIDE - TILE)]
-
-
-class TiledDiffusion:
-    """A UNet wrapper that runs a latent in overlapping tiles, several to a call.
-
-    Every tensor of four dimensions is cut as the latent is; others are repeated to its rows. The
-    hint of each ControlNet is cut from its `cond_hint_original` and put into `cond_hint`.
-    """
-
-    def __call__(self, apply_model: Any, args: dict[str, Any]) -> torch.Tensor:
-        x, c = args["input"], args["c"]
-        total, weight = torch.zeros_like(x), torch.zeros_like(x)
-        for batch in (corners()[:2], corners()[2:]):
-            tiles = torch.cat([self.cut(x, place) for place in batch])
-            part = {name: self.part(value, x, tiles, batch) for name, value in c.items()}
-            times = args["timestep"].repeat(len(batch))
-            if "control" in c:
-                control = c["control"]
-                self.hints(control, x, batch)
-                options = c["transformer_options"]
-                part["control"] = control.get_control_orig(
-                    tiles, times, part, len(args["cond_or_uncond"]), options
-                )
-            out = apply_model(tiles, times, **part)
-            for number, (y, left) in enumerate(batch):
-                rows = out[number * len(x) : (number + 1) * len(x)]
-                total[..., y : y + TILE, left : left + TILE] += rows
-                weight[..., y : y + TILE, left : left + TILE] += 1
-        return total / weight
-
-    def part(self, value: Any, x: Any, tiles: Any, batch: list[tuple[int, int]]) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        if value.ndim == 4 and value.shape[-2:] == x.shape[-2:]:
-            value = torch.cat([self.cut(value, place) for place in batch])
-        rounds = -(-len(tiles) // len(value))
-        return value.repeat(rounds, *[1] * (value.ndim - 1))[: len(tiles)]
-
-    @staticmethod
-    def cut(x: torch.Tensor, place: tuple[int, int]) -> torch.Tensor:
-        return x[..., place[0] : place[0] + TILE, place[1] : place[1] + TILE]
-
-    def hints(self, control: Any, x: torch.Tensor, batch: list[tuple[int, int]]) -> None:
-        while control is not None:
-            side = SIDE * SCALE
-            whole = torch.nn.functional.interpolate(control.cond_hint_original, (side, side))
-            whole = whole.expand(len(x), -1, -1, -1)
-            ends = [(SCALE * y, SCALE * left, SCALE * TILE) for y, left in batch]
-            control.cond_hint = torch.cat([whole[..., y : y + n, k : k + n] for y, k, n in ends])
-            control = control.previous_controlnet
 
 
 class Regions:
@@ -121,15 +79,13 @@ def drawn(pack: Any) -> Any:
     return draw
 
 
-def tiled(model: Any, pair: Any) -> Any:
-    """With the pack's hook on the ControlNet: the host gets the net itself, and the wrapper runs it
-    tile by tile."""
-    net = pair[0][0][1]["control"]
-    net.get_control_orig = net.get_control
-    net.get_control = lambda *_: net
-    wrapped = model.clone()
-    wrapped.set_model_unet_function_wrapper(TiledDiffusion())
-    return wrapped
+def a_run() -> CurrentNodeContext:
+    """A run of the host, in which each warning comes once."""
+    return CurrentNodeContext(str(uuid4()), "1")
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
 
 
 def pixels(place: tuple[int, int]) -> tuple[slice, ...]:
@@ -153,13 +109,72 @@ def test_tiles_get_their_part(
         assert torch.equal(hints, expected)
     fine = TILE // 2
     seen = regions.seen[fine, fine]
-    halves = torch.nn.functional.interpolate(gradient[None], scale_factor=1.0)[0]
     for number, masks in enumerate((seen[0], seen[-1])):
-        batch = corners()[2 * number : 2 * number + 2]
-        parts = [TiledDiffusion.cut(halves, place) for place in batch]
-        expected = torch.cat([p for p in parts for _ in range(2)])
+        batch = boxes(SIDE, TILE)[number]
+        expected = torch.cat([gradient[box.slicer] for box in batch for _ in range(2)])
         small = torch.nn.functional.interpolate(expected[:, None], size=(fine, fine))[:, 0]
         assert torch.allclose(masks, small)
+
+
+@pytest.mark.combination(GROUP, "tiled diffusion, SpotDiffusion: the tile's own hint, no mask")
+def test_rolling_tiles_have_their_hint(
+    model: Any, applied: Any, netted: Any, drawn: Any, faces_of: Any, noted: Any, caplog: Any
+) -> None:
+    image = drawn(faces_of(photo(1))).movedim(1, -1)
+    mask = torch.ones(1, SIDE, SIDE)
+    pair = netted(None, image=image, mask=mask)
+    with Calls(pair[0][0][1]["control"].control_model) as calls, a_run():
+        sample(tiled(applied(model, mask=mask), pair, SpotDiffusion), *pair, steps=1)
+    whole = image.movedim(-1, 1).roll(SCALE * SpotDiffusion.SHIFT, -1)[0]
+    expected = [whole[MultiDiffusion.pixels(box)] for b in boxes(SIDE, TILE) for box in b]
+    assert torch.equal(torch.cat(calls.hints)[::2], torch.stack(expected))
+    adapter, net = warnings(caplog)
+    assert "SpotDiffusion moves its tiles" in adapter
+    assert "IdentityNet's mask covers each tile" in net
+    noted(f"with the warning: {adapter}")
+
+
+@pytest.mark.parametrize("with_adapter", [True, False], ids=["with adapter", "IdentityNet alone"])
+@pytest.mark.combination(GROUP, "hints put before each tile's run (Tiled KSampler) are kept: {}")
+def test_hints_put_before_a_run(
+    model: Any, applied: Any, netted: Any, faces_of: Any, drawn: Any, with_adapter: bool
+) -> None:
+    faces = faces_of(photo(1))
+    image = drawn(faces).movedim(1, -1)
+    pair, patched = netted(None, image=image), applied(model) if with_adapter else model
+    control = pair[0][0][1]["control"]
+    for _, own in list(with_own_hints(control, image.movedim(-1, 1)))[-1:]:
+        with Calls(control.control_model) as calls:
+            sample(patched, *pair, steps=1, size=(TILE * SCALE, TILE * SCALE))
+        assert all(torch.equal(hint, own.expand_as(hint)) for hint in calls.hints)
+    with Calls(control.control_model) as calls:
+        sample(patched, *pair, steps=1)
+    whole = image.movedim(-1, 1)
+    assert all(torch.equal(hint, whole.expand_as(hint)) for hint in calls.hints), "and no longer"
+
+
+@pytest.mark.parametrize("given", ["faces", "image"])
+@pytest.mark.combination(GROUP, "a hint cut as if it had the canvas' shape (UltimateSDUpscale): {}")
+def test_hints_cut_in_the_canvas_shape(
+    model: Any, netted: Any, faces_of: Any, drawn: Any, noted: Any, caplog: Any, given: str
+) -> None:
+    faces = faces_of(photo(1))
+    how = {"image": drawn(faces).movedim(1, -1)} if given == "image" else {}
+    pair = netted(None if how else faces, **how)
+    with a_run():
+        for box in boxes(SIDE, TILE)[1]:
+            own = cropped(pair, box)
+            with Calls(own[0][0][1]["control"].control_model) as calls:
+                sample(model, *own, steps=1, size=(TILE * SCALE, TILE * SCALE))
+            if how:
+                wanted = drawn(faces)[0][MultiDiffusion.pixels(box)]
+                assert all(torch.equal(hint, wanted.expand_as(hint)) for hint in calls.hints)
+    if how:
+        assert warnings(caplog) == []
+    else:
+        (warning,) = warnings(caplog)
+        assert "connect its image to InstantID Apply IdentityNet in place of faces" in warning
+        noted(f"with the warning: {warning}")
 
 
 @pytest.mark.combination(GROUP, "tiled diffusion without the adapter: the tile's own hint is used")

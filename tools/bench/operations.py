@@ -127,7 +127,7 @@ def _counted_attention(counts: StepCounts) -> Iterator[None]:
     from comfy.ldm.modules import attention
 
     with ExitStack() as stack:
-        for name in ("optimized_attention", "optimized_attention_masked"):
+        for name in ("optimized_attention", "optimized_attention_masked", "attention_pytorch"):
             stack.enter_context(mock.patch.object(attention, name, counts.attention))
         yield
 

@@ -157,7 +157,8 @@ class SiteBenchmark:
         rows_module = core("instantid_core.adapter.rows")
         sigma = torch.tensor([5.0], device=self.device)
         run = core("instantid_core.adapter.run").Run(lambda percent: 10 * (1 - percent))
-        rows = rows_module.SamplingRows(rows_module.read_rows(None, self.rows, sides), run, sigma)
+        read = rows_module.read_rows(None, self.rows, sides)
+        rows = rows_module.SamplingRows(read, run, sigma, tuple(sides))
         return {
             "attn_precision": None,
             "cond_or_uncond": sides,
@@ -167,7 +168,7 @@ class SiteBenchmark:
 
     def _variants(self, subject: Person) -> dict[str, list[Attend]]:
         core = self.world.pack.module
-        patch = core("nodes.host.attention_patch")
+        patch = core("nodes.host.identity_attention")
         span = core("instantid_core.adapter.window").Span(0.0, 1.0)
         projected = subject.keys_values.to(self.device, self.world.dtype)
         identities = core("instantid_core.adapter.attention").site_identities(
@@ -182,9 +183,8 @@ class SiteBenchmark:
             )
             for site in self.sites
         ]
-        text = [patch.IdentityAttention(None, None)] * len(self.sites)
         return {
-            TEXT: [self._called(one, rows=False) for one in text],
+            TEXT: [self._called(patch.attention)] * len(self.sites),
             OURS: [self._called(one) for one in ours],
             BASELINE: [self._called(one) for one in usual],
         }
@@ -193,12 +193,10 @@ class SiteBenchmark:
         context, like = self.world.config.context_dim, self.texts[site.width]
         return like.new_full((site.width, context), context**-0.5)
 
-    def _called(self, patch: Any, rows: bool = True) -> Attend:
-        hidden = {self.world.pack.module("nodes.host.row_conds").ROWS: None} if not rows else {}
-
+    def _called(self, patch: Any) -> Attend:
         def attend(q: torch.Tensor, options: dict[str, Any]) -> torch.Tensor:
             text = self.texts[q.shape[-1]]
-            return patch(q, text, text, {**options, **hidden})
+            return patch(q, text, text, dict(options))
 
         return attend
 
