@@ -80,7 +80,7 @@ def check_layout(sheet: Sheet) -> None:
 
 @each_slowly
 def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> None:
-    """No class is unknown, no dialog lacks a node, and all lies in groups from left to right."""
+    """No class is unknown, no dialog lacks a node, all lies in groups, and no wire goes back."""
     editor = open_page("canvas")
     templates.open_template(editor, path.stem)
     saved = json.loads(path.read_text(encoding="utf-8"))

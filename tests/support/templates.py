@@ -66,9 +66,10 @@ class Sheet:
     """Classes that the editor does not have."""
 
     def backward(self) -> Iterator[str]:
-        """Links that do not lead to the right."""
+        """Links that lead neither to the right nor down."""
         for source, target in self.links:
-            if self.nodes[source].right > self.nodes[target].left:
+            one, other = self.nodes[source], self.nodes[target]
+            if one.right > other.left and one.bottom > other.top:
                 yield f"{self.nodes[source].name} -> {self.nodes[target].name}"
 
     def crowded(self) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from tools.documents.schemas import WIDGETS, read_nodes
 from tools.workflows.command import SHIPPED
+from tools.workflows.layout import VIEW
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
@@ -127,6 +128,37 @@ def test_links_have_both_ends(path: Path) -> None:
     ends = [slot["link"] for node in nodes.values() for slot in node["inputs"]]
     assert sorted(starts) == sorted(end for end in ends if end is not None) == numbers
     assert len(set(numbers)) == len(numbers) == saved["last_link_id"]
+
+
+@each_workflow
+def test_it_opens_at_a_size_that_can_be_read(path: Path) -> None:
+    """On a screen of 1440 x 900, with every node in view."""
+    saved = load(path)
+    frames = [(*node["pos"], *node["size"]) for node in saved["nodes"]]
+    frames += [tuple(group["bounding"]) for group in saved["groups"]]
+    width = max(x + wide for x, _, wide, _ in frames) - min(frame[0] for frame in frames)
+    height = max(y + high for _, y, _, high in frames) - min(frame[1] for frame in frames)
+    least = 0.55 if path.stem == "instantid_basic" else 0.35
+    assert min(VIEW[0] / width, VIEW[1] / height) >= least
+
+
+@each_workflow
+def test_wires_lead_to_the_right_or_down_and_groups_lie_apart(path: Path) -> None:
+    saved = load(path)
+    nodes = {node["id"]: (*node["pos"], *node["size"]) for node in saved["nodes"]}
+    for _, origin, _, target, _, _ in saved["links"]:
+        (left, top, width, height), (x, y, _, _) = nodes[origin], nodes[target]
+        assert left + width <= x or top + height <= y, (origin, target)
+    groups = [group["bounding"] for group in saved["groups"]]
+    for number, (left, top, width, height) in enumerate(groups):
+        for x, y, wide, high in groups[number + 1 :]:
+            assert x >= left + width or left >= x + wide or y >= top + height or top >= y + high
+
+
+@each_workflow
+def test_the_note_begins_with_how_to_get_the_models(path: Path) -> None:
+    note = load(path)["nodes"][0]["widgets_values"][0]
+    assert "**Get InstantID models**" in note.splitlines()[0]
 
 
 @each_workflow

@@ -152,7 +152,7 @@ def novel_view(object_info: ObjectInfo) -> Graph:
         identity=who.identity,
     )
     given = {**conditioned(parts, text), "model": adapted["model"]}
-    graph.group("Views", rows=2)
+    graph.group("Views")
     poses = {name: view(graph, name) for name in PRESETS}
     graph.group("Pictures of the views")
     batch = graph.add("BatchImagesNode", images=[preview for _, preview in poses.values()])

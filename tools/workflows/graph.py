@@ -12,8 +12,8 @@ from tools.comfyui import workspace
 from tools.comfyui.prompts import MUTED, ObjectInfo
 from tools.comfyui.widgets import InputSpec, inputs_of
 
-from .layout import NOTE_WIDTH, lay_out, note_frame
-from .values import AUTOGROW, Group, Model, Node, Output
+from .layout import lay_out
+from .values import AUTOGROW, Frame, Group, Model, Node, Output
 
 FORMAT = 0.4
 PACK_VERSION, HOST_VERSION = "0.1.0", "0.16.3"
@@ -37,10 +37,10 @@ class Graph:
     def nodes(self) -> list[Node]:
         return [node for group in self.groups for node in group.nodes]
 
-    def group(self, title: str, *, muted: bool = False, below: bool = False, rows: int = 0) -> None:
+    def group(self, title: str, *, muted: bool = False, below: bool = False) -> None:
         """Opens a frame for the nodes that follow; a muted one waits to be switched on."""
         number = len(self.groups) + 1
-        self.groups.append(Group(f"{number}. {title}", MUTED if muted else 0, below, rows))
+        self.groups.append(Group(f"{number}. {title}", MUTED if muted else 0, below))
 
     def add(
         self, kind: str, title: str = "", models: Sequence[Model] = (), /, **given: Any
@@ -62,18 +62,18 @@ class Graph:
 
     def saved(self) -> dict[str, Any]:
         """The workflow as the editor saves it."""
-        lay_out(self.groups)
+        note = lay_out(self.groups, self.note)
         links = self._links()
         return {
             "id": str(uuid.uuid5(NAMESPACE, self.name)),
             "revision": 0,
             "last_node_id": len(self.nodes) + 1,
             "last_link_id": len(links),
-            "nodes": [self._note(), *(saved_node(node, links) for node in self.nodes)],
+            "nodes": [self._note(note), *(saved_node(node, links) for node in self.nodes)],
             "links": [link.saved for link in links],
             "groups": [saved_group(n, group) for n, group in enumerate(self.groups, start=1)],
             "config": {},
-            "extra": {"ds": {"scale": 0.6, "offset": [NOTE_WIDTH + 100, 120]}},
+            "extra": {"ds": {"scale": 0.6, "offset": [100, 120]}},
             "version": FORMAT,
         }
 
@@ -86,8 +86,8 @@ class Graph:
         ]
         return [Link(number, *end) for number, end in enumerate(ends, start=1)]
 
-    def _note(self) -> dict[str, Any]:
-        left, top, width, height = note_frame(self.note)
+    def _note(self, frame: Frame) -> dict[str, Any]:
+        left, top, width, height = frame
         return {
             "id": 1,
             "type": "MarkdownNote",

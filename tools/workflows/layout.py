@@ -1,7 +1,8 @@
-"""Layout of a shipped workflow's nodes in which every wire goes to the right.
+"""Layout of a shipped workflow, so that the editor opens it at a size that can be read.
 
-Groups follow each other from left to right, or stand below each other. In a group a node's column
-is the number of the group's nodes that come before it.
+Groups follow each other from left to right or stand below each other, in as many rows, and with
+their nodes in as high columns, as let the whole be shown largest. The note stands above the first
+group or beside it. Wires lead to the right, or down.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 130, 260
 NARROW, WIDTH, WIDE = 240, 320, 400
 NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 20
 """Of the note: letters in a line, and pixels from line to line."""
+ROW_GAP = 80
+COLUMN_HEIGHTS = range(500, 2001, 50)
+"""Heights of a column of nodes that are tried."""
+VIEW = (1340, 800)
+"""Pixels of the canvas beside menus and bars on a screen of 1440 x 900."""
 SHOW_PICTURES = (
     "LoadImage",
     "PreviewImage",
@@ -31,15 +37,88 @@ SHOW_PICTURES = (
 SHOW_TEXT = ("InstantIDCompareIdentities",)
 
 
-def lay_out(groups: Sequence[Group]) -> None:
-    """Gives every node its place and size, and every group its frame."""
-    left = -PADDING
-    for stack in stacks(groups):
-        top = -TITLE_BAR - HEAD
-        for group in stack:
+def lay_out(groups: Sequence[Group], note: str) -> Frame:
+    """Gives every node its place and size, and every group its frame; returns the note's."""
+    choose_heights(groups, note)
+    top = 0
+    for row in best_rows(groups, note):
+        left = 0
+        for block in row:
+            block.move(left, top)
+            left += block.width + GROUP_GAP
+        top += _height(row) + ROW_GAP
+    return 0, 0, *note_size(note)
+
+
+def choose_heights(groups: Sequence[Group], note: str) -> None:
+    """Sets the height of all groups' columns to the one that lets the graph be shown largest, and
+    then that of each group, as long as that helps."""
+    for some in (groups, *([group] for group in groups)):
+
+        def scale(height: int, some: Sequence[Group] = some) -> float:
+            for group in some:
+                group.column_height = height
+            return shown_scale(best_rows(groups, note))
+
+        before = some[0].column_height
+        # The one that was chosen last wins where others are as good.
+        best = max((before, *COLUMN_HEIGHTS), key=scale)
+        for group in some:
+            group.column_height = best
+
+
+def best_rows(groups: Sequence[Group], note: str) -> list[list[Block]]:
+    """Blocks in as many rows as let them be shown as large as possible."""
+    blocks = [Block(stack) for stack in stacks(groups)]
+    head = note_size(note)
+    beside = [Block((), head), *blocks]
+    above = [Block(blocks[0].groups, head), *blocks[1:]]
+    return max((*_ways(beside), *_ways(above)), key=shown_scale)
+
+
+class Block:
+    """Groups below each other, and the note if it stands above them."""
+
+    def __init__(self, groups: Sequence[Group], head: tuple[int, int] = (0, 0)) -> None:
+        self.groups = groups
+        self._above = head[1] + (GROUP_GAP if groups and head[1] else 0)
+        frames = [place(group, 0, 0) for group in groups]
+        self.width = max(head[0], *(frame[2] for frame in frames), 0)
+        gaps = max(len(frames) - 1, 0) * GROUP_GAP
+        self.height = self._above + sum(frame[3] for frame in frames) + gaps
+
+    def move(self, left: int, top: int) -> None:
+        """Places its groups, the first one below the note."""
+        top += self._above
+        for group in self.groups:
             group.frame = place(group, left, top)
             top += group.frame[3] + GROUP_GAP
-        left += max(group.frame[2] for group in stack) + GROUP_GAP
+
+
+def _ways(blocks: Sequence[Block]) -> Iterator[list[list[Block]]]:
+    """Rows that are at most as wide as the first so many blocks."""
+    for count in range(len(blocks), 0, -1):
+        widest = _width(blocks[:count])
+        rows: list[list[Block]] = [[]]
+        for block in blocks:
+            if rows[-1] and _width([*rows[-1], block]) > widest:
+                rows.append([])
+            rows[-1].append(block)
+        yield rows
+
+
+def shown_scale(rows: Sequence[Sequence[Block]]) -> float:
+    """Scale at which a graph of these rows fits the canvas of a laptop's screen; at most 1."""
+    height = sum(map(_height, rows)) + ROW_GAP * (len(rows) - 1)
+    return min(1.0, VIEW[0] / max(map(_width, rows)), VIEW[1] / height)
+
+
+def _width(row: Sequence[Block]) -> int:
+    return sum(block.width for block in row) + GROUP_GAP * (len(row) - 1)
+
+
+def _height(row: Sequence[Block]) -> int:
+    return max(block.height for block in row)
 
 
 def stacks(groups: Sequence[Group]) -> Iterator[list[Group]]:
@@ -67,24 +146,24 @@ def place(group: Group, left: int, top: int) -> Frame:
 
 
 def columns(group: Group) -> list[list[Node]]:
-    """The nodes of a group, each behind those of the group that feed it."""
-    depths: dict[int, int] = {}
+    """The nodes of a group in their order, in columns of about this height: each is below or to the
+    right of those that feed it."""
+    found: list[list[Node]] = [[]]
+    height = 0
     for node in group.nodes:
-        sources = (depths.get(getattr(source, "node", 0), -1) for source in node.given.values())
-        depths[node.number] = 1 + max(sources, default=-1)
-    found: list[list[Node]] = []
-    for depth in range(1 + max(depths.values())):
-        column = [node for node in group.nodes if depths[node.number] == depth]
-        rows = group.rows or len(column)
-        found += [column[start : start + rows] for start in range(0, len(column), rows)]
+        more = TITLE_BAR + size_of(node)[1] + NODE_GAP
+        if found[-1] and height + more > group.column_height:
+            found.append([])
+            height = 0
+        found[-1].append(node)
+        height += more
     return found
 
 
-def note_frame(text: str) -> Frame:
-    """Left of everything, and as high as its text."""
+def note_size(text: str) -> tuple[int, int]:
+    """Width and height of the note."""
     lines = sum(1 + len(line) // NOTE_LETTERS for line in text.splitlines())
-    left = -NOTE_WIDTH - GROUP_GAP - PADDING
-    return left, 0, NOTE_WIDTH, TITLE_BAR + PADDING + lines * NOTE_LINE
+    return NOTE_WIDTH, TITLE_BAR + PADDING + lines * NOTE_LINE
 
 
 def size_of(node: Node) -> tuple[int, int]:

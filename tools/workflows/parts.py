@@ -202,6 +202,10 @@ def two_photos(graph: Graph, parts: Parts, first: str, second: str) -> tuple[Per
 
 # The note.
 
+HOW_TO_GET = (
+    "A model is missing? **Get InstantID models**, in ComfyUI's menu under Extensions, downloads "
+    "what InstantID needs after you confirm."
+)
 USUAL_CFG = "**CFG 4.5.** InstantID burns colours at the CFG of 7 or 8 that suits plain SDXL."
 USUAL_SIZE = (
     "**About 1016 pixels a side**, not exactly 1024: the published weights tend to draw watermarks "
@@ -246,6 +250,7 @@ def note(about: str, files: Sequence[str] = (), advice: Advice = USUAL) -> str:
     """Note for the user to read before running the workflow."""
     return "\n\n".join(
         (
+            HOW_TO_GET,
             unwrapped(textwrap.dedent(about).strip()),
             _list("Settings that matter", advice.lines),
             _list("Model files", (*FILES, *files)),

@@ -94,7 +94,7 @@ class Group:
     mode: int = 0
     below: bool = False
     """Whether the group is placed below the previous one instead of beside it."""
-    rows: int = 0
-    """So many nodes below each other at most; 0 for any number."""
+    column_height: int = 1000
+    """Pixels at which its nodes begin another column."""
     nodes: list[Node] = field(default_factory=list)
     frame: Frame = (0, 0, 0, 0)
