@@ -16,12 +16,14 @@ from .values import Frame, Group, Node
 PADDING, TITLE_BAR, HEAD = 20, 30, 50
 """Inside a frame: at its edges, above a node for its title, and above all for the frame's own."""
 COLUMN_GAP, NODE_GAP, GROUP_GAP = 60, 60, 40
+SLACK = 24
+"""Below the last node of a column, which Nodes 2.0 draws somewhat higher."""
 ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 130, 260
 NARROW, WIDTH, WIDE = 240, 320, 400
-NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 20
+NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 16
 """Of the note: letters in a line, and pixels from line to line."""
 ROW_GAP = 80
-COLUMN_HEIGHTS = range(500, 2001, 50)
+COLUMN_HEIGHTS = range(500, 2001, 25)
 """Heights of a column of nodes that are tried."""
 VIEW = (1340, 800)
 """Pixels of the canvas beside menus and bars on a screen of 1440 x 900."""
@@ -141,7 +143,7 @@ def place(group: Group, left: int, top: int) -> Frame:
             node.pos, node.size = (x, y + TITLE_BAR), size_of(node)
             y += TITLE_BAR + node.size[1] + NODE_GAP
         x += max(node.size[0] for node in column) + COLUMN_GAP
-        bottom = max(bottom, y - NODE_GAP)
+        bottom = max(bottom, y - NODE_GAP + SLACK)
     return left, top, x - COLUMN_GAP + PADDING - left, bottom + PADDING - top
 
 
