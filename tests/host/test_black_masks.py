@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import torch
 from comfy_execution.utils import CurrentNodeContext
+from support.host_calls import own_warnings
 
 from tools.small_world.scenes import photo, sample
 
@@ -22,7 +23,7 @@ EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture) -> Any:
-    return lambda: [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    return lambda: own_warnings(caplog)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.host_calls import text_attention
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from tools.small_world.scenes import photo, sample
@@ -152,8 +153,7 @@ def test_adapter_output_is_masked_at_every_site(
     def compared(key: Any, patch: Any) -> Any:
         def call(q: Any, k: Any, v: Any, options: dict[str, Any]) -> torch.Tensor:
             out = patch(q, k, v, options)
-            without = {name: value for name, value in options.items() if name != "instantid_rows"}
-            plain = patch(q, k, v, without)
+            plain = text_attention(q, k, v, options)
             stored = patch.identity.keys_values
             sides = [int(row.polarity) for row in options["instantid_rows"].rows]
             keys, values = (part[sides, 0] for part in (stored.keys, stored.values))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.host_calls import text_attention
 
 from nodes import ConditioningCombine, ConditioningSetMask
 from tools.small_world.scenes import conditioning, photo, sample
@@ -117,8 +118,7 @@ def attention_delta(model: Any, prompt: Any) -> torch.Tensor:
 
     def watch(q: Any, k: Any, v: Any, options: dict[str, Any]) -> torch.Tensor:
         out = patch(q, k, v, options)
-        without = {name: value for name, value in options.items() if name != "instantid_rows"}
-        deltas.append(out - patch(q, k, v, without))
+        deltas.append(out - text_attention(q, k, v, options))
         return out
 
     sites[FIRST_SITE] = watch

@@ -10,6 +10,7 @@ import pytest
 import torch
 from comfy.ldm.modules import attention as host_attention
 from comfy_execution.utils import CurrentNodeContext
+from support.host_calls import own_warnings
 from support.neighbours import attention, own_unet_runs
 
 from tools.small_world import scenes
@@ -29,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Any:
     """The warnings so far."""
-    return lambda: [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    return lambda: own_warnings(caplog)
 
 
 def both_orders(model: Any, theirs: Any, ours: Any) -> dict[str, Any]:

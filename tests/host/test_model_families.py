@@ -246,6 +246,8 @@ def as_loaded(family: str, small_sdxl: Any) -> Any:
     return SimpleNamespace(
         model=SimpleNamespace(model_config=KINDS[family].__new__(KINDS[family])),
         get_model_object=lambda name: {"diffusion_model": network}[name],
+        clone=None,
+        model_options={},
     )
 
 

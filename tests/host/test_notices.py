@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import torch
 from comfy_execution.utils import CurrentNodeContext
+from support.host_calls import own_warnings
 
 from tools.small_world import painter
 from tools.small_world.scenes import photo
@@ -36,7 +37,7 @@ def notices(pack: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    return own_warnings(caplog)
 
 
 def test_a_sentence_is_said_once_in_a_run(

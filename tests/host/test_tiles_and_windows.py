@@ -19,6 +19,7 @@ from comfy_extras.nodes_freelunch import FreeU_V2
 from comfy_extras.nodes_hypertile import HyperTile
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_sag import SelfAttentionGuidance
+from support.host_calls import own_warnings
 from support.neighbours.tiles import (
     SCALE,
     SIDE,
@@ -84,10 +85,6 @@ def a_run() -> CurrentNodeContext:
     return CurrentNodeContext(str(uuid4()), "1")
 
 
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-
-
 def pixels(place: tuple[int, int]) -> tuple[slice, ...]:
     return (..., *(slice(SCALE * edge, SCALE * (edge + TILE)) for edge in place))
 
@@ -128,7 +125,7 @@ def test_rolling_tiles_have_their_hint(
     whole = image.movedim(-1, 1).roll(SCALE * SpotDiffusion.SHIFT, -1)[0]
     expected = [whole[MultiDiffusion.pixels(box)] for b in boxes(SIDE, TILE) for box in b]
     assert torch.equal(torch.cat(calls.hints)[::2], torch.stack(expected))
-    adapter, net = warnings(caplog)
+    adapter, net = own_warnings(caplog)
     assert "SpotDiffusion moves its tiles" in adapter
     assert "IdentityNet's mask covers each tile" in net
     noted(f"with the warning: {adapter}")
@@ -170,9 +167,9 @@ def test_hints_cut_in_the_canvas_shape(
                 wanted = drawn(faces)[0][MultiDiffusion.pixels(box)]
                 assert all(torch.equal(hint, wanted.expand_as(hint)) for hint in calls.hints)
     if how:
-        assert warnings(caplog) == []
+        assert own_warnings(caplog) == []
     else:
-        (warning,) = warnings(caplog)
+        (warning,) = own_warnings(caplog)
         assert "connect its image to InstantID Apply IdentityNet in place of faces" in warning
         noted(f"with the warning: {warning}")
 
