@@ -32,12 +32,17 @@ Tensors = dict[str, torch.Tensor]
 def published_adapter(pack: Any) -> Any:
     """The published adapter as far as checks need it: its sizes, without weights."""
     read = pack.module("instantid_core.adapter.checkpoint").read_checkpoint
-    return stand_in(read(published(), "ip-adapter.bin").config)
+    return stand_in(pack, read(published(), "ip-adapter.bin").config)
 
 
-def stand_in(config: Any) -> SimpleNamespace:
+def stand_in(pack: Any, config: Any) -> Any:
     """An adapter of these sizes that gives some tokens to everybody."""
-    return SimpleNamespace(config=config, tokens=lambda *_: SimpleNamespace(is_nobody=False))
+
+    class StandIn(pack.module("nodes.host.models").LoadedAdapter):
+        def tokens(self, *_: Any) -> SimpleNamespace:
+            return SimpleNamespace(is_nobody=False)
+
+    return StandIn(patcher=None, config=config)
 
 
 @pytest.fixture(scope="session")
@@ -281,7 +286,7 @@ def sd15_adapter(pack: Any) -> Any:
     widths = [*[320] * 2, *[640] * 2, *[1280] * 5, *[640] * 3, *[320] * 3, 1280]
     weights = adapter_weights(AdapterSizes(tuple(widths), context_dim=768))
     read = pack.module("instantid_core.adapter.checkpoint").read_checkpoint
-    return stand_in(read(weights, "ip-state.ckpt").config)
+    return stand_in(pack, read(weights, "ip-state.ckpt").config)
 
 
 @pytest.mark.parametrize("family", OTHER_UNETS)
