@@ -31,8 +31,8 @@ class KeyframedNet(comfy.controlnet.ControlNet):
     def copy(self) -> KeyframedNet:
         return self.of(self, self.weight)
 
-    def get_control(self, *call: Any) -> Any:
-        residuals = super().get_control(*call)
+    def get_control(self, *call: Any, **named: Any) -> Any:
+        residuals = super().get_control(*call, **named)
         return residuals and {
             stage: [each if each is None else each * self.weight for each in several]
             for stage, several in residuals.items()
