@@ -204,11 +204,13 @@ def test_the_loser_says_who_fetches(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_fetch_begins_a_new_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", ["", '"other"'], ids=["unknown", "of another file"])
+def test_a_fetch_begins_a_new_file(tmp_path: Path, tag: str) -> None:
     """Another program still writes to the old one."""
     target = tmp_path / "file.bin"
     part = tmp_path / "file.bin.part"
     part.write_bytes(b"older")
+    part.with_name("file.bin.part.tag").write_text(tag)
     with part.open("ab") as old, ModelServer({"/f": Served(CONTENT)}) as server:
         fetch(f"{server.url}/f", target)
         old.write(b"more")
