@@ -23,7 +23,7 @@ from instantid_core.errors import (
     DownloadError,
     SettingError,
 )
-from instantid_core.models.download import FileSpec, RetryPolicy, download
+from instantid_core.models.download import FileSpec, Part, RetryPolicy, download
 from instantid_core.models.fetch_lock import fetching
 from instantid_core.models.manifest import ModelFile, address, chosen, published, shown_mirror
 from instantid_core.models.retrieval import unpack
@@ -215,6 +215,22 @@ def test_a_fetch_begins_a_new_file(tmp_path: Path, tag: str) -> None:
         fetch(f"{server.url}/f", target)
         old.write(b"more")
     assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("how", ["another file", "more bytes"])
+def test_what_changed_while_it_was_checked_is_not_published(tmp_path: Path, how: str) -> None:
+    part = Part(tmp_path / "file.bin")
+    part.begin("")
+    part.path.write_bytes(CONTENT)
+    checked = part.path.stat()
+    if how == "another file":
+        (tmp_path / "other").write_bytes(CONTENT)
+        (tmp_path / "other").replace(part.path)
+    else:
+        part.path.write_bytes(CONTENT + b"x")
+    with pytest.raises(DownloadError, match="changed while it was checked"):
+        part.finish(checked)
+    assert not part.target.exists()
 
 
 # Archives
