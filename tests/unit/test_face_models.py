@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from instantid_core.errors import FaceModelError
@@ -188,6 +192,42 @@ def test_another_model_in_the_recogniser_s_place(pack: Path, other: str) -> None
 def test_a_missing_file_is_named(pack: Path) -> None:
     (pack / DETECTOR).unlink()
     assert f"{pack / DETECTOR}" in refusal(pack)
+
+
+def spoiled(path: Path, change: Callable[[onnx.GraphProto], None]) -> None:
+    """Write a model that opens as before, after a change of its graph."""
+    model = onnx.load(path)
+    change(model.graph)
+    onnx.save(model, path)
+
+
+def with_exchanged_outputs(graph: onnx.GraphProto) -> None:
+    outputs = list(graph.output)[::-1]
+    del graph.output[:]
+    graph.output.extend(outputs)
+
+
+def with_an_answer_of_nan(graph: onnx.GraphProto) -> None:
+    (output,) = graph.output
+    for node in graph.node:
+        node.output[:] = ["before" if name == output.name else name for name in node.output]
+    graph.initializer.append(onnx.helper.make_tensor("nan", onnx.TensorProto.FLOAT, [], [math.nan]))
+    graph.node.append(onnx.helper.make_node("Mul", ["before", "nan"], [output.name]))
+
+
+def test_a_detector_that_opens_and_answers_wrongly_is_named(pack: Path) -> None:
+    spoiled(pack / DETECTOR, with_exchanged_outputs)
+    analyzer = FaceAnalyzer(FaceModelFiles(pack / DETECTOR, pack / RECOGNISER), "cpu")
+    with pytest.raises(FaceModelError, match=f"{DETECTOR} opens, and cannot be used"):
+        analyzer.detect(np.full((320, 320, 3), 128, np.uint8), 320)
+
+
+def test_a_recogniser_that_opens_and_answers_wrongly_is_named(pack: Path) -> None:
+    spoiled(pack / RECOGNISER, with_an_answer_of_nan)
+    analyzer = FaceAnalyzer(FaceModelFiles(pack / DETECTOR, pack / RECOGNISER), "cpu")
+    eyes_nose_mouth = np.array([[110, 120], [200, 120], [160, 170], [120, 220], [190, 220]])
+    with pytest.raises(FaceModelError, match=f"{RECOGNISER} opens, and cannot be used"):
+        analyzer.embed(np.full((320, 320, 3), 128, np.uint8), eyes_nose_mouth.astype(np.float32))
 
 
 # --- who the recogniser is ------------------------------------------------------------------------
