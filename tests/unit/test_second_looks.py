@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instantid_core.faces import detection
 from instantid_core.faces.alignment import TEMPLATE, alignment_of
 from instantid_core.faces.analysis import Analysis, analyse
 from instantid_core.faces.detection import (
+    LARGE_SIZE,
     UPRIGHT_RESIDUAL,
     VIEW_SIDE,
     is_plainly_upright,
@@ -94,6 +96,14 @@ def test_points_in_one_place_have_no_scale() -> None:
     assert (nothing.scale, nothing.residual) == (0, math.inf)
 
 
+@pytest.mark.parametrize(("roll", "near"), [(0, True), (-59, True), (61, False), (180, False)])
+def test_another_quarter_is_better_for_a_face_that_is_tilted_further(
+    roll: float, near: bool
+) -> None:
+    """A detector that finds faces at every angle finds one in each turned picture."""
+    assert detection._is_about_upright(points_of(roll)) is near
+
+
 @pytest.mark.parametrize(
     ("roll", "score", "upright"),
     [(0, 0.73, True), (27, 0.8, True), (-27, 0.8, True), (29, 0.8, False), (0, 0.69, False)],
@@ -172,6 +182,15 @@ def test_nobody_is_found_even_when_turned(analyzer: Any) -> None:
         analyse([painter.canvas(200, 200)], analyzer, Selection(), 0.5)
     with pytest.raises(Exception, match=r"larger and not hidden\.$"):
         analyse([painter.canvas(200, 200)], analyzer, Selection(has_inputs=False), 0.5)
+
+
+@pytest.mark.parametrize(("side", "larger"), [(1200, False), (1300, True)])
+def test_a_large_picture_without_faces_is_looked_at_larger(
+    analyzer: Any, side: int, larger: bool
+) -> None:
+    counted = OnlyUpright(analyzer)
+    look(counted, painter.canvas(side, 400))
+    assert (LARGE_SIZE in counted.sizes) is larger
 
 
 # --- small for the detector -----------------------------------------------------------------------
