@@ -134,7 +134,7 @@ class Region(ABC):
 
     def _noted(self, rendered: torch.Tensor, run: Run) -> torch.Tensor:
         """The masks of a layer; the run hears whether they have any white left."""
-        run.lit.note(self, self.is_black or bool(rendered.any()))
+        run.lit.note(self, bool(rendered.any()) or self.is_black)
         return rendered
 
 

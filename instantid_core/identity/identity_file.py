@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import IdentityError, IdentityFileError, TensorFileError
+from ..libraries import first_line
 from ..types import EMBEDDING_WIDTH, ColourOrder, Extent, IdentityEmbedding, Recogniser
 from ..weights import require_sound_safetensors
 
@@ -69,7 +70,8 @@ def write(path: Path, identity: IdentityEmbedding, notes: Notes) -> None:
         ) from error
     except (OSError, ValueError) as error:
         raise IdentityFileError(
-            f"'{path.name}' cannot be written to {path.parent} ({_reason(error)}). Check the name, "
+            f"'{path.name}' cannot be written to {path.parent} ({first_line(error)}). Check the "
+            "name, "
             "the free space and the rights of that folder."
         ) from error
 
@@ -96,7 +98,8 @@ def read(path: Path) -> IdentityFile:
         ) from error
     except (OSError, TensorFileError, SafetensorError) as error:
         raise IdentityFileError(
-            f"'{name}' cannot be read ({_reason(error)}). It is cut short or no safetensors file: "
+            f"'{name}' cannot be read ({first_line(error)}). It is cut short or no safetensors "
+            "file: "
             "copy it again from where it came from."
         ) from error
     _require_sound(references, f"'{name}'")
@@ -247,7 +250,3 @@ def _extent(pair: Any) -> Extent:
     if not (isinstance(width, int) and isinstance(height, int)):
         raise TypeError("a size is two whole numbers")
     return Extent(width, height)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

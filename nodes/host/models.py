@@ -36,6 +36,7 @@ from ...instantid_core.errors import (
 )
 from ...instantid_core.faces import about_recogniser
 from ...instantid_core.identity import NegativeIdentity
+from ...instantid_core.libraries import first_line
 from ...instantid_core.models import sha256_of
 from ...instantid_core.types import Family, IdentityEmbedding, IdentityTokens, family_of
 from ...instantid_core.weights import read_archive, require_sound_safetensors
@@ -135,9 +136,9 @@ def load_control_net(path: str, name: str) -> ControlBase:
     try:
         found = comfy.controlnet.load_controlnet(path)
     except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise IncompatibleModelError(
-            f"'{name}' cannot be read ({reason}). It is probably cut short: compare its size (2.50 "
+            f"'{name}' cannot be read ({first_line(error)}). It is probably cut short: compare "
+            "its size (2.50 "
             "GB for the published IdentityNet), delete it and download it again."
         ) from error
     if found is None:
@@ -158,9 +159,8 @@ def _readable(path: Path, name: str) -> Any:
             "safetensors, which takes every format, or use the published file."
         ) from error
     except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
-            f"'{name}' cannot be read ({reason}). "
+            f"'{name}' cannot be read ({first_line(error)}). "
             "It is probably cut short or an error page saved under the file's name: compare its "
             "size (1.69 GB for ip-adapter.bin), delete it and download it again."
         ) from error
