@@ -189,7 +189,6 @@ def _download_once(spec: FileSpec, part: Part, progress: Progress, policy: Retry
         watched(policy.cancelled, policy.headers) as connection,
         closing(_request(spec, part, policy, connection)) as answer,
     ):
-        connection.has_answered = True
         _require_match(spec, answer, have)
         if answer.start and answer.tag != tag:
             part.discard()
@@ -198,7 +197,7 @@ def _download_once(spec: FileSpec, part: Part, progress: Progress, policy: Retry
             part.begin(answer.tag)
         _receive(spec, answer, part, progress, policy.cancelled)
     if part.size() < spec.size:
-        raise TransientError(_reason(connection, "the connection ended early"))
+        raise TransientError("the connection ended early")
 
 
 def _request(spec: FileSpec, part: Part, policy: RetryPolicy, connection: Connection) -> Answer:

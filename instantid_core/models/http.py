@@ -80,8 +80,9 @@ class Answer:
 def open_url(url: str, start: int, tag: str, timeout: float, connection: Connection) -> Answer:
     """Request a file from byte `start` on, provided that its validator is still `tag`.
 
-    timeout: seconds without data. Raises the errors of urllib, ValueError for a malformed address,
-    and DownloadError for one that must not be followed.
+    timeout: seconds without data. Raises the errors of urllib, ConnectionAbortedError if the
+    connection was cut before the end of the headers, ValueError for a malformed address, and
+    DownloadError for one that must not be followed.
     """
     _require_web(url)
     # Without this header some servers compress, and lengths then mean something else.
@@ -93,8 +94,9 @@ def open_url(url: str, start: int, tag: str, timeout: float, connection: Connect
         "http.client.HTTPResponse", _opener(url, connection).open(request, timeout=timeout)
     )
     try:
+        connection.answered()
         return _answer(url, response)
-    except DownloadError:
+    except (DownloadError, ConnectionAbortedError):
         response.close()
         raise
 
@@ -206,10 +208,9 @@ class Connection:
     """
 
     def __init__(self) -> None:
-        self.has_answered = False
-        """Set by whoever asks, once the headers are there."""
         self.is_late = False
-        """Whether it was cut because they did not come."""
+        """Whether it was cut because the headers did not come."""
+        self._is_cut = self._has_answered = False
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
 
@@ -220,17 +221,39 @@ class Connection:
     def opened(self, *where: Any) -> socket.socket:
         """As `socket.create_connection`."""
         made = socket.create_connection(*where)
-        with self._lock:
-            # A second handle: TLS takes the first one away, and is waited for as well.
-            self._sockets.append(made.dup())
+        self.keep(made)
         return made
+
+    def keep(self, made: socket.socket) -> None:
+        """Keep a second handle: TLS takes the first one away, and is waited for as well."""
+        with self._lock:
+            self._sockets.append(made.dup())
+
+    def answered(self) -> None:
+        """Note that the headers are there: from now on it is never late. Raises
+        ConnectionAbortedError if it was cut before: they are only what had come until then."""
+        with self._lock:
+            if self._is_cut:
+                raise ConnectionAbortedError("cut before the end of the headers")
+            self._has_answered = True
+
+    def cut_unanswered(self) -> None:
+        """Cut it if the headers are not there yet, from any thread."""
+        with self._lock:
+            if not self._has_answered:
+                self.is_late = True
+                self._cut()
 
     def cut(self) -> None:
         """End what is being waited for, from any thread."""
         with self._lock:
-            for each in self._sockets:
-                with suppress(OSError):  # ended already
-                    each.shutdown(socket.SHUT_RDWR)
+            self._cut()
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        for each in self._sockets:
+            with suppress(OSError):  # ended already
+                each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -277,10 +300,10 @@ def watched(cancelled: threading.Event, patience: float) -> Iterator[Connection]
 
     def watch() -> None:
         while not done.wait(POLL):
-            late = not connection.has_answered and time.monotonic() > deadline
-            connection.is_late = connection.is_late or late
-            if late or cancelled.is_set():
+            if cancelled.is_set():
                 connection.cut()
+            elif time.monotonic() > deadline:
+                connection.cut_unanswered()
 
     watcher = threading.Thread(target=watch, name="instantid-models-watch", daemon=True)
     watcher.start()

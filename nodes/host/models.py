@@ -137,9 +137,8 @@ def load_control_net(path: str, name: str) -> ControlBase:
         found = comfy.controlnet.load_controlnet(path)
     except UNREADABLE as error:
         raise IncompatibleModelError(
-            f"'{name}' cannot be read ({first_line(error)}). It is probably cut short: compare "
-            "its size (2.50 "
-            "GB for the published IdentityNet), delete it and download it again."
+            f"'{name}' cannot be read ({first_line(error)}). It is probably cut short: compare its "
+            "size (2.50 GB for the published IdentityNet), delete it and download it again."
         ) from error
     if found is None:
         raise IncompatibleModelError(

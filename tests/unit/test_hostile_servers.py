@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,7 @@ from instantid_core.errors import (
 )
 from instantid_core.models.download import FileSpec, Part, RetryPolicy, download
 from instantid_core.models.fetch_lock import fetching
+from instantid_core.models.http import Connection
 from instantid_core.models.manifest import ModelFile, address, chosen, published, shown_mirror
 from instantid_core.models.retrieval import unpack
 
@@ -74,6 +78,32 @@ def test_headers_have_a_deadline(tmp_path: Path, way: str) -> None:
         with pytest.raises(DownloadError, match="the headers of the answer took too long"):
             fetch(url, tmp_path / "file.bin", headers=0.3)
         assert time.monotonic() - started < SOON
+
+
+@pytest.mark.parametrize("cut", [Connection.cut, Connection.cut_unanswered])
+def test_headers_that_end_where_the_connection_was_cut_are_no_answer(
+    cut: Callable[[Connection], None],
+) -> None:
+    """http.client takes the end of the connection for the end of the headers."""
+    ours, theirs = socket.socketpair()
+    with closing(Connection()) as connection, ours, theirs:
+        connection.keep(ours)
+        cut(connection)
+        assert theirs.recv(1) == b"", "the other side sees the end"
+        with pytest.raises(ConnectionAbortedError):
+            connection.answered()
+        assert connection.is_late is (cut is Connection.cut_unanswered)
+
+
+def test_an_answer_that_came_in_time_is_never_late() -> None:
+    ours, theirs = socket.socketpair()
+    with closing(Connection()) as connection, ours, theirs:
+        connection.keep(ours)
+        connection.answered()
+        connection.cut_unanswered()
+        ours.sendall(b"x")
+        assert theirs.recv(1) == b"x"
+        assert not connection.is_late
 
 
 @pytest.mark.parametrize(
