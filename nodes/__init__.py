@@ -22,7 +22,7 @@ from .legacy_nodes import register_replacements
 from .likeness import CompareIdentities, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer, LoadModels
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
-from .poses import InterpolatePoses, Pose
+from .poses import InterpolatePoses, Pose, PoseSheet
 from .regions import FaceMask
 from .values import checked
 
@@ -40,6 +40,7 @@ NODES: list[type[io.ComfyNode]] = [
     SaveIdentity,
     LoadIdentity,
     Pose,
+    PoseSheet,
     InterpolatePoses,
     DrawKeypoints,
     FaceMask,

@@ -10,14 +10,18 @@ from comfy_api.latest import io
 
 from ..instantid_core.adapter import (
     CONSTANT,
+    CUSTOM,
     UNIFORM,
     AdapterSettings,
+    Amounts,
     DrawnHint,
     GivenHint,
     Hint,
     NetSettings,
     Region,
     RegionMask,
+    Span,
+    amounts_of,
     span,
 )
 from ..instantid_core.errors import SettingError, finite
@@ -208,6 +212,7 @@ class Apply(io.ComfyNode):
                 inputs.mask("the identity"),
                 inputs.combine(optional=True),
                 *inputs.negative_identity(),
+                inputs.likeness(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with the identity."),
@@ -244,10 +249,13 @@ class Apply(io.ComfyNode):
         negative_identity: str = NegativeIdentity().kind,
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
+        likeness: str = CUSTOM,
     ) -> io.NodeOutput:
         region = region_of(mask)
-        to_model = adapter_settings(weight, (start_at, end_at), region)
-        to_net = net_settings(strength, (start_at, end_at), region)
+        custom = Amounts(weight, strength, Span(start_at, end_at))
+        amounts = amounts_of(likeness, custom)
+        to_model = adapter_settings(amounts.weight, amounts.window, region)
+        to_net = net_settings(amounts.strength, amounts.window, region)
         analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
         hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
         if image_kps is not None:

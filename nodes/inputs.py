@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..instantid_core.adapter import CONSTANT, CURVES, PROFILES, UNIFORM
+from ..instantid_core.adapter import (
+    CONSTANT,
+    CURVES,
+    CUSTOM,
+    LIKENESS_CHOICES,
+    PROFILES,
+    UNIFORM,
+)
 from ..instantid_core.identity import COMBINE, NEGATIVE, NegativeIdentity
 from ..instantid_core.keypoints import FITS
 from . import sockets
@@ -205,6 +212,20 @@ def negative_identity() -> list[io.Input]:
             "sampler's seed.",
         ),
     ]
+
+
+def likeness() -> io.Combo.Input:
+    return io.Combo.Input(
+        "likeness",
+        options=list(LIKENESS_CHOICES),
+        default=CUSTOM,
+        optional=True,
+        tooltip="Sets weight, strength, start_at and end_at together, whatever they show. custom: "
+        "the numbers of this node. faithful: weight 1, strength 0.9. balanced: 0.8 and 0.8. "
+        "stylised: 0.6 and 0.5, from a tenth of the steps on, which leaves room for a drawn or "
+        "painted style. pose only: weight 0, strength 0.8, so that little more than the position "
+        "of the face is kept.",
+    )
 
 
 def profile() -> io.Combo.Input:

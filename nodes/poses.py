@@ -16,6 +16,7 @@ from ..instantid_core.keypoints import (
     from_json,
     interpolate_poses,
     pose,
+    pose_sheet,
     to_json,
     with_style,
 )
@@ -195,6 +196,84 @@ class Pose(io.ComfyNode):
 def first_pose(faces: Faces) -> str:
     """The pose of the first picture as text."""
     return to_json(replace(faces, frames=faces.frames[:1]))
+
+
+SHEET = ("front", "slight_left", "slight_right", "quarter_left", "quarter_right", "up")
+"""Views that a new sheet has: those that SDXL paints well."""
+
+
+class PoseSheet(io.ComfyNode):
+    """Makes several preset views at once."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDPoseSheet",
+            display_name="InstantID Pose Sheet",
+            category=POSES,
+            description="Places a face in several preset views, one image for each: a character "
+            "sheet in one run. Connect count to the batch size of the latent.",
+            search_aliases=[*WORDS, "character sheet", "turnaround", "several views", "batch"],
+            inputs=[
+                *picture_size(),
+                *placement_inputs(),
+                *(view_switch(name) for name in VIEWS),
+            ],
+            outputs=[
+                sockets.Faces.Output(
+                    display_name="faces",
+                    tooltip="One pose per view, for InstantID Apply IdentityNet.",
+                ),
+                io.String.Output(
+                    display_name="names",
+                    tooltip="The name of each view, in the order of the images.",
+                    is_output_list=True,
+                ),
+                io.Image.Output(
+                    display_name="preview",
+                    tooltip="The keypoints of each view, drawn at width x height; for image_kps "
+                    "of InstantID Apply.",
+                ),
+                io.Int.Output(display_name="count", tooltip="Number of views."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        width: int,
+        height: int,
+        face_height: float,
+        eye_line: float,
+        center_x: float,
+        front: bool,
+        slight_left: bool,
+        slight_right: bool,
+        quarter_left: bool,
+        quarter_right: bool,
+        profile_left: bool,
+        profile_right: bool,
+        up: bool,
+        down: bool,
+        tilted_left: bool,
+        tilted_right: bool,
+    ) -> io.NodeOutput:
+        extent = frame_extent(width, height)
+        sides = (front, slight_left, slight_right, quarter_left, quarter_right)
+        others = (profile_left, profile_right, up, down, tilted_left, tilted_right)
+        switches = zip(VIEWS, (*sides, *others), strict=True)
+        names = [name for name, is_on in switches if is_on]
+        faces = pose_sheet(names, FacePlacement(face_height, eye_line, center_x), extent)
+        picture = drawing.draw(faces, extent)
+        shown = ui.PreviewImage(picture, cls=cls)
+        return io.NodeOutput(faces, names, picture, len(names), ui=shown)
+
+
+def view_switch(name: str) -> io.Boolean.Input:
+    words = name.replace("_", " ")
+    return io.Boolean.Input(
+        name, default=name in SHEET, tooltip=f"Whether the sheet has the view {words}."
+    )
 
 
 class InterpolatePoses(io.ComfyNode):

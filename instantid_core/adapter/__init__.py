@@ -1,5 +1,6 @@
 """The image adapter: its files, tokens, keys and values, and where and when they act."""
 
+from .amounts import CUSTOM, LIKENESS, LIKENESS_CHOICES, Amounts, amounts_of
 from .attention import SiteIdentity, site_identities
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
 from .foreign_recogniser import require_own_recogniser
@@ -29,12 +30,16 @@ from .window import CONSTANT, CURVES, Span, span
 __all__ = [
     "CONSTANT",
     "CURVES",
+    "CUSTOM",
+    "LIKENESS",
+    "LIKENESS_CHOICES",
     "MATCH",
     "PARTS",
     "PROFILES",
     "UNIFORM",
     "AdapterConfig",
     "AdapterSettings",
+    "Amounts",
     "Applied",
     "Area",
     "AttentionSite",
@@ -63,6 +68,7 @@ __all__ = [
     "Span",
     "about_black",
     "about_lost_region",
+    "amounts_of",
     "cross_attention_sites",
     "group_members",
     "hints_for_rows",

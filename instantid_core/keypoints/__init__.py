@@ -18,6 +18,7 @@ from .poses import (
     from_keypoints,
     interpolate_poses,
     pose,
+    pose_sheet,
     with_style,
 )
 from .regions import SHAPES, FaceShape, face_masks, frame_masks, partition
@@ -54,6 +55,7 @@ __all__ = [
     "paste",
     "placement",
     "pose",
+    "pose_sheet",
     "to_json",
     "with_style",
     "without_landmarks",

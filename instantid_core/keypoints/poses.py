@@ -6,7 +6,7 @@ A pose is a `Faces` value whose faces are nobody's: keypoints and boxes without 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -113,6 +113,19 @@ def pose(preset: str, where: FacePlacement, extent: Extent) -> Faces:
     _require_positive("face_height", where.face_height)
     points = _project(VIEWS[preset], where, extent)
     return as_pose((FrameFaces(extent, (from_keypoints(points),)),))
+
+
+def pose_sheet(presets: Sequence[str], where: FacePlacement, extent: Extent) -> Faces:
+    """One frame with one face for each of some `VIEWS`, in their order.
+
+    Raises SettingError for no view, and as `pose` does.
+    """
+    if not presets:
+        raise SettingError(
+            "A pose sheet needs at least one view, found none switched on. Switch on one of "
+            f"{', '.join(VIEWS)}."
+        )
+    return as_pose(tuple(pose(preset, where, extent).frames[0] for preset in presets))
 
 
 def from_keypoints(points: np.ndarray) -> Detection:

@@ -83,3 +83,26 @@ def test_several_photos_are_averaged(
     ours = one_node(pack, model, prompt, parts, image=photos)
     theirs = separate_nodes(pack, model, prompt, parts, identity, {"faces": faces})
     assert torch.equal(sample(*ours), sample(*theirs))
+
+
+def test_a_named_likeness_is_its_numbers(
+    pack: Any, model: Any, prompt: Any, parts: dict[str, Any]
+) -> None:
+    """Whatever the number widgets show; `custom` goes by them."""
+    reference = photo(5)
+    given = {"model": model, "positive": prompt.positive, "negative": prompt.negative, **parts}
+    numbers = {"weight": 0.6, "strength": 0.5, "start_at": 0.1, "end_at": 1.0}
+    expected = sample(*pack.run("InstantIDApply", **given, image=reference, **numbers))
+    own = one_node(pack, model, prompt, parts, image=reference)
+    named = one_node(pack, model, prompt, parts, image=reference, likeness="stylised")
+    custom = one_node(pack, model, prompt, parts, image=reference, likeness="custom")
+    assert torch.equal(sample(*named), expected)
+    assert torch.equal(sample(*custom), sample(*own))
+    assert not torch.equal(sample(*own), expected)
+
+
+def test_an_unknown_likeness_is_refused(
+    pack: Any, model: Any, prompt: Any, parts: dict[str, Any]
+) -> None:
+    with pytest.raises(Exception, match="likeness must be one of custom, faithful"):
+        one_node(pack, model, prompt, parts, image=photo(5), likeness="twin")

@@ -33,6 +33,34 @@ def make_pose(pack: Any) -> Any:
     return make
 
 
+SHEET = {name: USUAL[name] for name in ("width", "height", "face_height", "eye_line", "center_x")}
+NO_VIEW = dict.fromkeys(
+    (
+        *("front", "slight_left", "slight_right", "quarter_left", "quarter_right"),
+        *("profile_left", "profile_right", "up", "down", "tilted_left", "tilted_right"),
+    ),
+    False,
+)
+
+
+def test_a_sheet_has_the_views_that_are_on(pack: Any, make_pose: Any) -> None:
+    views = {**NO_VIEW, "quarter_left": True, "down": True}
+    sheet = pack.module("nodes.poses").PoseSheet
+    faces, names, preview, count = sheet.execute(**SHEET, **views).result
+    assert (names, count, len(faces.frames)) == (["quarter_left", "down"], 2, 2)
+    for number, name in enumerate(names):
+        _, alone, _ = make_pose(preset=name)
+        assert torch.equal(preview[number : number + 1], alone)
+
+
+def test_every_view_is_under_its_own_switch(pack: Any, make_pose: Any) -> None:
+    sheet = pack.module("nodes.poses").PoseSheet
+    for name in NO_VIEW:
+        faces, names, _, _ = sheet.execute(**SHEET, **{**NO_VIEW, name: True}).result
+        assert names == [name]
+        assert torch.equal(draw(pack, faces, 256, 192), make_pose(preset=name)[1])
+
+
 def draw(pack: Any, faces: Any, width: int, height: int) -> torch.Tensor:
     settings = {"width": width, "height": height, "fit": "letterbox"}
     return pack.run("InstantIDDrawKeypoints", faces=faces, **settings)[0]

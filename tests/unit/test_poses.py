@@ -73,6 +73,24 @@ def disc_middles(faces: Faces, extent: Extent) -> np.ndarray:
     return np.array(found)
 
 
+# --- sheets ---------------------------------------------------------------------------------------
+
+
+def test_a_sheet_has_a_frame_for_each_view_as_pose_makes_it() -> None:
+    where, names = FacePlacement(0.3, 0.4, 0.6), ["up", "front", "profile_left"]
+    sheet = poses.pose_sheet(names, where, SIZES[2])
+    assert len(sheet.frames) == 3
+    for frame, name in zip(sheet.frames, names, strict=True):
+        alone = poses.pose(name, where, SIZES[2]).frames[0]
+        assert frame.extent == SIZES[2]
+        assert np.array_equal(frame.faces[0].keypoints, alone.faces[0].keypoints)
+
+
+def test_a_sheet_without_views_is_refused() -> None:
+    with pytest.raises(SettingError, match="at least one view, found none switched on"):
+        poses.pose_sheet([], USUAL, SQUARE)
+
+
 # --- views ----------------------------------------------------------------------------------------
 
 

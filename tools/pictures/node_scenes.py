@@ -71,6 +71,7 @@ SHOWN_ON_THE_NODE = {
     ("InstantIDScoreIdentity", "picture"),
     ("InstantIDCompareIdentities", "picture"),
     (POSE, "preview"),
+    ("InstantIDPoseSheet", "preview"),
 }
 """Outputs that the node itself shows."""
 MOST_TARGETS = 2
