@@ -1,7 +1,6 @@
 """From a workflow as the editor saves it to a prompt as the server takes it, and edits to prompts.
 
-Reads the 0.4 form (links as arrays) and the 1.0 form (links as objects). Subgraphs are refused
-with a sentence: no workflow of this pack has one.
+Reads the 0.4 form (links as arrays) and the 1.0 form (links as objects), with subgraphs.
 """
 
 import copy
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any
 
+from .subgraphs import SubgraphError, inlined
 from .widgets import Schema, WidgetError, input_spec, widget_values
 
 Prompt = dict[str, dict[str, Any]]
@@ -59,7 +59,10 @@ def to_prompt(saved: Mapping[str, Any], object_info: ObjectInfo) -> Prompt:
     """The prompt that the editor would submit for the workflow `saved`."""
     if "nodes" not in saved:
         return _already_prompt(saved, object_info)
-    workflow = Workflow.read(saved)
+    try:
+        workflow = Workflow.read(inlined(saved))
+    except SubgraphError as error:
+        raise PromptError(str(error)) from error
     return {
         node_id: {
             "class_type": node["type"],
@@ -98,8 +101,7 @@ def schema_of(node: Mapping[str, Any], object_info: ObjectInfo) -> Schema:
     if schema is None:
         raise PromptError(
             f"Node {node['id']} is of class '{node['type']}', which this ComfyUI does not have. "
-            "It needs the pack that brings the class, or the graph uses a subgraph, which cannot "
-            "be converted here: save it in API format instead."
+            "It needs the pack that brings the class."
         )
     return schema
 

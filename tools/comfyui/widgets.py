@@ -14,6 +14,8 @@ Schema = Mapping[str, Any]
 
 CONTROL = "control_after_generate"
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+SLIDER = "IMAGECOMPARE"
+"""A widget that holds two pictures; the editor sends it and does not save it."""
 # Types that the editor draws as a widget; every other type is a socket.
 WIDGET_TYPES = frozenset(
     {
@@ -31,9 +33,10 @@ WIDGET_TYPES = frozenset(
         "RANGE",
         "TEXTAREA",
         DYNAMIC_COMBO,
+        SLIDER,
     }
 )
-NEUTRAL = {"INT": 0, "FLOAT": 0.0, "BOOLEAN": False, "STRING": ""}
+NEUTRAL = {"INT": 0, "FLOAT": 0.0, "BOOLEAN": False, "STRING": "", SLIDER: ["", ""]}
 
 
 class WidgetError(ValueError):
@@ -53,6 +56,11 @@ class InputSpec:
     @property
     def is_widget(self) -> bool:
         return self.kind in WIDGET_TYPES and not self.options.get("forceInput")
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a workflow file holds the widget's value."""
+        return self.is_widget and self.kind != SLIDER
 
     @property
     def default(self) -> Any:
@@ -111,7 +119,7 @@ def widget_values(schema: Schema, saved: Sequence[Any] | Mapping[str, Any]) -> d
 def _take(spec: InputSpec, values: Iterator[Any]) -> dict[str, Any]:
     if not spec.is_widget:
         return {}
-    value = next(values, spec.default)
+    value = next(values, spec.default) if spec.is_saved else spec.default
     _check(spec, value)
     for _ in range(spec.trailing):
         next(values, None)
@@ -158,7 +166,7 @@ def with_widget_values(
     edited = list(saved)
     index = 0
     for spec in inputs_of(schema):
-        if spec.is_widget:
+        if spec.is_saved:
             if spec.name in values:
                 edited[index] = values[spec.name]
             index += 1 + spec.trailing

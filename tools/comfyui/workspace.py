@@ -26,6 +26,7 @@ PACK_FILES = (
     "nodes",
     "instantid_core",
     "web",
+    "subgraphs",
     "workflows",
     "locales",
     "pyproject.toml",

@@ -14,6 +14,7 @@ from tools.comfyui.console import exit_on_sigterm
 from tools.comfyui.environment import REPOSITORY
 from tools.comfyui.prompts import ObjectInfo, Prompt, to_prompt
 from tools.comfyui.server import HostServer, ServerError
+from tools.comfyui.subgraphs import inner_nodes
 from tools.comfyui.widgets import with_widget_values
 from tools.demo.prompt import CHECKPOINT, WORKFLOWS
 from tools.evaluate.settings import Setup
@@ -76,8 +77,7 @@ def adapted(saved: Mapping[str, Any], object_info: ObjectInfo, prompt: Prompt) -
     """A saved workflow with the values of a prompt that was made from it."""
     edited = copy.deepcopy(dict(saved))
     before = to_prompt(saved, object_info)
-    for node in edited["nodes"]:
-        number = str(node["id"])
+    for number, node in inner_nodes(edited):
         if number not in prompt:
             continue
         given, kind = prompt[number]["inputs"], prompt[number]["class_type"]
