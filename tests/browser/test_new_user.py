@@ -32,6 +32,7 @@ from support.new_user import Machine
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.workspace import PACK
 from tools.pictures.browser import PICTURES, VIEWPORT, Editor
+from tools.workflows.names import FILES
 
 pytestmark = [
     pytest.mark.thorough,
@@ -144,7 +145,7 @@ def open_the_template(person: Person) -> None:
     page = person.page
     person.click(page.get_by_role("button", name="Templates", exact=True).first)
     person.click(page.get_by_role("dialog").get_by_role("button", name=PACK, exact=True))
-    template = page.get_by_test_id("template-workflow-instantid_basic")
+    template = page.get_by_test_id(f"template-workflow-{FILES['basic']}")
     template.wait_for(timeout=LONG)
     person.sees("templates")
     person.click(template)

@@ -63,7 +63,7 @@ def photos() -> list[bytes]:
 @pytest.fixture(scope="module")
 def composed(object_info: dict[str, Any]) -> Prompt:
     """Face analysis, embedding, adapter and IdentityNet as nodes of their own; soon done."""
-    saved = demo_prompt.read_workflow("instantid_composed")
+    saved = demo_prompt.read_workflow("composed")
     prompt = demo_prompt.with_small_models(fit_choices(to_prompt(saved, object_info), object_info))
     prompt = override(prompt, {"KSampler": {"steps": 2}, "EmptyLatentImage": {"batch_size": 1}})
     for entry in prompt.values():

@@ -14,12 +14,15 @@ from PIL import Image
 from tools.comfyui.client import ComfyClient, RunFailedError
 from tools.comfyui.prompts import Prompt, fit_choices, nodes_of, override, to_prompt
 from tools.demo import prompt as demo_prompt
+from tools.workflows.names import FILES
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 SIDE = 128
 FEW = 2
 """Sampling steps, and pictures of a batch."""
 BATCHES = ("batch_size", "steps")
+MORE_VIEWS = {"slight_left", "slight_right", "quarter_right", "up"}
+"""Switches of a sheet; two views are left."""
 QUICK = {"KSampler": {"seed": 5}}
 
 
@@ -37,7 +40,10 @@ def shortened(prompt: Prompt, object_info: dict[str, Any], photo: str, other: st
     for node in prompt.values():
         given = node["inputs"]
         given.update(demo_prompt.sides(node, SIDE))
-        given.update({name: min(FEW, given[name]) for name in BATCHES if name in given})
+        given.update(
+            {name: min(FEW, given[name]) for name in BATCHES if isinstance(given.get(name), int)}
+        )
+        given.update(dict.fromkeys(given.keys() & MORE_VIEWS, False))
         if other and "second" in node["_meta"]["title"].lower() and "image" in given:
             given["image"] = other
     return prompt
@@ -48,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def named(name: str) -> Path:
-    return next(path for path in WORKFLOWS if path.stem == f"instantid_{name}")
+    return next(path for path in WORKFLOWS if path.stem == FILES[name])
 
 
 def picture(client: ComfyClient, prompt: Prompt, outputs: dict[str, Any]) -> np.ndarray:
@@ -73,7 +79,7 @@ def test_runs_and_identity_changes_the_picture(
     assert np.abs(with_identity - without).mean() > 1
 
 
-@pytest.mark.parametrize("name", ["interpolation", "novel_view"])
+@pytest.mark.parametrize("name", ["interpolation", "head_turn"])
 def test_every_picture_of_a_batch_is_its_own(
     name: str, client: ComfyClient, object_info: dict[str, Any], photo: str, other_photo: str
 ) -> None:
@@ -86,6 +92,31 @@ def test_every_picture_of_a_batch_is_its_own(
     for node in nodes_of(prompt, "SaveImage"):
         first, second = (pixels(client, image) for image in outputs[node]["images"])
         assert np.abs(first - second).mean() > 0.02
+
+
+def test_each_view_of_a_sheet_is_its_own_file_with_its_name(
+    client: ComfyClient, object_info: dict[str, Any], photo: str
+) -> None:
+    prompt = quick_prompt(named("character_sheet"), object_info, photo)
+    outputs = client.run(prompt).outputs
+    sheet, each = (outputs[node]["images"] for node in nodes_of(prompt, "SaveImage"))
+    assert len(sheet) == 1
+    assert [image["filename"].rsplit("_", 2)[0] for image in each] == [
+        "view_front",
+        "view_quarter_left",
+    ]
+    first, second = (pixels(client, image) for image in each)
+    assert np.abs(first - second).mean() > 0.02
+
+
+def test_the_slider_gets_both_pictures(
+    client: ComfyClient, object_info: dict[str, Any], photo: str
+) -> None:
+    prompt = quick_prompt(named("with_and_without"), object_info, photo)
+    outputs = client.run(prompt).outputs
+    shown = outputs[nodes_of(prompt, "ImageCompare")[0]]
+    before, after = (pixels(client, shown[side][0]) for side in ("a_images", "b_images"))
+    assert np.abs(before - after).mean() > 1
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

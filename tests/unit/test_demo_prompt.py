@@ -12,6 +12,7 @@ from tools.demo.prompt import (
     with_wishes,
     without_identity,
 )
+from tools.small_world.random_files import ADAPTER_FILE
 
 
 def prompt_of(**nodes):
@@ -90,6 +91,25 @@ def test_the_one_node_form_gets_an_analysis_of_its_own():
 
 def test_a_graph_without_faces_has_no_keypoints():
     assert KEYPOINTS_NODE not in with_keypoints(prompt_of(size=("EmptyLatentImage", {})))
+
+
+def test_the_one_loader_gets_both_files():
+    link = {"adapter": ["models", 0], "control_net": ["models", 1]}
+    names = {"adapter_name": "ip-adapter.bin", "control_net_name": "identity.safetensors"}
+    nodes = {"models": ("InstantIDLoadModels", names), "apply": ("InstantIDApply", link)}
+    given = with_small_models(prompt_of(**nodes))["models"]["inputs"]
+    assert given["control_net_name"] == "instantid_small.safetensors"
+    assert given["adapter_name"] == ADAPTER_FILE
+
+
+def test_a_named_likeness_is_switched_off_as_well():
+    named = prompt_of(apply=("InstantIDApply", {"weight": 0.8, "likeness": "faithful"}))
+    given = without_identity(named)["apply"]["inputs"]
+    assert (given["weight"], given["likeness"]) == (0, "custom")
+
+
+def test_a_workflow_is_found_by_its_short_name_and_by_its_title():
+    assert read_workflow("basic") == read_workflow("01 Portrait from one photo (InstantID)")
 
 
 def test_an_unknown_workflow_is_refused_with_the_known_ones():

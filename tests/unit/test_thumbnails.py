@@ -11,8 +11,9 @@ from PIL import Image
 
 from tools.demo import prompt as demo_prompt
 from tools.evaluate.settings import random_models
-from tools.pictures import thumbnails
+from tools.pictures import schematics, thumbnails
 from tools.pictures.thumbnail_prompt import photo_for, photos_shown, thumbnail_prompt
+from tools.workflows.names import FILES
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 LARGEST = 60_000
@@ -36,17 +37,31 @@ def test_a_thumbnail_is_small_and_shows_something(path: Path) -> None:
         assert np.asarray(picture).std() > 10
 
 
+def test_every_workflow_has_a_scene() -> None:
+    assert list(schematics.SCENES) == list(FILES)
+
+
+def test_what_ships_is_what_the_command_draws(tmp_path: Path) -> None:
+    """The same each time; other releases of Pillow may differ in a few levels."""
+    for name in ("stylized", "lightning"):
+        drawn = Image.open(schematics.write(name, tmp_path))
+        shipped = Image.open(WORKFLOWS[0].parent / f"{FILES[name]}.jpg")
+        apart = np.asarray(drawn, float) - np.asarray(shipped, float)
+        assert np.abs(apart).mean() < 2
+
+
 def test_pictures_and_photos_lie_side_by_side() -> None:
     one = thumbnails.composed([plain(64, 64, 200)], [plain(32, 32, 100)])
-    assert one.size == (400, 400)
-    assert one.getpixel((390, 10)) == (200, 200, 200)
-    assert one.getpixel((50, 350)) == (100, 100, 100)
+    side = thumbnails.SIDE
+    assert one.size == (side, side)
+    assert one.getpixel((side - 10, 10)) == (200, 200, 200)
+    assert one.getpixel((60, side - 60)) == (100, 100, 100)
     strip = thumbnails.tiled([plain(10, 10, 50 * n) for n in range(1, 6)])
     assert strip.size == (30, 20)
     assert strip.getpixel((15, 15)) == (250, 250, 250)
     wide = thumbnails.composed([plain(200, 100, 200)], [])
-    assert wide.getpixel((200, 100)) == (200, 200, 200)
-    assert wide.getpixel((200, 300)) == thumbnails.BACKGROUND
+    assert wide.getpixel((side // 2, side // 4)) == (200, 200, 200)
+    assert wide.getpixel((side // 2, 3 * side // 4)) == thumbnails.BACKGROUND
 
 
 @pytest.mark.parametrize(
@@ -77,6 +92,8 @@ def graph() -> dict[str, Any]:
         "8": ("KSampler", "", {"positive": ["4", 0], "negative": ["5", 0], "steps": 30, "seed": 7}),
         "9": ("LoraLoaderModelOnly", "", {"strength_model": 1.0}),
         "10": ("InstantIDCropFace", "", {"size": 1016}),
+        "11": ("InstantIDLoadModels", "", {"adapter_name": "b", "control_net_name": "c"}),
+        "12": ("InstantIDApply", "", {"control_net": ["11", 1]}),
     }
     return {
         number: {"class_type": kind, "_meta": {"title": title}, "inputs": inputs}
@@ -102,6 +119,7 @@ def test_a_workflow_runs_on_the_models_that_there_are() -> None:
     assert (given["8"]["steps"], given["8"]["seed"]) == (setup.steps, 7)
     assert given["9"]["strength_model"] == 1.0
     assert given["10"]["size"] == setup.size[0]
+    assert given["11"] == {"adapter_name": setup.adapter, "control_net_name": setup.control_net}
 
 
 def test_every_shipped_workflow_has_photos_for_its_nodes() -> None:

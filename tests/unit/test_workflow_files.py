@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from tools.comfyui.subgraphs import inner_nodes
 from tools.documents.schemas import WIDGETS, read_nodes
 from tools.workflows.command import SHIPPED
 from tools.workflows.layout import VIEW
+from tools.workflows.names import FILES, LONGEST, TITLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
@@ -28,7 +30,9 @@ CORE_CLASSES = {
     "ControlNetApplyAdvanced",
     "ControlNetLoader",
     "EmptyLatentImage",
+    "ImageCompare",
     "ImageFromBatch",
+    "ImageGrid",
     "ImageScale",
     "ImageStitch",
     "ImageToMask",
@@ -44,15 +48,12 @@ CORE_CLASSES = {
     "PhotoMakerLoader",
     "PreviewImage",
     "PrimitiveInt",
+    "RebatchImages",
     "SaveImage",
     "SetLatentNoiseMask",
+    "StringConcatenate",
     "VAEDecode",
     "VAEEncode",
-}
-NAMES = {
-    *("basic", "composed", "depth_controlnet", "stylized", "style_lora", "lightning"),
-    *("img2img", "face_swap", "two_people", "two_people_two_styles", "several_references"),
-    *("interpolation", "novel_view", "comparison"),
 }
 MUTED = 2
 FETCHABLE = (".safetensors", ".sft", ".ckpt", ".pth", ".pt")
@@ -61,6 +62,14 @@ FETCHED_FROM = "https://huggingface.co/"
 
 def load(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def nodes_of(saved: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of subgraphs as well, each once; not those that stand for a subgraph."""
+    subgraphs = (saved.get("definitions") or {}).get("subgraphs") or []
+    placed = {each["id"] for each in subgraphs}
+    every = [*saved["nodes"], *(node for each in subgraphs for node in each["nodes"])]
+    return [node for node in every if node["type"] not in placed]
 
 
 def each_workflow(check: Callable[[Path], None]) -> Callable[[], None]:
@@ -81,9 +90,52 @@ def each_workflow(check: Callable[[Path], None]) -> Callable[[], None]:
 
 
 def test_the_page_lists_what_ships() -> None:
-    shipped = {path.stem.removeprefix("instantid_") for path in WORKFLOWS}
     page = (REPOSITORY / "docs" / "workflows.md").read_text(encoding="utf-8")
-    assert shipped == NAMES == set(re.findall(r"`instantid_(\w+)\.json`", page))
+    listed = re.findall(r"^\| (\d\d [^|]+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert [path.stem for path in WORKFLOWS] == list(FILES.values())
+    assert [(f"{title} (InstantID)", short) for title, short in listed] == [
+        (file, short) for short, file in FILES.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", ["InstantID", "identity", "portrait", "likeness", "same person", "face swap"]
+)
+def test_the_words_that_people_type_find_a_template(words: str) -> None:
+    """ComfyUI's search sees the name of the file, and a match within its first 33 letters."""
+    found = [name for name in FILES.values() if 0 <= name.lower().find(words.lower()) <= 33]
+    assert len(found) == len(FILES) if words == "InstantID" else found
+
+
+def test_titles_leave_room_for_the_name_of_the_pack() -> None:
+    assert max(map(len, TITLES.values())) <= LONGEST
+    assert not any(set(name) & set('<>:"/\\|?*%#&+') for name in FILES.values())
+
+
+def test_no_two_workflows_have_a_node_id_in_common() -> None:
+    """Else the editor shows what one has made on the nodes of the other."""
+    saved = [load(path) for path in WORKFLOWS]
+    numbers = [node["id"] for each in saved for node in nodes_of(each)]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_the_app_shows_widgets_and_a_result_that_there_are() -> None:
+    saved = load(WORKFLOWS[list(FILES).index("app")])
+    nodes = {node["id"]: node for node in saved["nodes"]}
+    data = saved["extra"]["linearData"]
+    assert saved["extra"]["linearMode"]
+    shown = [(nodes[number]["type"], name) for number, name in data["inputs"]]
+    assert shown == [
+        ("LoadImage", "image"),
+        ("CLIPTextEncode", "text"),
+        ("InstantIDApply", "likeness"),
+        ("EmptyLatentImage", "width"),
+        ("EmptyLatentImage", "height"),
+    ]
+    for number, name in data["inputs"]:
+        assert name in [slot["name"] for slot in nodes[number]["inputs"] if "widget" in slot]
+    assert [nodes[number]["type"] for number in data["outputs"]] == ["SaveImage"]
+    assert "Negative" not in nodes[data["inputs"][1][0]]["title"]
 
 
 class NoteWrittenError(Exception):
@@ -102,16 +154,25 @@ def test_notes_are_those_that_the_command_writes(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(NoteWrittenError):
             author({})
     stored = {path.stem: load(path)["nodes"][0]["widgets_values"][0] for path in WORKFLOWS}
-    assert written == stored
+    assert {FILES[name]: note for name, note in written.items()} == stored
 
 
 @each_workflow
 def test_only_known_nodes(path: Path) -> None:
     saved = load(path)
-    assert {node["type"] for node in saved["nodes"]} <= CORE_CLASSES | set(NODES)
-    numbers = [node["id"] for node in saved["nodes"]]
+    assert {node["type"] for node in nodes_of(saved)} <= CORE_CLASSES | set(NODES)
+    numbers = [number for number, _ in inner_nodes(saved)]
     assert len(set(numbers)) == len(numbers)
+    numbers = [node["id"] for node in (*nodes_of(saved), *saved["nodes"])]
     assert max(numbers) == saved["last_node_id"]
+
+
+@each_workflow
+def test_a_large_graph_has_subgraphs(path: Path) -> None:
+    """Only those of two people with two styles and of three methods are as large."""
+    saved = load(path)
+    assert len(saved["nodes"]) <= 22
+    assert len(list(inner_nodes(saved))) <= 21 or "definitions" in saved
 
 
 @each_workflow
@@ -163,7 +224,7 @@ def test_the_note_begins_with_how_to_get_the_models(path: Path) -> None:
 
 @each_workflow
 def test_widget_values_fit_the_schemas(path: Path) -> None:
-    for node in load(path)["nodes"]:
+    for node in nodes_of(load(path)):
         if node["type"] not in NODES:
             continue
         inputs = NODES[node["type"]].inputs
@@ -187,7 +248,7 @@ def test_widget_values_fit_the_schemas(path: Path) -> None:
 
 @each_workflow
 def test_fetchable_models_are_named_as_in_the_widget(path: Path) -> None:
-    for node in load(path)["nodes"]:
+    for node in nodes_of(load(path)):
         for model in node["properties"].get("models", ()):
             assert model["name"] in node["widgets_values"]
             assert model["name"].endswith(FETCHABLE)
@@ -200,7 +261,7 @@ def test_fetchable_models_are_named_as_in_the_widget(path: Path) -> None:
 
 @each_workflow
 def test_settings_are_those_of_the_note(path: Path) -> None:
-    nodes = load(path)["nodes"]
+    nodes = nodes_of(load(path))
     note = nodes[0]["widgets_values"][0]
     assert all(words in note for words in ("models/instantid", "watermark", "non-commercial"))
     samplers = [node["widgets_values"] for node in nodes if node["type"] == "KSampler"]
@@ -227,9 +288,28 @@ def amounts(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 @each_workflow
 def test_batches_are_as_long_as_what_goes_over_them(path: Path) -> None:
-    """Every picture of a latent batch has an identity or a pose of its own."""
-    nodes = load(path)["nodes"]
-    batches = {n["widgets_values"][2] for n in nodes if n["type"] == "EmptyLatentImage"} - {1}
-    steps = [n["widgets_values"][0] for n in nodes if n["type"].startswith("InstantIDInterpolate")]
-    views = [n for n in nodes if n["type"] == "InstantIDPose" and len(batches) > 1]
-    assert batches == {*steps, *([len(views)] if views else [])}
+    """Every picture of a latent batch has an identity or a pose of its own, where there are
+    several of either."""
+    saved = load(path)
+    nodes = {node["id"]: node for node in saved["nodes"]}
+    steps = set()
+    for node in nodes.values():
+        if node["type"].startswith("InstantIDInterpolate"):
+            steps.add(node["widgets_values"][0])
+        elif node["type"] == "InstantIDPoseSheet":
+            steps.add("count")
+    batches = {size for node in nodes.values() for size in batch_sizes(saved, node)} - {1}
+    assert batches == steps or not steps
+
+
+def batch_sizes(saved: dict[str, Any], node: dict[str, Any]) -> Iterator[int | str]:
+    """The batch size of an empty latent, or the name of the output that it comes from."""
+    if node["type"] != "EmptyLatentImage":
+        return
+    link = next(slot["link"] for slot in node["inputs"] if slot["name"] == "batch_size")
+    if link is None:
+        yield node["widgets_values"][2]
+        return
+    _, origin, slot, *_ = next(each for each in saved["links"] if each[0] == link)
+    source = next(each for each in saved["nodes"] if each["id"] == origin)
+    yield source["outputs"][slot]["name"]

@@ -34,7 +34,7 @@ SMALL_MODELS_NOTE = (
     "likeness. For one, start the demo without --photo and --workflow, or name your own ComfyUI "
     "with --comfyui DIR."
 )
-DEFAULT_WORKFLOW = "instantid_composed"
+DEFAULT_WORKFLOW = "composed"
 INSTALLED_HINT = (
     "A value that is not in the list is a model file that your ComfyUI does not have: README.md "
     "names every file with its folder, and --checkpoint picks another checkpoint.\n"

@@ -20,6 +20,7 @@ from tools.comfyui.prompts import (
 )
 from tools.comfyui.prompts import nodes_of as of_class
 from tools.small_world import random_files as small_models
+from tools.workflows.names import FILES
 
 WORKFLOWS = REPOSITORY / "workflows"
 KEYPOINTS_NODE = "demo_keypoints"
@@ -32,12 +33,13 @@ SMALL_VALUES: Mapping[str, Mapping[str, Any]] = {
     "LoraLoader": {"lora_name": small_models.LORA_FILE},
     "LoraLoaderModelOnly": {"lora_name": small_models.LORA_FILE},
     "InstantIDLoadAdapter": {"adapter_name": small_models.ADAPTER_FILE},
+    "InstantIDLoadModels": {"adapter_name": small_models.ADAPTER_FILE},
     # Those that see text; IdentityNet's loader gets CONTROLNET_FILE.
     "ControlNetLoader": {"control_net_name": small_models.PLAIN_CONTROLNET_FILE},
 }
 SAMPLER_SEEDS = {"KSampler": "seed", "KSamplerAdvanced": "noise_seed", "RandomNoise": "noise_seed"}
 NO_IDENTITY = {
-    "InstantIDApply": {"weight": 0.0, "strength": 0.0},
+    "InstantIDApply": {"weight": 0.0, "strength": 0.0, "likeness": "custom"},
     "InstantIDApplyGroup": {"weight": 0.0, "strength": 0.0},
     "InstantIDApplyAdapter": {"weight": 0.0},
     "InstantIDApplyIdentityNet": {"strength": 0.0},
@@ -54,15 +56,16 @@ class Wishes:
 
 
 def read_workflow(name: str) -> Mapping[str, Any]:
-    """A workflow of the pack by name, or any file by path."""
+    """A workflow of the pack by its short name or its title, or any file by path."""
     path = Path(name)
     if path.suffix != ".json":
-        path = WORKFLOWS / f"{name}.json"
+        path = WORKFLOWS / f"{FILES.get(name, name)}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        shipped = ", ".join(sorted(file.stem for file in WORKFLOWS.glob("*.json"))) or "none yet"
-        raise PromptError(f"There is no workflow {path}. The pack ships: {shipped}.") from error
+        raise PromptError(
+            f"There is no workflow {path}. The pack ships: {', '.join(FILES)}."
+        ) from error
     except ValueError as error:
         raise PromptError(f"{path} is not JSON: {error}.") from error
 
@@ -122,7 +125,7 @@ def small_values(prompt: Prompt) -> dict[str, Mapping[str, Any]]:
         for name, node in prompt.items()
     }
     identity = {"control_net_name": small_models.CONTROLNET_FILE}
-    return {**values, **dict.fromkeys(identity_nets(prompt), identity)}
+    return values | {name: {**values[name], **identity} for name in identity_nets(prompt)}
 
 
 def sides(node: Mapping[str, Any], side: int) -> dict[str, int]:

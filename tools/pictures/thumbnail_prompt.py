@@ -32,6 +32,7 @@ PHOTOS = (
 """Words in the title of a node that loads a picture, and which picture it gets."""
 OF_PEOPLE = ("person0.png", "person1.png", "photo1.png", "photo2.png")
 """Photos whose people a workflow shows, which its thumbnail shows as well."""
+LOAD_ADAPTER = ("InstantIDLoadAdapter", "InstantIDLoadModels")
 FOR_RANDOM = {
     "LoraLoader": ("strength_model", "strength_clip"),
     "LoraLoaderModelOnly": ("strength_model",),
@@ -83,7 +84,7 @@ def _settings(entry: Mapping[str, Any], setup: Setup) -> dict[str, Any]:
         return {**names, "sampler_name": setup.sampler, "scheduler": setup.scheduler}
     if kind == "LoadImage":
         return {"image": photo_for(entry["_meta"]["title"])}
-    if kind == "InstantIDPose":
+    if kind in ("InstantIDPose", "InstantIDPoseSheet"):
         return vars(setup.placing)
     # What was made for models with random weights has nothing to say to trained ones.
     trained = setup.checkpoint[0] != CHECKPOINT_NODE
@@ -94,9 +95,9 @@ def _set_files(prompt: Prompt, setup: Setup) -> None:
     identity = identity_nets(prompt)
     for node, entry in prompt.items():
         inputs = entry["inputs"]
-        if entry["class_type"] == "InstantIDLoadAdapter":
+        if entry["class_type"] in LOAD_ADAPTER:
             inputs["adapter_name"] = setup.adapter
-        elif node in identity:
+        if node in identity:
             inputs["control_net_name"] = setup.control_net
 
 

@@ -1,4 +1,6 @@
-"""Generates the thumbnails of the template browser by running the shipped workflows.
+"""Generates thumbnails of the template browser by running the shipped workflows.
+
+Those that ship are drawn (`schematics`) until the small world paints pictures worth looking at.
 
 Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`:
 
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
     from tools.evaluate.photos import Subject
     from tools.evaluate.settings import Setup
 
-SIDE = 400
+SIDE = 512
 """Pixels of a thumbnail, and of its longer side what the photos in its corner take."""
-INSET, EDGE, GAP = 96, 3, 8
+INSET, EDGE, GAP = 122, 4, 10
 BACKGROUND, BORDER = (24, 24, 28), (240, 240, 240)
 QUALITY = 88
 PEOPLE = 3

@@ -8,11 +8,9 @@ from .graph import Graph
 from .parts import (
     PHOTO,
     SIDE,
-    Conditioned,
-    Parts,
-    Person,
     apply_both,
     conditioned,
+    empty_latent,
     latent_batch,
     models,
     note,
@@ -24,10 +22,10 @@ from .parts import (
     texts,
     two_photos,
 )
-from .values import Output
 
 STEPS = 5
-PRESETS = ("quarter_left", "slight_left", "front", "slight_right", "quarter_right", "up")
+BATCH = 4
+CHARACTER = "portrait photo of a person, plain grey background, soft light"
 
 
 SEVERAL_REFERENCES_ABOUT = """
@@ -51,7 +49,7 @@ SEVERAL_REFERENCES_ABOUT = """
 
 
 def several_references(object_info: ObjectInfo) -> Graph:
-    graph = Graph("instantid_several_references", object_info, note(SEVERAL_REFERENCES_ABOUT))
+    graph = Graph("several_references", object_info, note(SEVERAL_REFERENCES_ABOUT))
     parts = models(graph)
     graph.group("Photos")
     titles = ("First photo", "Second photo", "Third photo")
@@ -92,12 +90,13 @@ def interpolation(object_info: ObjectInfo) -> Graph:
         2. Run.
 
         All images have the first person's pose and the same noise, so that only the face changes.
-        For more images raise `steps` and `batch_size` together. The last node scores every image
-        against the first person.
+        For more images raise `steps` and `batch_size` together. The last two nodes score every
+        image against either person: one likeness falls from image to image as the other rises, so
+        a weak score at the far end is as it should be.
 
         For a single face between two people use **Blend Identities**.
         """
-    graph = Graph("instantid_interpolation", object_info, note(about))
+    graph = Graph("interpolation", object_info, note(about))
     parts = models(graph)
     first, second = two_photos(graph, parts, "From this person", "To this second person")
     graph.group("Text", below=True)
@@ -114,86 +113,118 @@ def interpolation(object_info: ObjectInfo) -> Graph:
     graph.group("Strip")
     image = sampled(graph, parts, given, latent_batch(graph, STEPS))
     saved(graph, image, "interpolation")
-    score(graph, parts, first, image)
+    graph.group("Likeness to either end", below=True)
+    score(graph, parts, first, image, "Likeness to the first person")
+    score(graph, parts, second, image, "Likeness to the second person")
     return graph
 
 
-NOVEL_VIEW_ABOUT = f"""
-    # One person from several sides
+CHARACTER_SHEET_ABOUT = """
+    # A character sheet of one person
 
     1. Choose the photo.
-    2. Run. The first image node shows {len(PRESETS)} preset views, the second a turn of the
-       head in {STEPS} images.
+    2. Switch on the views that you want in **Pose Sheet**.
+    3. Run. All views appear in one sheet, and each is saved as a file of its own, with the name
+       of its view.
 
-    **Views**: each **Pose** makes one view, and its `preview` is the keypoint image. **Batch
-    Images** collects them for the `image` input of Apply IdentityNet; with a latent batch of
-    the same size each image gets its own. Add or remove poses, and set `batch_size` to match.
+    Pose Sheet makes one pose per view and tells their number to the empty latent, so that every
+    image gets its own. All images have the same noise, so that they differ only by the view. If
+    memory is short, switch some views off and run again with the others.
 
-    **Turn**: **Interpolate Poses** goes from one pose to another in even steps; its `faces` are
-    connected to Apply IdentityNet directly.
-
-    A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then scale,
-    rotate or mirror it. All images have the same noise, so that they differ only by the view.
-    If memory is short, make fewer at a time.
+    For a view of your own, use **InstantID Pose** and its editor in place of Pose Sheet.
     """
 
 
-def novel_view(object_info: ObjectInfo) -> Graph:
-    graph = Graph("instantid_novel_view", object_info, note(NOVEL_VIEW_ABOUT))
+def character_sheet(object_info: ObjectInfo) -> Graph:
+    graph = Graph("character_sheet", object_info, note(CHARACTER_SHEET_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Text", below=True)
-    text = texts(graph, parts, "portrait photo of a person, plain grey background, soft light")
+    graph.group("Text and views", below=True)
+    text = texts(graph, parts, CHARACTER)
+    views = graph.add("InstantIDPoseSheet", width=SIDE, height=SIDE)
     graph.group("Identity")
-    adapted = graph.add(
-        "InstantIDApplyAdapter",
-        model=parts.model,
-        adapter=parts.adapter,
-        identity=who.identity,
-    )
-    given = {**conditioned(parts, text), "model": adapted["model"]}
-    graph.group("Views")
-    poses = {name: view(graph, name) for name in PRESETS}
-    graph.group("Pictures of the views")
-    batch = graph.add("BatchImagesNode", images=[preview for _, preview in poses.values()])
-    posed = with_pose(graph, parts, who, given, image=batch["IMAGE"])
-    saved(graph, sampled(graph, parts, posed, latent_batch(graph, len(PRESETS))), "views")
-    graph.group("Pictures of a turn", below=True)
-    turn = graph.add(
-        "InstantIDInterpolatePoses",
-        faces_a=poses["quarter_left"][0],
-        faces_b=poses["quarter_right"][0],
-        steps=STEPS,
-    )
-    posed = with_pose(graph, parts, who, given, faces=turn["faces"])
-    saved(graph, sampled(graph, parts, posed, latent_batch(graph, STEPS)), "turn")
+    given = apply_both(graph, parts, views["faces"], who.identity, conditioned(parts, text))
+    graph.group("Pictures")
+    image = sampled(graph, parts, given, latent_batch(graph, views["count"]))
+    graph.group("Sheet and single files")
+    cells = {"columns": 3, "cell_width": 512, "cell_height": 512, "padding": 8}
+    each = graph.add("RebatchImages", "One by one", images=image, batch_size=1)
+    sheet = graph.add("ImageGrid", "All views in one picture", images=each["IMAGE"], **cells)
+    saved(graph, sheet["images"], "character_sheet")
+    folder = {"string_a": "InstantID/view", "delimiter": "_"}
+    prefix = graph.add("StringConcatenate", "File names", string_b=views["names"], **folder)
+    files = {"images": each["IMAGE"], "filename_prefix": prefix["STRING"]}
+    graph.add("SaveImage", "Each view", **files)
     return graph
 
 
-def view(graph: Graph, preset: str) -> tuple[Output, Output]:
-    """Faces and keypoint picture of a preset."""
-    pose = graph.add("InstantIDPose", preset=preset, width=SIDE, height=SIDE)
-    return pose["faces"], pose["preview"]
+HEAD_TURN_ABOUT = f"""
+    # A turn of the head
+
+    1. Choose the photo.
+    2. Run: {STEPS} images, from the first pose to the last.
+
+    **Interpolate Poses** goes from one pose to the other in even steps; with a latent batch of the
+    same size each image gets its own. For more images raise `steps` and `batch_size` together.
+
+    A pose may also come from a photo: connect the `faces` of Analyze Faces to Pose, then scale,
+    rotate or mirror it. All images have the same noise, so that they differ only by the pose. If
+    memory is short, make fewer at a time.
+    """
 
 
-def with_pose(
-    graph: Graph, parts: Parts, who: Person, given: Conditioned, **pose: Output
-) -> Conditioned:
-    """`given` with IdentityNet at one pose."""
-    controlled = graph.add(
-        "InstantIDApplyIdentityNet",
-        positive=given["positive"],
-        negative=given["negative"],
-        control_net=parts.identity_net,
-        adapter=parts.adapter,
-        identity=who.identity,
-        **pose,
+def head_turn(object_info: ObjectInfo) -> Graph:
+    graph = Graph("head_turn", object_info, note(HEAD_TURN_ABOUT))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Text and poses", below=True)
+    text = texts(graph, parts, CHARACTER)
+    first, last = (
+        graph.add("InstantIDPose", title, preset=preset, width=SIDE, height=SIDE)["faces"]
+        for title, preset in (("From this pose", "quarter_left"), ("To this one", "quarter_right"))
     )
-    return {**given, **{name: controlled[name] for name in ("positive", "negative")}}
+    turn = graph.add("InstantIDInterpolatePoses", faces_a=first, faces_b=last, steps=STEPS)
+    graph.group("Identity")
+    given = apply_both(graph, parts, turn["faces"], who.identity, conditioned(parts, text))
+    graph.group("Pictures")
+    saved(graph, sampled(graph, parts, given, latent_batch(graph, STEPS)), "head_turn")
+    return graph
+
+
+BEST_OF_BATCH_ABOUT = f"""
+    # The best likeness of a batch
+
+    {BATCH} pictures in one run, each with other noise, and the likeness of each to the photo.
+
+    1. Choose the photo.
+    2. Run. **Score Identity** shows every picture with its score, and whether that is strong,
+       moderate or weak.
+    3. Keep the best: all are saved, in the order in which they are scored.
+
+    More pictures: raise `batch_size`, or run again, which takes another seed.
+    """
+
+
+def best_of_batch(object_info: ObjectInfo) -> Graph:
+    graph = Graph("best_of_batch", object_info, note(BEST_OF_BATCH_ABOUT))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Identity")
+    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
+    graph.group("Pictures")
+    image = sampled(graph, parts, given, empty_latent(graph, count=BATCH))
+    saved(graph, image, "best_of_batch")
+    graph.group("Likeness", below=True)
+    score(graph, parts, who, image, "Likeness of each picture")
+    return graph
 
 
 BATCHES: tuple[Callable[[ObjectInfo], Graph], ...] = (
     several_references,
     interpolation,
-    novel_view,
+    character_sheet,
+    head_turn,
+    best_of_batch,
 )

@@ -21,12 +21,16 @@ from tools.comfyui.server import HostServer
 from tools.comfyui.workspace import REPOSITORY
 
 from .batches import BATCHES
+from .blueprints import BLUEPRINTS, blueprint
 from .comparison import COMPARISON
 from .edits import EDITS
+from .names import FILES
 from .people import PEOPLE
 from .portraits import PORTRAITS
 
 WORKFLOWS = REPOSITORY / "workflows"
+SUBGRAPHS = REPOSITORY / "subgraphs"
+"""Where ComfyUI looks for a pack's subgraph blueprints."""
 SHIPPED = (*PORTRAITS, *EDITS, *PEOPLE, *BATCHES, *COMPARISON)
 
 
@@ -36,9 +40,18 @@ def write(object_info: ObjectInfo, folder: Path) -> list[Path]:
     paths = []
     for author in SHIPPED:
         graph = author(object_info)
-        path = folder / f"{graph.name}.json"
+        path = folder / f"{FILES[graph.name]}.json"
         path.write_text(as_json(graph.saved()), encoding="utf-8")
         paths.append(path)
+    return paths
+
+
+def write_blueprints(object_info: ObjectInfo, folder: Path) -> list[Path]:
+    """Writes every subgraph blueprint into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.json" for name in BLUEPRINTS]
+    for path in paths:
+        path.write_text(as_json(blueprint(path.stem, object_info)), encoding="utf-8")
     return paths
 
 
@@ -52,7 +65,8 @@ def main() -> int:
         launch = workspace.small_launch(workspace.current(), Path(scratch))
         with HostServer(launch) as server:
             object_info = ComfyClient(server.url).object_info()
-    for path in write(object_info, WORKFLOWS):
+    paths = write(object_info, WORKFLOWS) + write_blueprints(object_info, SUBGRAPHS)
+    for path in paths:
         print(path)
     return 0
 

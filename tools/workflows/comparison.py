@@ -24,6 +24,7 @@ from .parts import (
     texts,
     with_lora,
 )
+from .subgraphs import Subgraph
 from .values import Model, Output
 
 # Files that a user brings along; the host cannot fetch either.
@@ -31,12 +32,47 @@ PHOTOMAKER_FILE = "photomaker-v1.bin"
 CHARACTER_FILE = Model("my_character.safetensors", "", "loras")
 
 
+WITH_AND_WITHOUT_ABOUT = """
+    # With and without identity
+
+    The same prompt and the same seed twice: without InstantID, and with it. The slider of
+    **Compare Images** goes from one to the other, and below each is its likeness to the photo.
+
+    1. Choose the photo.
+    2. Run.
+
+    The slider needs Nodes 2.0 (in the editor's menu); the classic canvas shows the two pictures in
+    the nodes that save them. What differs is the work of InstantID: change `weight` and `strength`
+    of its nodes, run again and compare.
+    """
+
+
+def with_and_without(object_info: ObjectInfo) -> Graph:
+    graph = Graph("with_and_without", object_info, note(WITH_AND_WITHOUT_ABOUT))
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group("The same for both", below=True)
+    seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
+    text = texts(graph, parts)
+    latent = empty_latent(graph)
+    same = Same(parts, who, text[1], seed["INT"], latent)
+    plain = conditioned(parts, text)
+    graph.group("With InstantID")
+    given = apply_both(graph, parts, who.faces, who.identity, plain)
+    after = same.judged(graph, given, "with")
+    graph.group("Without", below=True)
+    before = same.judged(graph, plain, "without")
+    graph.group("Compare")
+    graph.add("ImageCompare", image_a=before, image_b=after)
+    return graph
+
+
 COMPARISON_ABOUT = """
     # Three methods, one person
 
     The same prompt, seed and size with InstantID, with ComfyUI's own PhotoMaker nodes, and with
-    a LoRA of the person. **Score Identity** compares each result with the photo, and the last
-    image shows them side by side.
+    a LoRA of the person. **Sample and score**, a subgraph that can be opened, compares each result
+    with the photo, and the last image shows them side by side.
 
     1. Choose the photo and run: InstantID alone, since the other two branches are muted.
     2. For a branch whose files you have, select the nodes of its group and press **Ctrl+M**.
@@ -56,7 +92,7 @@ def comparison(object_info: ObjectInfo) -> Graph:
         "branch: `models/photomaker`",
         "A LoRA trained on the person, only for its branch: `models/loras`",
     )
-    graph = Graph("instantid_comparison", object_info, note(COMPARISON_ABOUT, files))
+    graph = Graph("comparison", object_info, note(COMPARISON_ABOUT, files))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("The same for all", below=True)
@@ -64,13 +100,14 @@ def comparison(object_info: ObjectInfo) -> Graph:
     text = texts(graph, parts)
     latent = empty_latent(graph)
     same = Same(parts, who, text[1], seed["INT"], latent)
+    judge = sample_and_score(graph)
     graph.group("InstantID")
     given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
-    sheets = [same.scored(graph, given)]
+    sheets = [same.scored(graph, judge, given)]
     graph.group("PhotoMaker (muted)", muted=True, below=True)
-    sheets.append(same.scored(graph, photomaker(graph, same)))
+    sheets.append(same.scored(graph, judge, photomaker(graph, same)))
     graph.group("Character LoRA (muted)", muted=True, below=True)
-    sheets.append(same.scored(graph, character_lora(graph, same)))
+    sheets.append(same.scored(graph, judge, character_lora(graph, same)))
     graph.group("Comparison")
     sheet = sheets[0]
     for other in sheets[1:]:
@@ -79,6 +116,31 @@ def comparison(object_info: ObjectInfo) -> Graph:
         )["IMAGE"]
     saved(graph, sheet, "comparison")
     return graph
+
+
+def sample_and_score(graph: Graph) -> Subgraph:
+    """From what is conditioned to a picture with its score below, in one node."""
+    inner = graph.subgraph(
+        "Sample and score", "Makes a picture and puts its likeness to a photo below it."
+    )
+    kinds = {"positive": "CONDITIONING", "negative": "CONDITIONING", "model": "MODEL"}
+    given = {name: inner.takes(name, kind) for name, kind in kinds.items()}
+    latent, vae = inner.takes("latent_image", "LATENT"), inner.takes("vae", "VAE")
+    analyzer = inner.takes("analyzer", "INSTANTID_ANALYZER")
+    identity = inner.takes("identity", "INSTANTID_IDENTITY")
+    photo, seed = inner.takes("photo", "IMAGE"), inner.takes("seed", "INT")
+    done = inner.add("KSampler", latent_image=latent, **given, **{**SAMPLING, "seed": seed})
+    image = inner.add("VAEDecode", samples=done["LATENT"], vae=vae)["IMAGE"]
+    scored = inner.add(
+        "InstantIDScoreIdentity",
+        analyzer=analyzer,
+        identity=identity,
+        image=image,
+        reference_image=photo,
+    )
+    below = {"image1": image, "image2": scored["picture"], "direction": "down"}
+    inner.gives(picture=inner.add("ImageStitch", **below)["IMAGE"])
+    return inner
 
 
 @dataclass(frozen=True)
@@ -91,12 +153,24 @@ class Same:
     seed: Output
     latent: Output
 
-    def scored(self, graph: Graph, given: Conditioned) -> Output:
-        """The picture with its score below."""
+    def judged(self, graph: Graph, given: Conditioned, name: str) -> Output:
+        """The picture, saved and scored."""
         image = sampled(graph, self.parts, given, self.latent, seed=self.seed)
-        below = score(graph, self.parts, self.who, image)
-        both = graph.add("ImageStitch", image1=image, image2=below, direction="down")
-        return both["IMAGE"]
+        saved(graph, image, name)
+        score(graph, self.parts, self.who, image, f"Likeness {name} InstantID")
+        return image
+
+    def scored(self, graph: Graph, judge: Subgraph, given: Conditioned) -> Output:
+        """The picture with its score below."""
+        shared = {
+            "latent_image": self.latent,
+            "vae": self.parts.vae,
+            "analyzer": self.parts.analyzer,
+            "identity": self.who.identity,
+            "photo": self.who.photo,
+            "seed": self.seed,
+        }
+        return graph.place(judge, "", **given, **shared)["picture"]
 
 
 def photomaker(graph: Graph, same: Same) -> Conditioned:
@@ -113,8 +187,9 @@ def photomaker(graph: Graph, same: Same) -> Conditioned:
 
 def character_lora(graph: Graph, same: Same) -> Conditioned:
     parts = with_lora(graph, same.parts, CHARACTER_FILE, 1.0)
-    text = texts(graph, parts, POSITIVE.replace("person", "ohwx person"))
-    return conditioned(parts, text)
+    text = POSITIVE.replace("person", "ohwx person")
+    wanted = graph.add("CLIPTextEncode", "Prompt", clip=parts.clip, text=text)
+    return conditioned(parts, (wanted["CONDITIONING"], same.negative))
 
 
-COMPARISON: tuple[Callable[[ObjectInfo], Graph], ...] = (comparison,)
+COMPARISON: tuple[Callable[[ObjectInfo], Graph], ...] = (with_and_without, comparison)

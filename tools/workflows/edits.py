@@ -5,19 +5,25 @@ from collections.abc import Callable
 from tools.comfyui.prompts import ObjectInfo
 
 from .graph import Graph
+from .nodes import Nodes
 from .parts import (
     PHOTO,
     SIDE,
+    Parts,
     apply_both,
     conditioned,
     models,
     note,
     one_person,
+    person,
     sampled,
     saved,
     score,
     texts,
 )
+from .values import Node, Output
+
+SWAP_TEXT = "photo of a person, natural light, detailed skin"
 
 IMG2IMG_ABOUT = """
     # A person in an existing image
@@ -31,12 +37,12 @@ IMG2IMG_ABOUT = """
     3. Run. `denoise` sets how much changes: 0.4 is a little, 0.8 keeps only the layout.
 
     If the image has no face, connect `faces` of the photo to Apply IdentityNet instead. To
-    change only the face, use the workflow `instantid_face_swap`.
+    change only the face, use the template **12 Face swap with two photos**.
     """
 
 
 def img2img(object_info: ObjectInfo) -> Graph:
-    graph = Graph("instantid_img2img", object_info, note(IMG2IMG_ABOUT))
+    graph = Graph("img2img", object_info, note(IMG2IMG_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Picture to start from", below=True)
@@ -67,62 +73,78 @@ def img2img(object_info: ObjectInfo) -> Graph:
 
 
 FACE_SWAP_ABOUT = """
-    # Regenerate a face in an image
+    # Face swap with two photos
 
-    **Crop Face** crops the face with some surroundings and enlarges it, so that even a small
-    face in a group photo is generated at full size. Only the masked part of the crop is
-    sampled. **Paste Face** puts it back; outside the mask the image is unchanged, bit for bit.
+    1. **Photo of the person**: whose face it shall be.
+    2. **Picture to change**: where it shall be. Its largest face is changed; to select another
+       one, click it in the preview after a run.
+    3. Run.
 
-    1. Choose the photo of the person.
-    2. Choose the **picture to change**. Its largest face is regenerated; to select another one,
-       click it in the preview after a run.
-    3. Describe the image in the prompt.
-    4. Run. A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face.
+    The face is not copied from the photo: it is painted anew, with the person's likeness, in the
+    light and pose of the picture. **Crop Face** enlarges the face with some surroundings, so that
+    even a small face in a group photo is painted at full size; **Paste Face** puts it back.
+    Outside the mask the picture is unchanged, bit for bit.
 
-    The last node scores the result against the photo. The mask covers only part of the hair:
-    raise `padding`, an advanced input of Crop Face, to include more.
+    A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face. Describe the picture
+    in the prompt if it is not a photo. The last node scores the result against the photo. The mask
+    covers only part of the hair: raise `padding`, an advanced input of Crop Face, to include more.
+
+    Ask people before you put their face into a picture.
     """
 
 
 def face_swap(object_info: ObjectInfo) -> Graph:
-    graph = Graph("instantid_face_swap", object_info, note(FACE_SWAP_ABOUT))
+    graph = Graph("face_swap", object_info, note(FACE_SWAP_ABOUT))
     parts = models(graph)
-    who = one_person(graph, parts)
-    graph.group("Picture to change", below=True)
-    scene = graph.add("LoadImage", "Picture to change", image=PHOTO)
+    graph.group("Photo: whose face")
+    who = person(graph, parts, "Photo of the person")
+    graph.group("Picture: where it goes", below=True)
+    scene = graph.add("LoadImage", "Picture to change", image=PHOTO)["IMAGE"]
+    crop, latent = face_to_change(graph, parts, scene)
+    graph.group("Text", below=True)
+    text = texts(graph, parts, SWAP_TEXT)
+    graph.group("Identity")
+    given = apply_both(graph, parts, crop["faces"], who.identity, conditioned(parts, text))
+    graph.group("Picture")
+    image = sampled(graph, parts, given, latent, denoise=0.8)
+    pasted = put_back(graph, scene, image, crop)
+    saved(graph, pasted, "face_swap")
+    score(graph, parts, who, pasted)
+    return graph
+
+
+def face_to_change(graph: Nodes, parts: Parts, scene: Output) -> tuple[Node, Output]:
+    """The enlarged face of a picture, and the latent of which only its middle is sampled."""
     found = graph.add(
         "InstantIDAnalyzeFaces",
         "Which face to change",
         analyzer=parts.analyzer,
-        image=scene["IMAGE"],
+        image=scene,
     )
     crop = graph.add(
         "InstantIDCropFace",
         faces=found["faces"],
-        image=scene["IMAGE"],
+        image=scene,
         size=SIDE,
         padding=0.2,
         feather=0.2,
     )
     encoded = graph.add("VAEEncode", pixels=crop["image"], vae=parts.vae)
     latent = graph.add("SetLatentNoiseMask", samples=encoded["LATENT"], mask=crop["mask"])
-    graph.group("Text", below=True)
-    text = texts(graph, parts, "photo of a person, natural light, detailed skin")
-    graph.group("Identity")
-    given = apply_both(graph, parts, crop["faces"], who.identity, conditioned(parts, text))
-    graph.group("Picture")
-    image = sampled(graph, parts, given, latent["LATENT"], denoise=0.8)
+    return crop, latent["LATENT"]
+
+
+def put_back(graph: Nodes, scene: Output, image: Output, crop: Node) -> Output:
+    """The picture with the new face."""
     pasted = graph.add(
         "InstantIDPasteFace",
-        image=scene["IMAGE"],
+        image=scene,
         crop_image=image,
         crop=crop["crop"],
         match_colour="mean_std",
         mask=crop["mask"],
     )
-    saved(graph, pasted["image"], "face_swap")
-    score(graph, parts, who, pasted["image"])
-    return graph
+    return pasted["image"]
 
 
 EDITS: tuple[Callable[[ObjectInfo], Graph], ...] = (

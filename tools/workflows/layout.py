@@ -28,15 +28,19 @@ COLUMN_HEIGHTS = range(500, 2001, 25)
 VIEW = (1340, 800)
 """Pixels of the canvas beside menus and bars on a screen of 1440 x 900."""
 SHOW_PICTURES = (
+    "ImageCompare",
     "LoadImage",
     "PreviewImage",
     "SaveImage",
     "InstantIDAnalyzeFaces",
     "InstantIDCompareIdentities",
     "InstantIDPose",
+    "InstantIDPoseSheet",
     "InstantIDScoreIdentity",
 )
 SHOW_TEXT = ("InstantIDCompareIdentities",)
+ARE_WIDE = ("ImageCompare",)
+"""Beside nodes with a text to write."""
 
 
 def lay_out(groups: Sequence[Group], note: str) -> Frame:
@@ -178,5 +182,6 @@ def size_of(node: Node) -> tuple[int, int]:
     sockets = sum(not slot.is_widget for slot in node.slots)
     slots = max(sockets, len(node.schema["output"]))
     height = 10 + slots * ROW + rows * WIDGET_ROW + texts * TEXT_BOX + pictures * IMAGE_BOX
-    width = WIDE if multiline else WIDTH if shown or pictures else NARROW
+    is_wide = multiline or node.schema["name"] in ARE_WIDE
+    width = WIDE if is_wide else WIDTH if shown or pictures else NARROW
     return width, height + WIDGET_ROW

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .graph import Graph
+from .nodes import Nodes
 from .values import Model, Output
 
 HUB = "https://huggingface.co"
@@ -59,7 +59,34 @@ class Person:
     identity: Output
 
 
-def models(graph: Graph) -> Parts:
+def models(graph: Nodes) -> Parts:
+    """The checkpoint, and all of InstantID in one node."""
+    graph.group("Models")
+    checkpoint = graph.add("CheckpointLoaderSimple", "", [CHECKPOINT], ckpt_name=CHECKPOINT.name)
+    return with_instantid(graph, checkpoint["MODEL"], checkpoint["CLIP"], checkpoint["VAE"])
+
+
+def with_instantid(graph: Nodes, model: Output, clip: Output, vae: Output) -> Parts:
+    """A checkpoint's parts, and all of InstantID in one node."""
+    loaded = graph.add(
+        "InstantIDLoadModels",
+        "",
+        [IDENTITY_NET],
+        adapter_name=ADAPTER_FILE,
+        control_net_name=IDENTITY_NET.name,
+    )
+    return Parts(
+        model=model,
+        clip=clip,
+        vae=vae,
+        adapter=loaded["adapter"],
+        analyzer=loaded["analyzer"],
+        identity_net=loaded["control_net"],
+    )
+
+
+def models_apart(graph: Nodes) -> Parts:
+    """The same with a loader for each."""
     graph.group("Models")
     checkpoint = graph.add("CheckpointLoaderSimple", "", [CHECKPOINT], ckpt_name=CHECKPOINT.name)
     net = graph.add(
@@ -78,7 +105,7 @@ def models(graph: Graph) -> Parts:
     )
 
 
-def with_lora(graph: Graph, parts: Parts, file: Model, strength: float) -> Parts:
+def with_lora(graph: Nodes, parts: Parts, file: Model, strength: float) -> Parts:
     """`parts` with a LoRA on the model and on the text encoder."""
     lora = graph.add(
         "LoraLoader",
@@ -94,28 +121,32 @@ def with_lora(graph: Graph, parts: Parts, file: Model, strength: float) -> Parts
 
 
 def texts(
-    graph: Graph, parts: Parts, positive: str = POSITIVE, negative: str = NEGATIVE
+    graph: Nodes, parts: Parts, positive: str = POSITIVE, negative: str = NEGATIVE
 ) -> tuple[Output, Output]:
     wanted = graph.add("CLIPTextEncode", "Prompt", clip=parts.clip, text=positive)
     unwanted = graph.add("CLIPTextEncode", "Negative prompt", clip=parts.clip, text=negative)
     return wanted["CONDITIONING"], unwanted["CONDITIONING"]
 
 
-def person(graph: Graph, parts: Parts, title: str) -> Person:
+def person(graph: Nodes, parts: Parts, title: str) -> Person:
     """A photo of a person, analysed and embedded."""
-    photo = graph.add("LoadImage", title, image=PHOTO)
-    found = graph.add("InstantIDAnalyzeFaces", analyzer=parts.analyzer, image=photo["IMAGE"])
+    return person_of(graph, parts, graph.add("LoadImage", title, image=PHOTO)["IMAGE"])
+
+
+def person_of(graph: Nodes, parts: Parts, photo: Output) -> Person:
+    """Who is on a photo."""
+    found = graph.add("InstantIDAnalyzeFaces", analyzer=parts.analyzer, image=photo)
     embedded = graph.add("InstantIDEmbedIdentity", faces=found["faces"])
-    return Person(photo["IMAGE"], found["faces"], embedded["identity"])
+    return Person(photo, found["faces"], embedded["identity"])
 
 
-def one_person(graph: Graph, parts: Parts) -> Person:
+def one_person(graph: Nodes, parts: Parts) -> Person:
     graph.group("Photo to identity")
     return person(graph, parts, "Photo of the person")
 
 
 def apply_both(
-    graph: Graph,
+    graph: Nodes,
     parts: Parts,
     faces: Output,
     who: Output,
@@ -153,19 +184,21 @@ def conditioned(parts: Parts, text: tuple[Output, Output]) -> Conditioned:
     return {"model": parts.model, "positive": text[0], "negative": text[1]}
 
 
-def empty_latent(graph: Graph, width: int = SIDE, height: int = SIDE) -> Output:
-    return graph.add("EmptyLatentImage", width=width, height=height, batch_size=1)["LATENT"]
+def empty_latent(
+    graph: Nodes, width: int = SIDE, height: int = SIDE, count: int | Output = 1
+) -> Output:
+    return graph.add("EmptyLatentImage", width=width, height=height, batch_size=count)["LATENT"]
 
 
-def latent_batch(graph: Graph, count: int) -> Output:
+def latent_batch(graph: Nodes, count: int | Output) -> Output:
     """Latents for `count` pictures that begin with the same noise."""
-    empty = graph.add("EmptyLatentImage", width=SIDE, height=SIDE, batch_size=count)
-    fixed = graph.add("LatentBatchSeedBehavior", samples=empty["LATENT"], seed_behavior="fixed")
+    empty = empty_latent(graph, count=count)
+    fixed = graph.add("LatentBatchSeedBehavior", samples=empty, seed_behavior="fixed")
     return fixed["LATENT"]
 
 
 def sampled(
-    graph: Graph, parts: Parts, given: Conditioned, latent: Output, **changes: Any
+    graph: Nodes, parts: Parts, given: Conditioned, latent: Output, **changes: Any
 ) -> Output:
     """A picture, from what is conditioned to pixels."""
     settings = {**SAMPLING, **changes}
@@ -173,20 +206,35 @@ def sampled(
     return graph.add("VAEDecode", samples=done["LATENT"], vae=parts.vae)["IMAGE"]
 
 
-def saved(graph: Graph, image: Output, prefix: str) -> None:
+def one_node(graph: Nodes, parts: Parts, text: tuple[Output, Output], photo: Output) -> Conditioned:
+    """Everything in one node, at the likeness that most pictures want."""
+    applied = graph.add(
+        "InstantIDApply",
+        **conditioned(parts, text),
+        adapter=parts.adapter,
+        analyzer=parts.analyzer,
+        control_net=parts.identity_net,
+        image=photo,
+        likeness="balanced",
+    )
+    return {name: applied[name] for name in ("model", "positive", "negative")}
+
+
+def saved(graph: Nodes, image: Output, prefix: str) -> None:
     graph.add("SaveImage", images=image, filename_prefix=f"InstantID/{prefix}")
 
 
-def picture(graph: Graph, parts: Parts, given: Conditioned, prefix: str, **changes: Any) -> None:
+def picture(graph: Nodes, parts: Parts, given: Conditioned, prefix: str, **changes: Any) -> None:
     """The usual last column."""
     graph.group("Picture")
     saved(graph, sampled(graph, parts, given, empty_latent(graph), **changes), prefix)
 
 
-def score(graph: Graph, parts: Parts, who: Person, image: Output) -> Output:
-    """Nodes that show the likeness of pictures to a person."""
+def score(graph: Nodes, parts: Parts, who: Person, image: Output, title: str = "") -> Output:
+    """A node that shows the likeness of pictures to a person."""
     scored = graph.add(
         "InstantIDScoreIdentity",
+        title,
         analyzer=parts.analyzer,
         identity=who.identity,
         image=image,
@@ -195,7 +243,7 @@ def score(graph: Graph, parts: Parts, who: Person, image: Output) -> Output:
     return scored["picture"]
 
 
-def two_photos(graph: Graph, parts: Parts, first: str, second: str) -> tuple[Person, Person]:
+def two_photos(graph: Nodes, parts: Parts, first: str, second: str) -> tuple[Person, Person]:
     graph.group("Two photos to two identities")
     return person(graph, parts, first), person(graph, parts, second)
 
@@ -214,6 +262,11 @@ USUAL_SIZE = (
 USUAL_AMOUNTS = (
     "**weight 0.8 and strength 0.8** are a good start. If colours burn or the prompt is ignored, "
     "lower the weight first, then the strength. If the likeness is low, raise both."
+)
+NAMED_AMOUNTS = (
+    "**likeness** on InstantID Apply: `balanced` is weight 0.8 and strength 0.8, a good start. "
+    "`faithful` is closer to the photo, `stylised` leaves room for a style, `pose only` keeps "
+    "little more than the position of the face. With `custom` the numbers below it count."
 )
 USUAL_SAMPLER = "`ddpm` with `karras` is set here; `euler` with `normal` works too."
 FILES = (

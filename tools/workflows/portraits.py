@@ -8,20 +8,26 @@ from tools.comfyui.prompts import ObjectInfo
 from .graph import Graph
 from .parts import (
     HUB,
+    NAMED_AMOUNTS,
     NEGATIVE,
     PHOTO,
     SIDE,
     USUAL,
     apply_both,
     conditioned,
+    empty_latent,
     models,
+    models_apart,
     note,
+    one_node,
     one_person,
     picture,
+    sampled,
+    saved,
     texts,
     with_lora,
 )
-from .values import Model
+from .values import Model, Output
 
 DEPTH_NET = Model(
     "controlnet-depth-sdxl-1.0/diffusion_pytorch_model.fp16.safetensors",
@@ -41,34 +47,58 @@ LIGHTNING = Model(
 )
 
 
+BASIC_ABOUT = """
+    # A portrait from one photo
+
+    1. Choose a photo with one clear face in **Photo of the person**.
+    2. Write the prompt.
+    3. Run.
+
+    **InstantID Apply** does everything: it finds the face, computes its embedding, and applies it
+    to the model and to IdentityNet. Connect a second photo to `image_kps` to take the position
+    and pose of the face from there.
+    """
+NAMED = replace(USUAL, amounts=NAMED_AMOUNTS)
+
+
 def basic(object_info: ObjectInfo) -> Graph:
-    about = """
-        # InstantID in one node
+    graph = Graph("basic", object_info, note(BASIC_ABOUT, advice=NAMED))
+    portrait(graph, "basic")
+    return graph
 
-        1. Choose a photo with one clear face in **Photo of the person**.
-        2. Write the prompt.
-        3. Run.
 
-        **InstantID Apply** does everything: it finds the face, computes its embedding, and applies
-        it to the model and to IdentityNet. Connect a second photo to `image_kps` to take the
-        position and pose of the face from there.
-        """
-    graph = Graph("instantid_basic", object_info, note(about))
+def portrait(graph: Graph, prefix: str) -> list[tuple[Output, str]]:
+    """The whole method in one node; the widgets that people change, by an output of their node."""
     parts = models(graph)
     graph.group("Photo and text")
-    photo = graph.add("LoadImage", "Photo of the person", image=PHOTO)
+    photo = graph.add("LoadImage", "Photo of the person", image=PHOTO)["IMAGE"]
     text = texts(graph, parts)
     graph.group("Identity")
-    applied = graph.add(
-        "InstantIDApply",
-        **conditioned(parts, text),
-        adapter=parts.adapter,
-        analyzer=parts.analyzer,
-        control_net=parts.identity_net,
-        image=photo["IMAGE"],
-    )
-    given = {name: applied[name] for name in ("model", "positive", "negative")}
-    picture(graph, parts, given, "basic")
+    given = one_node(graph, parts, text, photo)
+    graph.group("Picture")
+    latent = empty_latent(graph)
+    saved(graph, sampled(graph, parts, given, latent), prefix)
+    sides = [(latent, name) for name in ("width", "height")]
+    return [(photo, "image"), (text[0], "text"), (given["model"], "likeness"), *sides]
+
+
+APP_ABOUT = """
+    # A portrait from one photo, as an app
+
+    ComfyUI's app mode shows only what you need: the photo, the text, the likeness and the size.
+    This graph is what lies behind it, the same as **01 Portrait from one photo**. An editor
+    without app mode opens the graph.
+
+    1. Choose a photo with one clear face.
+    2. Write what the picture should show.
+    3. Run.
+    """
+
+
+def app(object_info: ObjectInfo) -> Graph:
+    graph = Graph("app", object_info, note(APP_ABOUT, advice=NAMED))
+    widgets = portrait(graph, "app")
+    graph.show_as_app(widgets, graph.nodes[-2]["IMAGE"])
     return graph
 
 
@@ -85,8 +115,8 @@ def composed(object_info: ObjectInfo) -> Graph:
           preview: IdentityNet draws its own at the size of the output. To use an edited one,
           disconnect `faces` from Apply IdentityNet and connect the keypoint image to `image`.
         """
-    graph = Graph("instantid_composed", object_info, note(about))
-    parts = models(graph)
+    graph = Graph("composed", object_info, note(about))
+    parts = models_apart(graph)
     who = one_person(graph, parts)
     graph.group("Text", below=True)
     text = texts(graph, parts)
@@ -121,9 +151,7 @@ def depth_controlnet(object_info: ObjectInfo) -> Graph:
         f"[diffusers/controlnet-depth-sdxl-1.0]({HUB}/diffusers/controlnet-depth-sdxl-1.0)): "
         "`models/controlnet/controlnet-depth-sdxl-1.0`"
     )
-    graph = Graph(
-        "instantid_depth_controlnet", object_info, note(DEPTH_CONTROLNET_ABOUT, [depth_file])
-    )
+    graph = Graph("depth_controlnet", object_info, note(DEPTH_CONTROLNET_ABOUT, [depth_file]))
     parts = models(graph)
     depth_net = graph.add(
         "ControlNetLoader",
@@ -174,7 +202,7 @@ def stylized(object_info: ObjectInfo) -> Graph:
         "first. If it looks like a filtered photo, lower both."
     )
     advice = replace(USUAL, amounts=amounts)
-    graph = Graph("instantid_stylized", object_info, note(about, advice=advice))
+    graph = Graph("stylized", object_info, note(about, advice=advice))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Text", below=True)
@@ -213,7 +241,7 @@ def style_lora(object_info: ObjectInfo) -> Graph:
         "`models/loras`"
     )
     advice = replace(USUAL, amounts=amounts)
-    graph = Graph("instantid_style_lora", object_info, note(about, [file], advice))
+    graph = Graph("style_lora", object_info, note(about, [file], advice))
     parts = models(graph)
     who = one_person(graph, parts)
     graph.group("Style", below=True)
@@ -250,7 +278,7 @@ def lightning(object_info: ObjectInfo) -> Graph:
         "Lightning LoRA (`sdxl_lightning_4step_lora.safetensors` of "
         f"[ByteDance/SDXL-Lightning]({HUB}/ByteDance/SDXL-Lightning)): `models/loras`"
     )
-    graph = Graph("instantid_lightning", object_info, note(LIGHTNING_ABOUT, [file], advice))
+    graph = Graph("lightning", object_info, note(LIGHTNING_ABOUT, [file], advice))
     parts = models(graph)
     lora = graph.add(
         "LoraLoaderModelOnly",
@@ -273,6 +301,7 @@ def lightning(object_info: ObjectInfo) -> Graph:
 
 PORTRAITS: tuple[Callable[[ObjectInfo], Graph], ...] = (
     basic,
+    app,
     composed,
     depth_controlnet,
     stylized,

@@ -64,6 +64,11 @@ class Node:
         return Output(self.number, slot, self.schema["output"][slot])
 
     @property
+    def is_subgraph(self) -> bool:
+        """Whether it stands for a subgraph, which no pack brings."""
+        return not self.schema["python_module"]
+
+    @property
     def slots(self) -> list[Slot]:
         """Inputs in the order in which the editor makes their slots: sockets, then widgets."""
         specs = sorted(inputs_of(self.schema), key=lambda spec: spec.is_widget)
@@ -72,7 +77,7 @@ class Node:
     def _slots_of(self, spec: InputSpec) -> Iterator[Slot]:
         if spec.kind == AUTOGROW:
             yield from self._growing(spec)
-        else:
+        elif not spec.options.get("socketless"):
             optional = spec.name in (self.schema["input"].get("optional") or {})
             yield Slot(spec.name, spec.kind, "", optional, spec.is_widget)
 
