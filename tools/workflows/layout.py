@@ -16,8 +16,8 @@ from .values import Frame, Group, Node
 PADDING, TITLE_BAR, HEAD = 20, 30, 50
 """Inside a frame: at its edges, above a node for its title, and above all for the frame's own."""
 COLUMN_GAP, NODE_GAP, GROUP_GAP = 60, 60, 40
-SLACK = 24
-"""Below the last node of a column, which Nodes 2.0 draws somewhat higher."""
+SLACK = 44
+"""Below the last node of a column, which Nodes 2.0 draws higher, most of all with an error."""
 ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 130, 260
 NARROW, WIDTH, WIDE = 240, 320, 400
 NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 16
