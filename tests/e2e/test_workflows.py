@@ -44,7 +44,8 @@ def shortened(prompt: Prompt, object_info: dict[str, Any], photo: str, other: st
             {name: min(FEW, given[name]) for name in BATCHES if isinstance(given.get(name), int)}
         )
         given.update(dict.fromkeys(given.keys() & MORE_VIEWS, False))
-        if other and "second" in node["_meta"]["title"].lower() and "image" in given:
+        second = "second" in node["_meta"]["title"].lower()
+        if other and second and node["class_type"] == "LoadImage":
             given["image"] = other
     return prompt
 
