@@ -120,12 +120,14 @@ def with_small_models(prompt: Prompt) -> Prompt:
 
 def small_values(prompt: Prompt) -> dict[str, Mapping[str, Any]]:
     """Node id to the inputs that the small models need otherwise."""
-    values = {
+    values: dict[str, Mapping[str, Any]] = {
         name: {**sides(node, SMALL_SIDE), **SMALL_VALUES.get(node["class_type"], {})}
         for name, node in prompt.items()
     }
     identity = {"control_net_name": small_models.CONTROLNET_FILE}
-    return values | {name: {**values[name], **identity} for name in identity_nets(prompt)}
+    for name in identity_nets(prompt):
+        values[name] = {**values[name], **identity}
+    return values
 
 
 def sides(node: Mapping[str, Any], side: int) -> dict[str, int]:
