@@ -9,6 +9,7 @@ from ..instantid_core.libraries import AUTO, CHOICES
 from ..instantid_core.models import MODEL_PACK, find_models
 from . import sockets
 from .host import models, paths
+from .host.on_screen import without_folders
 from .inputs import CATEGORY, PARTS
 
 
@@ -133,7 +134,7 @@ class LoadModels(io.ComfyNode):
             None if adapter_name is None else paths.explain_adapter(adapter_name),
             None if control_net_name is None else paths.explain_identity_net(control_net_name),
         )
-        return " ".join(filter(None, reasons)) or True
+        return without_folders(" ".join(filter(None, reasons))) or True
 
     @classmethod
     def fingerprint_inputs(
@@ -186,7 +187,8 @@ class LoadAdapter(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, adapter_name: str | None) -> bool | str:
         """Takes the place of the host's "value not in list". A linked name is not known yet."""
-        return True if adapter_name is None else paths.explain_adapter(adapter_name) or True
+        reason = None if adapter_name is None else paths.explain_adapter(adapter_name)
+        return without_folders(reason) if reason else True
 
     @classmethod
     def fingerprint_inputs(cls, adapter_name: str | None = None) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..instantid_core.errors import SettingError, within
+from ..instantid_core.errors import InstantIDError, SettingError, within
+from .host.on_screen import shorten
 from .sockets import TRAVELS
 
 
 def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
-    """The node, whose `execute` refuses values beyond its schema with a SettingError."""
+    """The node, whose `execute` refuses values beyond its schema with a SettingError, and whose
+    errors name no folders of the server."""
     execute = node.__dict__["execute"].__func__
     if hasattr(execute, "__wrapped__"):
         return node
@@ -25,10 +27,14 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
 
     @functools.wraps(execute)
     def guarded(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
-        given = {name: _checked(inputs, name, value) for name, value in named.items()}
-        # An optional input to which a switch brings nothing is as one that is not connected.
-        given = {name: value for name, value in given.items() if value is not None}
-        return execute(cls, *values, **given)
+        try:
+            given = {name: _checked(inputs, name, value) for name, value in named.items()}
+            # An optional input to which a switch brings nothing is as one that is not connected.
+            given = {name: value for name, value in given.items() if value is not None}
+            return execute(cls, *values, **given)
+        except InstantIDError as error:
+            shorten(error)
+            raise
 
     setattr(node, "execute", classmethod(guarded))  # noqa: B010
     return node

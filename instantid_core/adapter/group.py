@@ -133,9 +133,9 @@ def _require_enough(frame: FrameFaces, identities: Sequence[IdentityEmbedding]) 
         raise SettingError("Connect at least one identity, from InstantID Embed Identity.")
     if people > places:
         raise SettingError(
-            f"{people} identities are connected, but the pose has only {places} faces. Use a pose "
-            "photo with more faces (select = left_to_right keeps all of them), lower min_score, "
-            "or disconnect identities."
+            f"{people} identities are connected, but the pose has only {places} faces. Disconnect "
+            "identities, or use a pose photo with more faces. InstantID Analyze Faces keeps all "
+            "of them with select = left_to_right, and finds more with a lower min_score."
         )
     if people < places:
         log.warning(

@@ -31,7 +31,7 @@ def usable(path: Path, instead: str = INSTEAD) -> Iterator[None]:
         raise FaceModelError(
             f"{path} opens, and cannot be used ({first_line(error)}). It is damaged or another "
             f"model: {instead}. If memory has run out, "
-            "choose provider = cpu."
+            "choose provider = cpu in InstantID Load Models or InstantID Load Face Analyzer."
         ) from error
 
 

@@ -104,8 +104,8 @@ def require_compatible(identities: Mapping[str, IdentityEmbedding]) -> None:
         if lengths[name] != lengths[first]:
             raise IdentityError(
                 f"Identities are mixed reference by reference: {first} holds {lengths[first]} per "
-                f"person, {name} holds {lengths[name]}. Embed both with combine = average, or from "
-                "the same number of photos."
+                f"person, {name} holds {lengths[name]}. In InstantID Embed Identity use combine = "
+                "average for both, or the same number of photos."
             )
 
 

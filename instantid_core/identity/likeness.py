@@ -91,8 +91,8 @@ def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
         labels += [f"{name}.{i}" for i in range(len(references))] if len(references) > 1 else [name]
     if len(vectors) < 2:
         raise IdentityError(
-            "Comparing takes two references or more, found 1. Connect a second identity, or embed "
-            "several photos with combine = sequence."
+            "Comparing takes two references or more, found 1. Connect a second identity, or use "
+            "several photos and combine = sequence in InstantID Embed Identity."
         )
     units = np.stack([direction(vector) for vector in vectors])
     cosines = np.clip(units @ units.T, -1, 1)

@@ -13,6 +13,7 @@ from comfy_execution.utils import get_executing_context
 
 from ...instantid_core.adapter import Run
 from ...instantid_core.errors import printable
+from .on_screen import without_folders
 from .server import running_server
 
 EVENT = "instantid_compose.warning"
@@ -78,5 +79,5 @@ def watch_warnings() -> None:
 def _tell_browser(run: str, node: str, sentence: str) -> None:
     server = running_server()
     if server is not None:
-        data = {"prompt_id": run, "node": node, "message": sentence}
+        data = {"prompt_id": run, "node": node, "message": without_folders(sentence)}
         server.send_sync(EVENT, data, server.client_id)

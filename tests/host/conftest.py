@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.advice import require_own_inputs
 from support.combinations import (
     REFUSED,
     noted,
@@ -77,9 +78,17 @@ class Pack:
         return importlib.import_module(f"{self.name}.{path}")
 
     def run(self, node_id: str, **inputs: Any) -> tuple[Any, ...]:
-        """Execute a node as the host does: defaults from the function, under inference mode."""
+        """Execute a node as the host does: defaults from the function, under inference mode.
+
+        What it says when it fails must name only inputs that it has.
+        """
+        nodes = host_nodes.NODE_CLASS_MAPPINGS
         with torch.inference_mode():
-            return host_nodes.NODE_CLASS_MAPPINGS[node_id].execute(**inputs).result
+            try:
+                return nodes[node_id].execute(**inputs).result
+            except self.module("instantid_core.errors").InstantIDError as error:
+                require_own_inputs(str(error), node_id, nodes)
+                raise
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,16 @@ import importlib
 import logging
 import pkgutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import folder_paths
 import pytest
 import torch
 from comfy_execution.utils import CurrentNodeContext
+from execution import full_type_name
 from support.host_calls import own_warnings
 
 from tools.small_world import painter
@@ -80,6 +83,25 @@ def test_warnings_of_the_core_come_by_too(
     (sent,) = notices
     assert "Face analysis was asked to use cuda" in sent["message"]
     assert warnings(caplog) == [sent["message"]]
+
+
+def test_folders_of_the_server_stay_in_the_log(
+    pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    base, models = folder_paths.base_path, folder_paths.models_dir
+    said = f"Look into {base}/models/instantid, {base}-old/x, /mnt{base}/x and {models}."
+    with CurrentNodeContext(str(uuid4()), "4"):
+        pack.module("nodes.host.notices").warn([said])
+    named = f"Look into {Path(base).name}/models/instantid, "
+    shown = f"{named}{base}-old/x, /mnt{base}/x and {Path(models).name}."
+    assert [each["message"] for each in notices] == [shown]
+    assert warnings(caplog) == [said]
+
+
+def test_comfyui_names_errors_without_their_module(pack: Any) -> None:
+    errors = pack.module("instantid_core.errors")
+    for kind in (errors.InstantIDError, errors.NoFaceError, errors.UnknownNumbersError):
+        assert full_type_name(kind) == f"InstantID.{kind.__name__}"
 
 
 def test_no_server_and_no_browser_are_no_trouble(
