@@ -7,9 +7,11 @@ from .crops import CropFace, PasteFace
 from .doctor import Doctor
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
 from .group import ApplyGroup
+from .host.doctor_routes import register_doctor_route
 from .host.identity_files import register_identity_folders
 from .host.model_routes import register_model_routes
 from .host.notices import watch_warnings
+from .host.on_screen import name_errors
 from .host.paths import register_model_folders
 from .identities import (
     BlendIdentities,
@@ -65,7 +67,9 @@ class InstantIDCompose(ComfyExtension):
         register_model_folders()
         register_identity_folders()
         register_model_routes()
+        register_doctor_route()
         watch_warnings()
+        name_errors()
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

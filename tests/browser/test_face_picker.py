@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tools.comfyui.client import ComfyClient
-from tools.pictures.browser import TOAST, Editor
+from tools.pictures.browser import MESSAGE, Editor
 from tools.small_world import painter
 from tools.small_world.scenes import png
 
@@ -218,7 +218,7 @@ def test_a_value_that_makes_no_sense(editor: Editor, photo: str) -> None:
         'numbers is "<b>left</b>", which is not a list such as 0, 2. Face 0 is used.'
     )
     expect(faces(editor, pressed=True)).to_have_count(1)
-    toast = editor.page.locator(TOAST).filter(has_text="found '<b>left</b>'")
+    toast = editor.page.locator(MESSAGE).filter(has_text="found '<b>left</b>'")
     expect(toast).to_have_count(1)
     faces(editor).nth(1).click()
     assert setting(editor, node) == ("index", 1, "")
@@ -268,7 +268,7 @@ def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> 
     canvas_editor.set_value(node, "numbers", "the left one")
     never_run_before(canvas_editor, node, 0.43)
     assert canvas_editor.run()["kind"] == "execution_success"
-    toast = canvas_editor.page.locator(TOAST).filter(has_text="numbers should be face numbers")
+    toast = canvas_editor.page.locator(MESSAGE).filter(has_text="numbers should be face numbers")
     expect(toast).to_have_count(1)
     expect(toast).to_contain_text("InstantID Analyze Faces")
     canvas_editor.photograph("warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -169,6 +170,7 @@ def test_a_loader_without_a_file_leads_to_the_dialog(open_editor, engine):
     hint = editor.page.get_by_role("status").filter(has_text="InstantID is missing model files")
     editor.add("InstantIDLoadAdapter")
     expect(hint).to_be_visible()
+    expect(hint).to_contain_text(re.compile(r"InstantID image adapter \(\d+ MB\), .* to download"))
     editor.photograph("model_hint")
     hint.get_by_role("button", name="Get InstantID models").click()
     expect(editor.page.get_by_role("dialog", name="InstantID models")).to_be_visible()

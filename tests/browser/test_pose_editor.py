@@ -18,7 +18,7 @@ from support.pose_editor import (
 )
 
 from tools.comfyui.client import ComfyClient
-from tools.pictures.browser import PICTURES, TOAST, Editor, apart
+from tools.pictures.browser import MESSAGE, PICTURES, Editor, apart
 
 TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
 ZOOMED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
@@ -182,7 +182,7 @@ def test_text_that_is_no_pose(canvas_editor: Editor, text: str) -> None:
 
 
 def warned(editor: Editor, words: str) -> None:
-    toast = editor.page.locator(TOAST).filter(has_text=words)
+    toast = editor.page.locator(MESSAGE).filter(has_text=words)
     expect(toast.first).to_contain_text("InstantID Pose")
 
 

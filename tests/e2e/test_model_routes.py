@@ -23,6 +23,7 @@ from tools.comfyui.client import ComfyClient, PromptRefusedError
 from tools.comfyui.environment import child_environ
 
 ROUTES = [("GET", ""), ("GET", "/progress"), ("POST", "/download"), ("POST", "/cancel")]
+DOCTOR = "/instantid_compose/doctor"
 IDS = ["adapter", "identitynet", "face_models"]
 
 
@@ -70,6 +71,14 @@ def test_other_sites_are_refused(site, method, path, headers):
         assert answer.code == 403
     assert requests_of(site) == before
     assert not site.ask("GET", f"{PREFIX}/progress")[1]["running"]
+
+
+def test_the_doctor_answers_this_site_alone(site):
+    answered, report = site.ask("GET", DOCTOR)
+    assert answered == 200
+    assert {"check", "state", "found", "advice"} == set(report["findings"][0])
+    assert report["text"].endswith("checks")
+    assert site.ask("GET", DOCTOR, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
 
 
 def test_this_site_is_not_refused(site):

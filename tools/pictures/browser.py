@@ -39,7 +39,9 @@ HELP_IN_ENGLISH = re.compile(r"/docs/InstantID\w+/en\.md\)$")
 """Asked for before the page for every language, `docs/NODE.md`, which is the English one."""
 PACK_WORDS = ("instantid-compose", "instantid_compose", "InstantIDCompose")
 TOAST = ".p-toast-message, li:has([data-reka-toast-announce-exclude])"
-"""A message in the corner: up to front end 1.47, and in 1.58."""
+"""A message of the front end in the corner: up to 1.47, and in 1.58."""
+MESSAGE = ".instantid-message"
+"""The pack's own."""
 LOADING, RUNNING = 120_000, 180_000  # milliseconds; a busy machine needs them
 TRIES = 5
 

@@ -7,7 +7,8 @@ START_AGAIN = """async (settings) => {
     const { app } = window;
     const { command, setting, sidebarTab, toast, workflow } = app.extensionManager;
     if (app.lastNodeErrors || app.lastExecutionError) return false;
-    document.querySelector(".instantid-hint")?.remove(); // it comes once per page
+    // The hint comes once per page.
+    document.querySelectorAll(".instantid-hint, .instantid-message").forEach((it) => it.remove());
     for (const [id, value] of Object.entries(settings))
         if (setting.get(id) !== value) await setting.set(id, value);
     await command.execute("Comfy.NewBlankWorkflow");

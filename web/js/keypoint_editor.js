@@ -7,14 +7,13 @@ import { watchOpening } from "./editor/opened_subgraphs.js";
 import { findPhotoPose, POSE_OUTPUT } from "./editor/photo_points.js";
 import { photoOf, takesPhoto } from "./editor/photo_source.js";
 import { upstreamSnapshot } from "./editor/upstream.js";
+import { warn } from "./messages/messages.js";
 import { everyNode, listenTo } from "./shared/graph.js";
-import { imageUrl, sleep } from "./shared/server.js";
-import { warn } from "./shared/toasts.js";
+import { changeTracker, graphLoaded } from "./shared/loading.js";
+import { imageUrl } from "./shared/server.js";
 import { texts } from "./texts/texts.js";
 
 const POSE_CLASS = "InstantIDPose";
-const POLL_INTERVAL = 20; // milliseconds
-const LOADING_TIMEOUT = 10_000;
 
 /**
  * Pose of a node's photo at its last run, and what it depended on; it is not saved.
@@ -60,9 +59,7 @@ async function checkValues(node) {
   // Values that undo restores have been checked before.
   if (changeTracker()?._restoringState) return;
   // The first state for undo is that of the loaded file, with the file's own values.
-  const end = Date.now() + LOADING_TIMEOUT;
-  do await sleep(POLL_INTERVAL);
-  while (changeTracker()?.constructor.isLoadingGraph && Date.now() < end);
+  await graphLoaded();
   const sentences = restoreDefaults(node);
   for (const sentence of sentences) warn(node, sentence);
   if (sentences.length) recordChange();
@@ -96,11 +93,6 @@ async function openEditor(node) {
   writeNode(node, text);
   node.graph?.setDirtyCanvas(true, true);
   recordChange();
-}
-
-/** The undo history of the graph. */
-function changeTracker() {
-  return app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
 }
 
 /** Adds a state to the undo history of the graph. */

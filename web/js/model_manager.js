@@ -5,6 +5,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { showInCorner } from "./messages/corner.js";
 import { ModelDialog } from "./models/dialog.js";
 import {
   FACE_MODEL_LOADERS,
@@ -17,8 +18,10 @@ import {
   sameFileElsewhere,
 } from "./models/missing.js";
 import { ModelServer } from "./models/server.js";
-import { button, element, loadStyle } from "./shared/dom.js";
+import { readableSize } from "./models/size.js";
+import { button, element } from "./shared/dom.js";
 import { everyNode } from "./shared/graph.js";
+import { isOn, MISSING_FILES_HINT } from "./shared/settings.js";
 import { toast } from "./shared/toasts.js";
 import { setWidget, widgetOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
@@ -60,31 +63,53 @@ class ModelManager {
     if (!this.dialog.isOpen) toast("success", this.texts.title, this.texts.ready, 5);
   }
 
-  /** A bar at the edge of the window that leads to the dialog, once per page. */
-  hint() {
-    if (this.#isHintShown || this.dialog.isOpen) return;
+  /**
+   * A bar in the corner that says what lacks and leads to the dialog, once per page.
+   * @param {unknown} [name] a file that the workflow names and the server does not have
+   */
+  async hint(name) {
+    if (this.#isHintShown || this.dialog.isOpen || !isOn(MISSING_FILES_HINT)) return;
     this.#isHintShown = true;
     const t = this.texts;
+    const lacking = await this.#lacking();
+    const sentence = lacking.length || !name ? hintOf(lacking, t) : t.noSuchFile(String(name));
     const bar = element(
       "div",
       { className: "instantid-hint", role: "status" },
-      element("span", {}, t.hint),
+      element("span", {}, sentence),
       button(t.open, () => this.open()),
       button(t.dismiss, () => bar.remove()),
     );
-    loadStyle("models/models.css").then(() => document.body.append(bar));
+    if (!this.dialog.isOpen) await showInCorner(bar);
   }
 
   async hintWithoutFaceModels() {
     if (this.#isHintShown) return;
+    const lacking = await this.#lacking();
+    if (lacking.some((model) => model.id === "face_models")) await this.hint();
+  }
+
+  /** The published files that are not there; none where the server does not say. */
+  async #lacking() {
     try {
       const { models } = await this.server.list();
-      const faceModels = models.find((model) => model.id === "face_models");
-      if (faceModels?.state === "missing") this.hint();
+      return models.filter(({ state }) => state === "missing");
     } catch (error) {
       console.info("InstantID Compose: the list of model files could not be read.", error);
+      return [];
     }
   }
+}
+
+/**
+ * @param {import("./models/server.js").Model[]} lacking
+ * @param {import("./texts/english.js").Texts["models"]} t
+ */
+function hintOf(lacking, t) {
+  if (!lacking.length) return t.hint;
+  const names = lacking.map(({ title, size }) => `${title} (${readableSize(size)})`);
+  const total = lacking.reduce((sum, { size }) => sum + size, 0);
+  return t.lackingFiles(names.join(", "), readableSize(total));
 }
 
 /** @param {ComfyNode} node @returns {ComfyWidget[]} */
@@ -102,7 +127,8 @@ function takeSameFiles(node) {
 
 /** Shows the hint if a loader names a file that is not there. @param {ComfyNode} node */
 function hintIfMissing(node) {
-  if (fileWidgetsOf(node).some((widget) => isMissing(node, widget))) manager?.hint();
+  const widget = fileWidgetsOf(node).find((one) => isMissing(node, one));
+  if (widget) manager?.hint(isPlaceholder(widget.value) ? undefined : widget.value);
 }
 
 /**
@@ -130,6 +156,7 @@ let manager;
 
 app.registerExtension({
   name: "instantid_compose.model_manager",
+  settings: [MISSING_FILES_HINT],
   commands: [
     {
       id: COMMAND,
@@ -145,13 +172,8 @@ app.registerExtension({
     return [{ content: manager.texts.open, callback: () => manager?.open() }];
   },
   setup() {
-    const made = new ModelManager();
-    manager = made;
-    watchRejections(made);
-    api.addEventListener("execution_error", ({ detail }) => {
-      const lacksFile = /were not found|is missing/.test(detail.exception_message);
-      if (FACE_MODEL_LOADERS.includes(detail.node_type) && lacksFile) made.hint();
-    });
+    manager = new ModelManager();
+    watchRejections(manager);
   },
   nodeCreated(node) {
     const kind = node.comfyClass ?? "";

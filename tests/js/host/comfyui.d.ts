@@ -9,7 +9,12 @@ interface ComfyWidget {
   label?: string;
   tooltip?: string;
   serialize?: boolean;
-  options?: { values?: unknown; min?: number; max?: number };
+  options?: {
+    values?: unknown;
+    min?: number;
+    max?: number;
+    getOptionLabel?: (value?: string | null) => string;
+  };
   callback?: (value: unknown, canvas?: ComfyCanvas, node?: ComfyNode, position?: number[]) => unknown;
 }
 
@@ -38,12 +43,16 @@ interface ComfyNode {
   mode?: number;
   pos: number[];
   size: number[];
+  /** Of the title bar, where somebody has chosen one. */
+  color?: string;
   graph?: ComfyGraph | null;
   /** Of a node that stands for a subgraph. */
   subgraph?: ComfyGraph;
   widgets?: ComfyWidget[];
   inputs?: ComfyInput[];
   hideOutputImages?: boolean;
+  /** Small signs above a node. */
+  badges?: object[];
   onExecuted?: (this: ComfyNode, output: NodeOutput, ...rest: unknown[]) => void;
   onRemoved?: (this: ComfyNode, ...rest: unknown[]) => void;
   onDrawBackground?: () => void;
@@ -60,6 +69,11 @@ interface ComfyNode {
     element: HTMLElement,
     options?: DomWidgetOptions,
   ): ComfyWidget;
+  outputs?: { name: string }[];
+  onDragOver?: (event: DragEvent) => boolean;
+  onDragDrop?: (event: DragEvent) => Promise<boolean>;
+  connect?(slot: number, target: ComfyNode, input: number): unknown;
+  getInputLink?(slot: number): ComfyLink | null;
   getInputNode?(slot: number): ComfyNode | null | undefined;
   computeSize(): number[];
   setSize(size: number[]): void;
@@ -75,10 +89,30 @@ interface ComfyGraph {
   getLink?(id: NodeId): ComfyLink | undefined;
   getNodeById?(id: NodeId): ComfyNode | null | undefined;
   setDirtyCanvas(foreground: boolean, background: boolean): void;
+  add?(node: ComfyNode): unknown;
+  trigger?(kind: string, event: object): void;
+}
+
+interface BadgeOptions {
+  text: string;
+  fgColor: string;
+  bgColor: string;
+  onClick?: () => void;
+}
+
+interface Window {
+  LGraphBadge?: new (options: BadgeOptions) => object;
+  LiteGraph?: { createNode(kind: string): ComfyNode | null };
+  LGraphCanvas?: { link_type_colors?: Record<string, string> };
 }
 
 interface ComfyCanvas {
   canvas?: HTMLCanvasElement;
+  /** The graph on the screen. */
+  graph?: ComfyGraph | null;
+  selectedItems?: Set<ComfyNode>;
+  default_connection_color_byType?: Record<string, string>;
+  setDirty?(foreground: boolean, background: boolean): void;
   emitBeforeChange?(): void;
   emitAfterChange?(): void;
   processMouseWheel?(event: WheelEvent): void;
@@ -105,7 +139,7 @@ interface ChangeTracker {
 }
 
 interface ToastMessage {
-  severity: "success" | "warn";
+  severity: "success";
   summary: string;
   detail: string;
   /** Milliseconds. */
@@ -116,17 +150,20 @@ interface ExtensionManager {
   setting?: { get?(id: string): unknown };
   toast?: { add(message: ToastMessage): void };
   command: { commands?: { id: string }[]; execute(id: string): Promise<unknown> };
-  workflow?: { activeWorkflow?: { changeTracker?: ChangeTracker } | null };
+  workflow?: { activeWorkflow?: { path?: string; changeTracker?: ChangeTracker } | null };
 }
 
 interface ComfyExtension {
   name: string;
   commands?: object[];
   menuCommands?: object[];
+  settings?: object[];
   getNodeMenuItems?(node: ComfyNode): object[];
+  beforeRegisterNodeDef?(kind: { color?: string }, definition: { name: string }): void;
   setup?(): void | Promise<void>;
   nodeCreated?(node: ComfyNode): void;
   loadedGraphNode?(node: ComfyNode): void;
+  afterConfigureGraph?(): void | Promise<void>;
 }
 
 interface ComfyApp {
@@ -146,5 +183,6 @@ interface ComfyApp {
 interface ComfyApi {
   apiURL(path: string): string;
   fetchApi(path: string, options?: RequestInit): Promise<Response>;
+  queuePrompt?(...given: unknown[]): Promise<{ prompt_id?: string } | undefined>;
   addEventListener(kind: string, listener: (event: CustomEvent) => void): void;
 }

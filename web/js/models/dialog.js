@@ -35,7 +35,10 @@ export class ModelDialog {
     this.mirror = element("p");
     this.body = element("tbody");
     this.message = element("p", { role: "status", "aria-live": "polite" });
-    this.getButton = button(texts.nothing, () => this.#start());
+    this.getButton = button(texts.nothing, () => this.#start(), {
+      className: "primary",
+      autofocus: true,
+    });
     const stop = () => this.#attempt(() => this.server.cancel());
     this.stopButton = button(texts.cancel, stop, { disabled: true });
     this.root = this.#build();
@@ -47,7 +50,7 @@ export class ModelDialog {
 
   /** Opens the dialog with the current inventory. */
   async open() {
-    await loadStyle("models/models.css");
+    await Promise.all([loadStyle("shared/dialog.css"), loadStyle("models/models.css")]);
     if (!this.root.isConnected) document.body.append(this.root);
     if (!this.isOpen) this.root.showModal();
     await this.refresh();
@@ -83,7 +86,7 @@ export class ModelDialog {
     const close = button(t.close, () => this.root.close());
     const root = element(
       "dialog",
-      { className: "instantid-models", "aria-labelledby": heading.id },
+      { className: "instantid-dialog instantid-models", "aria-labelledby": heading.id },
       heading,
       element("p", {}, t.intro),
       element("p", {}, t.licence),

@@ -1,8 +1,8 @@
 /** The pack's routes for model files. */
 
+import { ask } from "../shared/server.js";
+
 const PREFIX = "/instantid_compose/models";
-// The server accepts requests with this header only, which pages of other sites cannot send.
-const HEADERS = { "X-InstantID-Compose": "1", "Content-Type": "application/json" };
 
 /**
  * @typedef {"missing" | "present" | "verified" | "other"} FileState
@@ -50,16 +50,7 @@ export class ModelServer {
   }
 
   /** @param {string} path @param {RequestInit} options */
-  async #request(path, options) {
-    /** @type {Response} */
-    let response;
-    try {
-      response = await this.api.fetchApi(PREFIX + path, { ...options, headers: HEADERS });
-    } catch (error) {
-      throw new Error(this.unreachable, { cause: error });
-    }
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error ?? `${this.unreachable} (${response.status})`);
-    return answer;
+  #request(path, options) {
+    return ask(this.api, PREFIX + path, options, this.unreachable);
   }
 }

@@ -1,6 +1,9 @@
-/** Addresses of images on the server, and waiting for it. */
+/** Addresses of images on the server, questions to the pack's routes, and waiting. */
 
 import { api } from "../../../../scripts/api.js";
+
+// The server accepts requests with this header only, which pages of other sites cannot send.
+const HEADERS = { "X-InstantID-Compose": "1", "Content-Type": "application/json" };
 
 /** @typedef {{filename: string, subfolder: string, type: string}} StoredImage */
 
@@ -10,6 +13,25 @@ import { api } from "../../../../scripts/api.js";
  */
 export function imageUrl({ filename, subfolder, type }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+}
+
+/**
+ * The answer of one of the pack's routes.
+ * @param {ComfyApi} server @param {string} path @param {RequestInit} options
+ * @param {string} unreachable the sentence for a server that is silent
+ * @throws {Error} with a sentence if the server refuses or does not respond
+ */
+export async function ask(server, path, options, unreachable) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await server.fetchApi(path, { ...options, headers: HEADERS });
+  } catch (error) {
+    throw new Error(unreachable, { cause: error });
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `${unreachable} (${response.status})`);
+  return answer;
 }
 
 /** @param {number} milliseconds @returns {Promise<void>} */

@@ -9,11 +9,3 @@ import { app } from "../../../../scripts/app.js";
 export function toast(severity, summary, detail, seconds) {
   app.extensionManager?.toast?.add({ severity, summary, detail, life: seconds * 1000 });
 }
-
-/**
- * A warning that names its node.
- * @param {ComfyNode | undefined} node @param {string} message
- */
-export function warn(node, message) {
-  toast("warn", node?.title ?? "InstantID Compose", message, 20);
-}

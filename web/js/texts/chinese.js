@@ -32,6 +32,9 @@ const models = {
   complete: "所有文件均已就绪。",
   progress: (title) => `${title} 的进度`,
   hint: "InstantID 缺少模型文件。",
+  lackingFiles: (names, size) => `InstantID 缺少模型文件：${names}。共需下载 ${size}。`,
+  noSuchFile: (name) =>
+    `此工作流指定了 ${name}，但该文件不存在。请在其节点中选择其他文件，或获取已发布的文件。`,
   open: "获取 InstantID 模型",
   dismiss: "以后再说",
   ready: "InstantID 模型已就绪。",
@@ -178,4 +181,39 @@ const editor = {
   noPicture: "该文件无法作为图像读取。",
 };
 
-export const CHINESE = { models, picker, likeness, result, pose, editor };
+/** @type {Texts["doctor"]} */
+const doctor = {
+  title: "检查 InstantID",
+  looking: "正在检查安装情况，需要几秒钟。",
+  list: "检查结果",
+  summary: (problems, notes, checks) =>
+    `${problems} 个问题，${notes} 条提示，共 ${checks} 项检查。`,
+  states: { problem: "问题", note: "提示", ok: "正常" },
+  copy: "复制以便报告问题",
+  copied: "已复制",
+  notCopied: "无法复制",
+  again: "重新检查",
+  close: "关闭",
+};
+
+/** @type {Texts["messages"]} */
+const messages = {
+  failed: "InstantID 的节点执行失败",
+  warnings: "InstantID 的消息",
+  close: "关闭",
+  offers: { models: "获取 InstantID 模型", check: "检查 InstantID" },
+  marks: { error: "失败", warning: "查看消息" },
+  again: "显示 InstantID 消息",
+  fault: (name) =>
+    `意外错误（${name}），详见 ComfyUI 的控制台。“检查 InstantID”可以查找安装方面的原因。`,
+};
+
+/** @type {Texts["photos"]} */
+const photos = {
+  use: "用作 InstantID 照片",
+  noPicture: (name) => `需要照片，但得到的是 ${name}。请放入图片，例如 PNG 或 JPEG 文件。`,
+  notStored: (name, reason) =>
+    `服务器未能保存 ${name}（${reason}）。请查看其控制台，然后重新放入照片。`,
+};
+
+export const CHINESE = { models, doctor, messages, photos, picker, likeness, result, pose, editor };

@@ -35,6 +35,9 @@ const models = {
   complete: "All files are present.",
   progress: (title) => `Progress of ${title}`,
   hint: "InstantID is missing model files.",
+  lackingFiles: (names, size) => `InstantID is missing model files: ${names}. ${size} to download.`,
+  noSuchFile: (name) =>
+    `This workflow names ${name}, which is not there. Choose another file in its node, or get the published one.`,
   open: "Get InstantID models",
   dismiss: "Not now",
   ready: "The InstantID models are ready.",
@@ -198,4 +201,39 @@ const editor = {
   noPicture: "The file could not be read as an image.",
 };
 
-export const ENGLISH = { models, picker, likeness, result, pose, editor };
+/** @satisfies {Record<string, Text>} */
+const doctor = {
+  title: "Check InstantID",
+  looking: "Looking at the installation. This takes some seconds.",
+  list: "Findings",
+  summary: (problems, notes, checks) =>
+    `${problems === 1 ? "1 problem" : `${problems || "No"} problems`}, ${notes === 1 ? "1 note" : `${notes} notes`}, ${checks} checks.`,
+  states: { problem: "Problem", note: "Note", ok: "OK" },
+  copy: "Copy for a bug report",
+  copied: "Copied",
+  notCopied: "Could not be copied",
+  again: "Check again",
+  close: "Close",
+};
+
+/** @satisfies {Record<string, Text>} */
+const messages = {
+  failed: "A node of InstantID has failed",
+  warnings: "Messages of InstantID",
+  close: "Close",
+  offers: { models: "Get InstantID models", check: "Check InstantID" },
+  marks: { error: "failed", warning: "see message" },
+  again: "Show InstantID message",
+  fault: (name) =>
+    `An unexpected error (${name}), which ComfyUI's console describes. Check InstantID looks for a cause in the installation.`,
+};
+
+/** @satisfies {Record<string, Text>} */
+const photos = {
+  use: "Use as InstantID photo",
+  noPicture: (name) => `Expected a photo, found ${name}. Drop a picture, such as a PNG or JPEG file.`,
+  notStored: (name, reason) =>
+    `The server did not store ${name} (${reason}). Check its console and drop the photo again.`,
+};
+
+export const ENGLISH = { models, doctor, messages, photos, picker, likeness, result, pose, editor };

@@ -1,0 +1,37 @@
+"""The Doctor's route on ComfyUI's server, for the dialog in the menu."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from ...instantid_core.doctor import as_json, as_text, examine, this_machine
+from . import installation
+from .model_routes import same_origin
+from .server import running_server
+
+ROUTE = "/instantid_compose/doctor"
+
+
+def register_doctor_route() -> None:
+    """Add the route to ComfyUI's server, once. Does nothing where there is none."""
+    server = running_server()
+    if server is None or any(getattr(route, "path", "") == ROUTE for route in server.routes):
+        return
+    server.routes.get(ROUTE)(same_origin(Examination().report))
+
+
+class Examination:
+    """Looks at the installation when asked, one look at a time: each takes seconds."""
+
+    def __init__(self) -> None:
+        self._busy = asyncio.Lock()
+
+    async def report(self, _request: web.Request) -> web.Response:
+        """GET: the findings, and the same as a text for a report."""
+        async with self._busy:
+            findings = await asyncio.to_thread(examine, installation.host(), this_machine())
+        answer = {**json.loads(as_json(findings)), "text": as_text(findings)}
+        return web.json_response(answer)
