@@ -27,6 +27,9 @@ from .host.progress import progress
 if TYPE_CHECKING:
     from .host.models import LoadedAdapter
 
+OLDER_FORM = "An older form, for graphs that were made with ComfyUI_InstantID."
+"""End of the descriptions; ComfyUI keeps such nodes out of its library and its search."""
+
 
 class PhotoKeypoints(io.ComfyNode):
     """From a photo to the picture of its keypoints."""
@@ -39,7 +42,8 @@ class PhotoKeypoints(io.ComfyNode):
             category=inputs.OLDER_FORMS,
             description="Draws the keypoints of the largest face of each photo, in the aspect "
             "ratio of the photo with a longer side of 1016 pixels. A photo without a face gives "
-            "a black image.",
+            "a black image. " + OLDER_FORM,
+            is_deprecated=True,
             search_aliases=["face keypoints preprocessor", "kps", "landmarks", "InstantID"],
             inputs=[
                 inputs.analyzer(),
@@ -73,7 +77,8 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
             category=inputs.OLDER_FORMS,
             description="Adds the person in a photo to the model's cross-attention: face "
             "analysis, embedding and adapter in one node. Its tokens are for InstantID Apply "
-            "IdentityNet from Tokens.",
+            "IdentityNet from Tokens. " + OLDER_FORM,
+            is_deprecated=True,
             search_aliases=[*WORDS, "patch attention"],
             inputs=[
                 inputs.model(),
@@ -133,7 +138,8 @@ class ApplyIdentityNetFromTokens(io.ComfyNode):
             category=inputs.OLDER_FORMS,
             description="Adds IdentityNet to the conditioning, with a finished keypoint image "
             "and the tokens of InstantID Apply Adapter from Photo. Other ControlNets in the "
-            "chain still see the text.",
+            "chain still see the text. " + OLDER_FORM,
+            is_deprecated=True,
             search_aliases=[*WORDS, "controlnet", "keypoints"],
             inputs=[
                 *inputs.prompts(),

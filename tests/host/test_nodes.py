@@ -115,6 +115,13 @@ def test_people_find_it_by_their_words(pack: Any, node_id: str, words: str) -> N
     assert set(words.split()) <= set(aliases)
 
 
+def test_older_forms_are_marked_as_such(pack: Any) -> None:
+    schemas = [host_nodes.NODE_CLASS_MAPPINGS[name].GET_SCHEMA() for name in NODE_IDS]
+    older = {one.node_id for one in schemas if one.category.endswith("/older forms")}
+    assert {one.node_id for one in schemas if one.is_deprecated} == older
+    assert {one.node_id for one in schemas if "older form" in one.description} == older
+
+
 def test_the_top_folder_has_what_most_graphs_need(pack: Any) -> None:
     nodes = {name: host_nodes.NODE_CLASS_MAPPINGS[name].GET_SCHEMA().category for name in NODE_IDS}
     top = {name for name, category in nodes.items() if category == "InstantID"}
