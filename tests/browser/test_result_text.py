@@ -48,6 +48,8 @@ def test_compare_says_how_much_they_are_alike(editor: Editor, client: ComfyClien
     assert len(editor.outputs(compare)["images"]) == 1
     editor.photograph("compare_identities")
     assert shown(editor).evaluate("(it) => it.clientHeight > 40")
+    sentence = shown(editor).locator(".iid-line").last
+    assert sentence.evaluate("(it) => it.scrollWidth <= it.clientWidth"), "the last line is not cut"
 
 
 def test_the_doctor_says_what_it_found(editor: Editor) -> None:

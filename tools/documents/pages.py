@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .schemas import REPOSITORY, Node
+from .schemas import REPOSITORY, Input, Node
 from .tables import input_list, node_table, output_list
 
 README = REPOSITORY / "README.md"
@@ -24,6 +24,10 @@ LOCALES = REPOSITORY / "locales"
 LANGUAGES = ("en", "zh")
 """English is generated from the code; the other translations are written by hand."""
 Texts = Mapping[str, Any]
+LABELS: dict[str, dict[str, str]] = json.loads(
+    (Path(__file__).parent / "labels.json").read_text(encoding="utf-8")
+)
+"""English labels of inputs whose ids are not the words that people use."""
 
 
 class PageError(Exception):
@@ -53,7 +57,8 @@ def english_texts(nodes: Mapping[str, Node]) -> dict[str, Any]:
             "display_name": node.display_name,
             "description": node.description,
             "inputs": {
-                item.name: {"name": item.name, "tooltip": item.tooltip} for item in node.inputs
+                item.name: {"name": label(node, item), "tooltip": item.tooltip}
+                for item in node.inputs
             },
             "outputs": {
                 str(slot): {"name": item.name, "tooltip": item.tooltip}
@@ -62,6 +67,12 @@ def english_texts(nodes: Mapping[str, Node]) -> dict[str, Any]:
         }
         for node in nodes.values()
     }
+
+
+def label(node: Node, item: Input) -> str:
+    """What people read on an input: its own words, else its id with spaces."""
+    known = LABELS["every node"] | LABELS.get(node.id, {})
+    return known.get(item.name, item.name.replace("_", " "))
 
 
 def locale_file(language: str) -> Path:

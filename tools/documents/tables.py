@@ -11,8 +11,8 @@ from typing import Any
 
 from .schemas import WIDGETS, Input, Node, Output
 
-PUNCTUATION = ".:;,\u3002\uff1a\uff1b\uff0c"
-"""Before and after a choice that a tooltip explains; the last four are Chinese."""
+PUNCTUATION = ".:;,\u3002\uff1a\uff1b\uff0c\uff08\uff09"
+"""Before and after a choice that a tooltip explains; the last six are Chinese."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Words:
     """The fixed words of the lists in one language."""
 
     entry: str
+    labelled: str
     input_facts: str
     output_facts: str
     default: str
@@ -57,9 +58,10 @@ def input_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
     entries = []
     for item in node.inputs:
         told = coded(texts["inputs"][item.name]["tooltip"], item.choices)
+        name = _named(texts["inputs"][item.name]["name"], item.name, words)
         type_, default = _input_type(item, words), _default(item, words)
         facts = words.input_facts.format(type=type_, default=default)
-        entries.append(words.entry.format(name=item.name, told=told, facts=facts))
+        entries.append(words.entry.format(name=name, told=told, facts=facts))
     return "\n".join(entries)
 
 
@@ -70,7 +72,7 @@ def output_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
     for slot, item in enumerate(node.outputs):
         told = coded(texts["outputs"][str(slot)]["tooltip"])
         facts = words.output_facts.format(type=_output_type(item, words))
-        entries.append(words.entry.format(name=item.name, told=told, facts=facts))
+        entries.append(words.entry.format(name=f"`{item.name}`", told=told, facts=facts))
     return "\n".join(entries)
 
 
@@ -88,6 +90,11 @@ def coded(text: str, choices: Sequence[str] = ()) -> str:
         text = re.sub(explained, r"\1`\2`", text)
     names = r"(?<!`)\b(?:\w+ = \w+|[\w./-]*_[\w./-]*\w)\b(?!`)"
     return re.sub(names, lambda found: f"`{found[0]}`", text, flags=re.ASCII)
+
+
+def _named(label: str, name: str, words: Words) -> str:
+    """An input as the editor calls it, and the id that files and messages have."""
+    return f"`{name}`" if label == name else words.labelled.format(label=label, name=name)
 
 
 def _input_type(item: Input, words: Words) -> str:

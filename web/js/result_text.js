@@ -8,15 +8,17 @@ import { texts } from "./texts/texts.js";
 const OUTPUT = "text";
 const EMPTY_HEIGHT = 40;
 /**
- * By class of node: pixels of the text, of which the rest scrolls, and whether lines are broken. The
- * columns of a comparison are not.
- * @type {Record<string, {width: number, height: number, wraps: boolean}>}
+ * By class of node: pixels of the text, of which the rest scrolls.
+ * @type {Record<string, {width: number, height: number}>}
  */
 const LAYOUTS = {
-  InstantIDCompareIdentities: { width: 300, height: 100, wraps: false },
-  InstantIDSaveIdentity: { width: 300, height: 50, wraps: true },
-  InstantIDDoctor: { width: 460, height: 280, wraps: true },
+  InstantIDCompareIdentities: { width: 300, height: 116 },
+  InstantIDSaveIdentity: { width: 300, height: 50 },
+  InstantIDDoctor: { width: 460, height: 280 },
 };
+
+/** Right-aligned columns, as in a comparison. */
+const ROW_OF_TABLE = /^ *\S+(?: {2,}\S+)+$/;
 
 class ResultText {
   text = "";
@@ -44,7 +46,7 @@ class ResultText {
     const t = texts().result;
     this.text = text;
     const region = {
-      className: this.layout.wraps ? "iid-text iid-wrapped" : "iid-text",
+      className: "iid-text",
       tabIndex: 0,
       role: "region",
       "aria-label": t.name,
@@ -52,11 +54,17 @@ class ResultText {
       "data-capture-wheel": "true",
     };
     const content = text
-      ? element("pre", region, text)
+      ? element("pre", region, ...text.split("\n").map(makeLine))
       : element("p", { className: "iid-status" }, t.beforeARun);
     this.root.replaceChildren(content);
     resize(this.node, this.root, this.height(), text ? this.layout.width : 0);
   }
+}
+
+/** A line, broken where it is a sentence and not a row of a table. @param {string} line */
+function makeLine(line) {
+  const className = ROW_OF_TABLE.test(line) ? "iid-line iid-columns" : "iid-line";
+  return element("div", { className }, line);
 }
 
 app.registerExtension({

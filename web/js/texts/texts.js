@@ -5,6 +5,7 @@
 
 import { app } from "../../../../scripts/app.js";
 import { CHINESE } from "./chinese.js";
+import { CHINESE_CHOICES } from "./choices.js";
 import { ENGLISH } from "./english.js";
 
 /** @typedef {import("./english.js").Texts} Texts */
@@ -20,8 +21,26 @@ export function textsFor(locale) {
   return String(locale).startsWith("zh") ? CHINESE : ENGLISH;
 }
 
+/**
+ * Labels of choices for a locale; none where the values are shown as they are.
+ * @param {unknown} locale
+ * @returns {Record<string, string>}
+ */
+export function choicesFor(locale) {
+  return textsFor(locale) === CHINESE ? CHINESE_CHOICES : {};
+}
+
 /** The texts in the current language. Not for use while a module loads. */
 export function texts() {
+  return textsFor(currentLocale());
+}
+
+/** Labels of choices in the current language. */
+export function choices() {
+  return choicesFor(currentLocale());
+}
+
+function currentLocale() {
   const setting = app.extensionManager?.setting?.get?.(LOCALE);
-  return textsFor(setting ?? app.ui?.settings?.getSettingValue?.(LOCALE));
+  return setting ?? app.ui?.settings?.getSettingValue?.(LOCALE);
 }
