@@ -20,7 +20,12 @@ IDENTITY_NET = Model(
     f"{HUB}/InstantX/InstantID/resolve/main/ControlNetModel/diffusion_pytorch_model.safetensors",
     "controlnet",
 )
-ADAPTER_FILE = "ip-adapter.bin"  # the dialog does not fetch .bin files
+ADAPTER = Model(
+    "ip-adapter.bin",
+    f"{HUB}/InstantX/InstantID/resolve/main/ip-adapter.bin",
+    "instantid",
+)
+"""The dialog does not fetch .bin files, but then knows where they belong."""
 PHOTO = "example.png"  # comes with ComfyUI, so that nothing is reported missing
 SIDE = 1016
 POSITIVE = "portrait photo of a person in a yellow raincoat, city street at night, film grain"
@@ -71,8 +76,8 @@ def with_instantid(graph: Nodes, model: Output, clip: Output, vae: Output) -> Pa
     loaded = graph.add(
         "InstantIDLoadModels",
         "",
-        [IDENTITY_NET],
-        adapter_name=ADAPTER_FILE,
+        [IDENTITY_NET, ADAPTER],
+        adapter_name=ADAPTER.name,
         control_net_name=IDENTITY_NET.name,
     )
     return Parts(
@@ -99,7 +104,9 @@ def models_apart(graph: Nodes) -> Parts:
         model=checkpoint["MODEL"],
         clip=checkpoint["CLIP"],
         vae=checkpoint["VAE"],
-        adapter=graph.add("InstantIDLoadAdapter", adapter_name=ADAPTER_FILE)["adapter"],
+        adapter=graph.add("InstantIDLoadAdapter", "", [ADAPTER], adapter_name=ADAPTER.name)[
+            "adapter"
+        ],
         analyzer=graph.add("InstantIDLoadFaceAnalyzer")["analyzer"],
         identity_net=net["CONTROL_NET"],
     )

@@ -15,7 +15,7 @@ AUTOGROW = "COMFY_AUTOGROW_V3"
 
 @dataclass(frozen=True)
 class Model:
-    """A model file that the host's dialog for missing models can fetch."""
+    """A model file as the host's dialog for missing models shows it."""
 
     name: str
     """As the widget shows it: with its subfolder."""
