@@ -144,7 +144,7 @@ def test_the_app_shows_what_people_set(open_editor: Callable[..., Editor], engin
     widgets = editor.page.get_by_test_id("linear-widgets")
     for label in ("image", "text", "likeness", "width", "height"):
         expect(widgets.get_by_text(label, exact=True).first).to_be_visible(timeout=LOADING)
-    expect(widgets.get_by_text("strength", exact=True)).to_have_count(0)
+    expect(widgets.get_by_text("pose strength", exact=True)).to_have_count(0)
     editor.photograph("app_mode")
     editor.complaints.clear()
 

@@ -67,9 +67,9 @@ def test_outside_of_a_run_only_the_log_hears(
 def test_watching_twice_does_not_say_things_twice(
     pack: Any, notices: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    notices = pack.module("nodes.host.notices")
-    notices.watch_warnings()
-    notices.warn(["Only once."])
+    module = pack.module("nodes.host.notices")
+    module.watch_warnings()
+    module.warn(["Only once."])
     assert warnings(caplog) == ["Only once."]
 
 
