@@ -134,6 +134,8 @@ class Face(Detection):
     """Its place among all faces of the picture, from 0 at the left."""
     quality: FaceQuality | None = field(default=None, kw_only=True)
     """None where it was not measured."""
+    portrait: bytes = field(default=b"", kw_only=True)
+    """A small JPEG of the face, for people to know it by; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,19 @@ class Faces:
         return tuple(face for face in self.all if isinstance(face, Face))
 
 
+class Person(NamedTuple):
+    """What people know somebody by. Nothing of it changes a picture."""
+
+    name: str = ""
+    portrait: bytes = b""
+    """A small JPEG of the face."""
+    consent: str = ""
+    """Who agreed, and to what."""
+
+
+UNKNOWN_PERSON = Person()
+
+
 @dataclass(frozen=True, eq=False)
 class IdentityEmbedding:
     """People to depict: N identities, each a sequence of S reference embeddings."""
@@ -185,6 +200,8 @@ class IdentityEmbedding:
     references: torch.Tensor
     """[N, S, 512] float32, CPU, raw ArcFace. N = 0 means nobody: applying it changes nothing."""
     recogniser: Recogniser
+    person: Person = UNKNOWN_PERSON
+    """Of several people mixed, what is known of them together."""
 
     @property
     def is_nobody(self) -> bool:

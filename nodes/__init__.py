@@ -7,12 +7,14 @@ from .crops import CropFace, PasteFace
 from .doctor import Doctor
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
 from .group import ApplyGroup
+from .host.consent import note_consent_on_arrival
 from .host.doctor_routes import register_doctor_route
 from .host.identity_files import register_identity_folders
 from .host.model_routes import register_model_routes
 from .host.notices import watch_warnings
 from .host.on_screen import name_errors
 from .host.paths import register_model_folders
+from .host.people_routes import register_people_routes
 from .identities import (
     BlendIdentities,
     CombineIdentities,
@@ -68,6 +70,8 @@ class InstantIDCompose(ComfyExtension):
         register_identity_folders()
         register_model_routes()
         register_doctor_route()
+        register_people_routes()
+        note_consent_on_arrival()
         watch_warnings()
         name_errors()
         await register_replacements()

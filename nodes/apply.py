@@ -196,8 +196,8 @@ class Apply(io.ComfyNode):
                 inputs.control_net(),
                 io.Image.Input(
                     "image",
-                    tooltip="Photo of the person; the largest face is used. Several photos in a "
-                    "batch are averaged.",
+                    tooltip="Photo of the person; the largest face is used, or the one that face "
+                    "names. Several photos in a batch are averaged.",
                 ),
                 inputs.weight(),
                 inputs.strength(),
@@ -213,6 +213,7 @@ class Apply(io.ComfyNode):
                 inputs.combine(optional=True),
                 *inputs.negative_identity(),
                 inputs.likeness(),
+                _face(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with the identity."),
@@ -250,13 +251,14 @@ class Apply(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
         likeness: str = CUSTOM,
+        face: int = 0,
     ) -> io.NodeOutput:
         region = region_of(mask)
         custom = Amounts(weight, strength, Span(start_at, end_at))
         amounts = amounts_of(likeness, custom)
         to_model = adapter_settings(amounts.weight, amounts.window, region)
         to_net = net_settings(amounts.strength, amounts.window, region)
-        analysis = analyse_images(analyzer, image, Selection(has_inputs=False))
+        analysis = analyse_images(analyzer, image, _selection_of(face))
         hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
         if image_kps is not None:
             hint = _hint_of_photo(analyzer, image_kps, adapter.family)
@@ -268,6 +270,24 @@ class Apply(io.ComfyNode):
         both = (positive, negative)
         conditioned = apply_identity_net(both, control_net, tokens, to_net, hint)
         return io.NodeOutput(patched, *conditioned)
+
+
+def _face() -> io.Int.Input:
+    return io.Int.Input(
+        "face",
+        default=0,
+        min=0,
+        max=64,
+        optional=True,
+        tooltip="Which face of the photo is the person, counted from 1 at the left; 0 is the "
+        "largest. Find faces shows them with their numbers, before anything else runs.",
+    )
+
+
+def _selection_of(face: int) -> Selection:
+    """The face of a number that counts from 1; of 0, the largest."""
+    largest = Selection(has_inputs=False)
+    return replace(largest, policy="index", index=face - 1) if face else largest
 
 
 def _one_hint(

@@ -66,8 +66,8 @@ class AnalyzeFaces(io.ComfyNode):
             display_name="InstantID Analyze Faces",
             category=inputs.PARTS,
             description="Finds the faces in photos, selects the ones you want, and computes "
-            "their embeddings. The preview numbers the faces and shows their scores; click a "
-            "face to select it.",
+            "their embeddings. Find faces shows them with numbers and scores before anything else "
+            "runs; click a face to select it.",
             search_aliases=["face", "detect face", "faceid", "portrait", "identity", "InstantID"],
             inputs=[
                 inputs.analyzer(),
@@ -207,7 +207,8 @@ def _choice() -> list[io.Input]:
             default=0,
             min=-64,
             max=64,
-            tooltip="Number of the face, for select = index: 0 is the leftmost, -1 the rightmost.",
+            tooltip="Number of the face, for select = index, counted from 0: 0 is face 1, the "
+            "leftmost, and -1 the rightmost.",
         ),
         *_detection(),
         io.String.Input(
@@ -215,8 +216,8 @@ def _choice() -> list[io.Input]:
             default="",
             optional=True,
             advanced=True,
-            tooltip="Numbers of several faces, for select = index, such as 0, 2. Clicks on the "
-            "image fill it in. If empty, index is used.",
+            tooltip="Numbers of several faces, for select = index, counted from 0, such as 0, 2. "
+            "Clicks on the image fill it in. If empty, index is used.",
         ),
     ]
 

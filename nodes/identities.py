@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfy_api.latest import io, ui
 
 from ..instantid_core.faces import FaceAnalyzer, require_recogniser
-from ..instantid_core.identity import albums, blending
+from ..instantid_core.identity import albums, blending, people, person_notes
 from ..instantid_core.types import Faces, IdentityEmbedding
 from . import sockets
 from .host import identity_files
@@ -13,6 +15,8 @@ from .host.notices import warn
 from .inputs import IDENTITIES
 
 WORDS = ["InstantID", "identity", "face embedding", "faceid"]
+PREFIX = "identity"
+"""Beginning of a file's name before somebody has chosen one."""
 MOST = 16
 """Identities that one node takes; more go through several nodes."""
 
@@ -180,7 +184,7 @@ class CombineIdentities(io.ComfyNode):
         combine: str = albums.COMBINE_IDENTITIES[0],
     ) -> io.NodeOutput:
         shares = blending.parse_weights(weights)
-        combined = albums.combine_album(identities, shares, combine)
+        combined = albums.combine_album(people.named(identities), shares, combine)
         warn(combined.left_out)
         return io.NodeOutput(combined.identity, combined.text)
 
@@ -194,8 +198,9 @@ class SaveIdentity(io.ComfyNode):
             node_id="InstantIDSaveIdentity",
             display_name="InstantID Save Identity",
             category=IDENTITIES,
-            description="Saves an identity to output/identities, for use without its photos and "
-            "on other machines. Existing files are never overwritten.",
+            description="Saves an identity to output/identities, with a small picture of the face, "
+            "for use without its photos and on other machines. Existing files are never "
+            "overwritten.",
             search_aliases=[*WORDS, "save embedding", "export", "safetensors"],
             is_output_node=True,
             inputs=[
@@ -204,29 +209,64 @@ class SaveIdentity(io.ComfyNode):
                 ),
                 io.String.Input(
                     "filename_prefix",
-                    default="identity",
-                    tooltip="Start of the file name; a number is appended. It may contain "
-                    "folders, such as people/anna, and ComfyUI's placeholders such as %year%.",
+                    default=PREFIX,
+                    tooltip="Start of the file name, and the name of the person; a number is "
+                    "appended. It may contain folders, such as people/anna, and ComfyUI's "
+                    "placeholders such as %year%.",
                 ),
                 sockets.Faces.Input(
                     "faces",
                     optional=True,
-                    tooltip="The faces the identity was made from. The sizes of their photos are "
-                    "noted in the file, nothing else.",
+                    tooltip="The faces the identity was made from. The largest gives the picture, "
+                    "and the sizes of their photos are noted in the file.",
                 ),
+                *_about_the_person(),
             ],
             outputs=[],
         )
 
     @classmethod
     def execute(
-        cls, identity: IdentityEmbedding, filename_prefix: str, faces: Faces | None = None
+        cls,
+        identity: IdentityEmbedding,
+        filename_prefix: str,
+        faces: Faces | None = None,
+        consent: str = "",
+        keep_picture: bool = True,
     ) -> io.NodeOutput:
         sizes = tuple(frame.extent for frame in faces.frames) if faces else ()
-        name = identity_files.save(filename_prefix, identity, sizes)
+        seen = people.person_of(faces).portrait if faces else b""
+        person = identity.person._replace(
+            name=identity.person.name if filename_prefix == PREFIX else "",
+            portrait=(seen or identity.person.portrait) if keep_picture else b"",
+            consent=person_notes.checked_consent(consent) or identity.person.consent,
+        )
+        name = identity_files.save(filename_prefix, replace(identity, person=person), sizes)
         count, references, _ = identity.references.shape
         text = f"{identity_files.SAVED}/{name}\nidentities: {count}, references each: {references}"
+        text += f", picture: {'kept' if person.portrait else 'none'}"
         return io.NodeOutput(ui=ui.PreviewText(text))
+
+
+def _about_the_person() -> list[io.Input]:
+    """What a file keeps beside the numbers."""
+    return [
+        io.String.Input(
+            "consent",
+            default="",
+            optional=True,
+            tooltip="Who agreed, and to what, in one line. It is kept in the file, shown "
+            "where the identity is chosen, and written into pictures made with it.",
+        ),
+        io.Boolean.Input(
+            "keep_picture",
+            default=True,
+            optional=True,
+            tooltip="Keeps a small picture of the face in the file, 128 x 128 pixels and "
+            "at most 12 KB, by which people are recognised in Load Identity. If off, the "
+            "file has numbers only.",
+        ),
+    ]
 
 
 class LoadIdentity(io.ComfyNode):
@@ -238,12 +278,13 @@ class LoadIdentity(io.ComfyNode):
             node_id="InstantIDLoadIdentity",
             display_name="InstantID Load Identity",
             category=IDENTITIES,
-            description="Loads an identity saved by InstantID Save Identity.",
+            description="Loads an identity saved by InstantID Save Identity: choose a person from "
+            "the pictures on the node.",
             search_aliases=[*WORDS, "load embedding", "import", "safetensors"],
             inputs=[
                 io.Combo.Input(
                     "identity_name",
-                    options=identity_files.identity_names(),
+                    options=identity_files.identity_choices(),
                     tooltip="File in output/identities or models/instantid_identities.",
                 ),
                 sockets.Analyzer.Input(

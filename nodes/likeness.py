@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..instantid_core.faces import FaceAnalyzer, Selection
-from ..instantid_core.identity import bands, likeness, likeness_figures
+from ..instantid_core.faces import FaceAnalyzer, Selection, portraits
+from ..instantid_core.identity import bands, likeness, likeness_figures, people
 from ..instantid_core.images import batch_of, frames_of
 from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
@@ -71,11 +71,12 @@ class ScoreIdentity(io.ComfyNode):
         faces = analyse_frames(analyzer, frames, EVERY_FACE).faces
         found = likeness.score(identity, faces)
         reference = None if reference_image is None else _reference(analyzer, reference_image)
-        text = likeness.score_text(found)
+        text = likeness.score_text(found, people.label_of(identity.person))
         small = None if reference is None else likeness_figures.face_crop(*reference)
         picture = likeness_figures.score_sheet(frames, found, small)
         scores = [math.nan if one.cosine is None else one.cosine for one in found]
-        shown = {**_shown(picture, text, cls), **_panel(frames, found, reference)}
+        panel = _panel(frames, found, _person_shown(reference, identity), identity.person.name)
+        shown = {**_shown(picture, text, cls), **panel}
         return io.NodeOutput(scores, text, picture, ui=shown)
 
 
@@ -115,7 +116,7 @@ class CompareIdentities(io.ComfyNode):
 
     @classmethod
     def execute(cls, identities: io.Autogrow.Type) -> io.NodeOutput:
-        comparison = likeness.compare(identities)
+        comparison = likeness.compare(people.named(identities))
         text = likeness.comparison_text(comparison)
         picture = likeness_figures.matrix_sheet(comparison)
         return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
@@ -153,17 +154,27 @@ def _reference(analyzer: FaceAnalyzer, images: torch.Tensor) -> tuple[np.ndarray
     return first[0], frame.faces[0].box if frame.faces else None
 
 
+def _person_shown(
+    reference: tuple[np.ndarray, Box | None] | None, identity: IdentityEmbedding
+) -> np.ndarray | None:
+    """The face beside the results: the photo's, or the one that the identity was saved with."""
+    if reference is not None:
+        return likeness_figures.face_crop(*reference, PANEL_CROP)
+    return portraits.pixels_of(identity.person.portrait)
+
+
 def _panel(
     frames: Sequence[np.ndarray],
     found: Sequence[likeness.Likeness],
-    reference: tuple[np.ndarray, Box | None] | None,
+    person: np.ndarray | None,
+    name: str,
 ) -> dict[str, Any]:
     """Crops and figures for the front end's likeness panel, as JSON: the host counts other values
     of a node's output as pictures that the run has made."""
     results = _saved(likeness_figures.result_crops(frames, found, PANEL_CROP))
-    person = None if reference is None else likeness_figures.face_crop(*reference, PANEL_CROP)
     report = {
         "reference": None if person is None else _saved([person])[0],
+        "name": name,
         "results": [
             {**figures, "image": picture}
             for figures, picture in zip(likeness.score_report(found), results, strict=True)

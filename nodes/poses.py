@@ -38,6 +38,7 @@ def placement_inputs() -> list[io.Float.Input]:
             min=0.02,
             max=2.0,
             step=0.01,
+            advanced=True,
             tooltip="Height of the frontal face, upper forehead to chin, as a fraction of the "
             "image height. 0.53 makes a head-and-shoulders portrait.",
         ),
@@ -47,6 +48,7 @@ def placement_inputs() -> list[io.Float.Input]:
             min=-1.0,
             max=2.0,
             step=0.01,
+            advanced=True,
             tooltip="Distance from the top of the image to the midpoint between the eyes, as a "
             "fraction of the image height.",
         ),
@@ -56,6 +58,7 @@ def placement_inputs() -> list[io.Float.Input]:
             min=-1.0,
             max=2.0,
             step=0.01,
+            advanced=True,
             tooltip="Horizontal position of the centre of the head, as a fraction of the image "
             "width. A turned face lies to one side of it, as in a photo.",
         ),
@@ -70,6 +73,7 @@ def edit_inputs() -> list[io.Input]:
             min=0.05,
             max=20.0,
             step=0.01,
+            advanced=True,
             tooltip="Scales each face about its centre.",
         ),
         io.Float.Input(
@@ -78,9 +82,15 @@ def edit_inputs() -> list[io.Input]:
             min=-180.0,
             max=180.0,
             step=0.5,
+            advanced=True,
             tooltip="Rotates each face about its centre, in degrees clockwise.",
         ),
-        io.Boolean.Input("mirror", default=False, tooltip="Mirrors the whole pose horizontally."),
+        io.Boolean.Input(
+            "mirror",
+            default=False,
+            advanced=True,
+            tooltip="Mirrors the whole pose horizontally.",
+        ),
     ]
 
 

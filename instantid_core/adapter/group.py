@@ -128,21 +128,28 @@ def _single_frame(pose: Faces) -> FrameFaces:
 
 
 def _require_enough(frame: FrameFaces, identities: Sequence[IdentityEmbedding]) -> None:
-    people, places = len(identities), len(frame.faces)
+    people, places, names = len(identities), len(frame.faces), _names(identities)
     if not people:
         raise SettingError("Connect at least one identity, from InstantID Embed Identity.")
     if people > places:
         raise SettingError(
-            f"{people} identities are connected, but the pose has only {places} faces. Disconnect "
-            "identities, or use a pose photo with more faces. InstantID Analyze Faces keeps all "
-            "of them with select = left_to_right, and finds more with a lower min_score."
+            f"{people} identities{names} are connected, but the pose has only {places} faces. "
+            "Disconnect identities, or use a pose photo with more faces. InstantID Analyze Faces "
+            "keeps all of them with select = left_to_right, and finds more with a lower min_score."
         )
     if people < places:
         log.warning(
-            "The pose has %d faces for %d identities; the other faces are left to the prompt.",
+            "The pose has %d faces for %d identities%s; the other faces are left to the prompt.",
             places,
             people,
+            names,
         )
+
+
+def _names(identities: Sequence[IdentityEmbedding]) -> str:
+    """The names of those who have one, in brackets."""
+    names = ", ".join(each.person.name or "no name" for each in identities)
+    return f" ({names})" if any(each.person.name for each in identities) else ""
 
 
 def _alone(pose: Faces, frame: FrameFaces, number: int) -> Faces:

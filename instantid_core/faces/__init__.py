@@ -3,7 +3,7 @@
 Needs insightface's models to run, and OpenCV and ONNX Runtime, all imported on first use.
 """
 
-from . import advice, preview
+from . import advice, portraits, preview
 from .advice import (
     about_identity,
     about_landmarks,
@@ -43,6 +43,7 @@ __all__ = [
     "face_report",
     "flaws_of",
     "mismatch_message",
+    "portraits",
     "preview",
     "published_name",
     "read_numbers",

@@ -101,7 +101,7 @@ def about_numbers(text: str, index: int) -> str:
     """Advice on a list of face numbers that is none."""
     return (
         f"numbers should be face numbers with commas between, such as 0, 2; found '{text}'. "
-        f"Face {index}, which index names, was taken instead."
+        f"The face of index = {index} was taken instead."
     )
 
 
@@ -113,4 +113,4 @@ def _which(flawed: list[tuple[int, Face]], faces: Faces) -> str:
     picture, face = flawed[0]
     where = f" of image {picture}" if len(faces.frames) > 1 else ""
     more = f" (and {len(flawed) - 1} more)" if len(flawed) > 1 else ""
-    return f"Face {face.number}{where}{more}"
+    return f"Face {face.number + 1}{where}{more}"

@@ -14,12 +14,13 @@ from ..images import extent_of
 from ..types import Box, Detection, Face, Faces, FrameFaces, Recogniser
 from .detection import DETECTION_SIZES, TURNED_SIZES, Detector, detect, second_look
 from .memory import Latest, digest_of
+from .portraits import portrait_of
 from .quality import quality_of
 from .selection import Selection
 from .views import upright_view
 
 PICTURES = 512
-"""Pictures that are remembered: a few kilobytes each, and two more for every embedded face."""
+"""Pictures that are remembered: a few kilobytes each, and some more for every embedded face."""
 ANALYSES = 4
 """Analyses that are remembered as a whole; an identity made of one is 10 MB."""
 
@@ -131,6 +132,7 @@ class _Picture:
             landmarks=self._landmarks(found),
             number=number,
             quality=quality_of(self.bgr, found.keypoints),
+            portrait=portrait_of(self.bgr, found),
         )
 
     def _landmarks(self, found: Detection) -> np.ndarray | None:

@@ -25,7 +25,7 @@ def annotated(frames: tuple[np.ndarray, ...], analysis: Analysis) -> torch.Tenso
     """The pictures with every face boxed and numbered from the left; chosen ones in green.
 
     frames: [H, W, 3] uint8, the pictures analysed or smaller copies of them. Returns [B, H, W, 3]
-    float32, 0..1. The numbers are those that `index` takes.
+    float32, 0..1. The numbers begin at 1, as on the node; `index` begins at 0.
     """
     batch = batch_of([_limited(frame) for frame in frames])
     faces = zip(analysis.detections, analysis.faces.frames, strict=True)
@@ -58,7 +58,7 @@ def _annotate(picture: np.ndarray, found: tuple[Detection, ...], chosen: FrameFa
     place = placement(chosen.extent, Extent(picture.shape[1], picture.shape[0]), "stretch")
     for number, face in enumerate(found):
         is_chosen = any(face.keypoints is other.keypoints for other in chosen.faces)
-        _draw_face(picture, moved(face, place), f"{number}: {face.score:.2f}", is_chosen)
+        _draw_face(picture, moved(face, place), f"{number + 1}: {face.score:.2f}", is_chosen)
 
 
 def _draw_face(picture: np.ndarray, face: Detection, label: str, is_chosen: bool) -> None:

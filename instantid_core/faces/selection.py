@@ -60,18 +60,24 @@ class Selection:
         wanted = self.numbers or (self.index,)
         missing = [number for number in wanted if not -count <= number < count]
         if missing and not self.skip_empty:
-            has = (
-                "it has one face, number 0"
-                if count == 1
-                else (f"its faces are numbered 0 to {count - 1} from the left")
-            )
-            raise NoFaceError(
-                f"Face {missing[0]} was asked for in {where}; {has}. Change "
-                f"{'numbers' if self.numbers else 'index'}, or set on_no_face to skip."
-            )
+            raise NoFaceError(self._not_there(missing[0], count, where))
         # As keys, since -1 and the last number are one face.
         places = dict.fromkeys(number % count for number in wanted if number not in missing)
         return tuple(detections[place] for place in places)
+
+    def _not_there(self, number: int, count: int, where: str) -> str:
+        if not self.has_inputs:  # a node whose one input counts from 1
+            has = "one face" if count == 1 else f"{count} faces"
+            return (
+                f"face asks for face {number + 1} in {where}, counted from the left; it has {has}. "
+                "Choose another, or 0 for the largest."
+            )
+        name = "numbers" if self.numbers else "index"
+        has = "one face, number 0" if count == 1 else f"{count} faces, numbers 0 to {count - 1}"
+        return (
+            f"{name} asks for face number {number} in {where}, counted from 0 at the left; it has "
+            f"{has}. Change {name}, or set on_no_face to skip."
+        )
 
 
 def read_numbers(text: str) -> tuple[int, ...] | None:

@@ -1,6 +1,17 @@
 """Identity embeddings: made from faces, blended, saved to files, and compared."""
 
-from . import albums, angles, bands, blending, identity_file, likeness, likeness_figures, robust
+from . import (
+    albums,
+    angles,
+    bands,
+    blending,
+    identity_file,
+    likeness,
+    likeness_figures,
+    people,
+    person_notes,
+    robust,
+)
 from .embedding import (
     COMBINE,
     NEGATIVE,
@@ -9,7 +20,7 @@ from .embedding import (
     combine,
     negative_references,
 )
-from .identity_file import IdentityFile, Notes
+from .identity_file import IdentityFile, Notes, Summary
 
 __all__ = [
     "COMBINE",
@@ -18,6 +29,7 @@ __all__ = [
     "IdentityFile",
     "NegativeIdentity",
     "Notes",
+    "Summary",
     "albums",
     "angles",
     "bands",
@@ -27,5 +39,7 @@ __all__ = [
     "likeness",
     "likeness_figures",
     "negative_references",
+    "people",
+    "person_notes",
     "robust",
 ]

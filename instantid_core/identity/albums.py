@@ -12,6 +12,7 @@ from ..errors import SettingError, one_of
 from ..types import IdentityEmbedding
 from .bands import Bands, bands_of
 from .blending import combine_identities, require_one_recogniser, same_batch, shares_of
+from .people import mixed
 from .robust import LITTLE, ROBUST, Weighing, left_out, weigh_vectors, weighted_mean
 
 COMBINE_IDENTITIES = ("average", ROBUST)
@@ -68,7 +69,7 @@ def _robustly(identities: Mapping[str, IdentityEmbedding], weights: tuple[float,
         told += _judged([batch + label for label in labels], weighing, clear, bands)
     named = [f"{each.label} ({each.reason})" for each in told if each.reason]
     text = "\n".join(each.line for each in told)
-    combined = IdentityEmbedding(torch.stack(means), recogniser)
+    combined = IdentityEmbedding(torch.stack(means), recogniser, mixed(identities.values()))
     return Combined(combined, text, left_out(named, len(told), "references"))
 
 

@@ -14,6 +14,7 @@ import torch
 from ..errors import IdentityError, SettingError, finite, one_of
 from ..faces import mismatch_message
 from ..types import IdentityEmbedding
+from .people import mixed
 
 METHODS = ("slerp", "lerp")
 PARALLEL = 1e-6
@@ -39,9 +40,11 @@ def blend(
     require_compatible(named)
     first, second = same_batch(named)
     if ratio in (0, 1):
-        return IdentityEmbedding(second if ratio else first, a.recogniser)
+        end, person = (second, b.person) if ratio else (first, a.person)
+        return IdentityEmbedding(end, a.recogniser, person)
     between = _slerp if method == "slerp" else torch.lerp
-    return IdentityEmbedding(between(first.double(), second.double(), ratio).float(), a.recogniser)
+    mixture = between(first.double(), second.double(), ratio).float()
+    return IdentityEmbedding(mixture, a.recogniser, mixed((a, b)))
 
 
 def interpolate(
@@ -64,7 +67,7 @@ def interpolate(
                 "Connect a single identity."
             )
     stages = [blend(a, b, step / (steps - 1), method).references for step in range(steps)]
-    return IdentityEmbedding(torch.cat(stages), a.recogniser)
+    return IdentityEmbedding(torch.cat(stages), a.recogniser, mixed((a, b)))
 
 
 def combine_identities(
@@ -81,7 +84,8 @@ def combine_identities(
     shares = shares_of(tuple(weights), len(identities))
     references = torch.stack(same_batch(identities)).double()
     mean = (references * shares.view(-1, 1, 1, 1)).sum(0) / shares.sum()
-    return IdentityEmbedding(mean.float(), next(iter(identities.values())).recogniser)
+    recogniser = next(iter(identities.values())).recogniser
+    return IdentityEmbedding(mean.float(), recogniser, mixed(identities.values()))
 
 
 def parse_weights(text: str) -> tuple[float, ...]:

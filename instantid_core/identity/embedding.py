@@ -9,6 +9,7 @@ import torch
 
 from ..errors import SettingError, one_of
 from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding
+from .people import person_of
 from .robust import ROBUST, weigh, weighted_mean
 
 COMBINE = ("average", "normalized_average", "sequence", ROBUST)
@@ -51,7 +52,7 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
         embeddings = weighted_mean(embeddings, weigh(faces).weights)
     elif how == "normalized_average":
         embeddings = _mean_direction(embeddings)
-    return IdentityEmbedding(embeddings.unsqueeze(0), faces.recogniser)
+    return IdentityEmbedding(embeddings.unsqueeze(0), faces.recogniser, person_of(faces))
 
 
 def _mean_direction(embeddings: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,8 @@ import os
 import re
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ from safetensors.torch import save
 
 from ..errors import IdentityError, IdentityFileError, TensorFileError
 from ..libraries import first_line
-from ..types import EMBEDDING_WIDTH, ColourOrder, Extent, IdentityEmbedding, Recogniser
+from ..types import EMBEDDING_WIDTH, ColourOrder, Extent, IdentityEmbedding, Person, Recogniser
 from ..weights import require_sound_safetensors
+from .person_notes import NAME, notes_of, person_in
 
 FORMAT = "instantid-compose identity"
 VERSION = 2
@@ -48,8 +50,16 @@ class IdentityFile(NamedTuple):
     notes: Notes
 
 
+class Summary(NamedTuple):
+    """What a file says about itself, read without its numbers."""
+
+    person: Person
+    identities: int
+    references_each: int
+
+
 def write(path: Path, identity: IdentityEmbedding, notes: Notes) -> None:
-    """Write an identity to a new file: all of it or nothing.
+    """Write an identity and its person to a new file: all of it or nothing.
 
     Raises IdentityFileError when something of that name is there, or when the disk refuses;
     IdentityError for nobody.
@@ -61,49 +71,80 @@ def write(path: Path, identity: IdentityEmbedding, notes: Notes) -> None:
         )
     _require_sound(identity.references, "The identity to be saved")
     references = identity.references.detach().cpu().contiguous()
-    content = save({TENSOR: references}, metadata=_metadata(identity, notes))
-    try:
-        _put(path, content)
-    except FileExistsError as error:
-        raise IdentityFileError(
-            f"'{path.name}' is there already and is not overwritten. Choose another name."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise IdentityFileError(
-            f"'{path.name}' cannot be written to {path.parent} ({first_line(error)}). Check the "
-            "name, "
-            "the free space and the rights of that folder."
-        ) from error
+    metadata = _metadata(identity, notes) | notes_of(identity.person)
+    _put(path, save({TENSOR: references}, metadata=metadata), _claim)
 
 
 def read(path: Path) -> IdentityFile:
     """Read what `write` wrote. Raises IdentityFileError that says what is wrong with the file."""
+    with _opened(path) as file:
+        metadata = file.metadata()
+        # A copy: the file may be replaced while its memory map is in use.
+        references = file.get_tensor(TENSOR).clone()
+    _require_sound(references, f"'{path.name}'")
+    return IdentityFile(*_contents(references, metadata, path.name))
+
+
+def summary(path: Path) -> Summary:
+    """Read a file's notes and leave its numbers alone. Raises IdentityFileError as `read` does."""
+    with _opened(path) as file:
+        count, references, _ = file.get_slice(TENSOR).get_shape()
+        return Summary(person_in(file.metadata(), path.name), count, references)
+
+
+def rename(path: Path, name: str) -> None:
+    """Give the person of a file a name; nothing else of the file changes, not its own name either.
+
+    At every moment the file is the old one or the new one. Raises IdentityFileError for a file
+    that cannot be read or written.
+    """
+    with _opened(path) as file:
+        metadata, references = file.metadata() | {NAME: name}, file.get_tensor(TENSOR).clone()
+    _put(path, save({TENSOR: references}, metadata=metadata), os.replace)
+
+
+def delete(path: Path) -> None:
+    """Delete a file. Raises IdentityFileError where the folder does not allow it."""
+    try:
+        path.unlink()
+    except FileNotFoundError as error:
+        raise _not_there(path) from error
+    except OSError as error:
+        raise IdentityFileError(
+            f"'{path.name}' cannot be deleted from {path.parent} ({first_line(error)}). Check the "
+            "rights of that folder, or delete the file by hand."
+        ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An identity file whose format, name of tensor and shape are right."""
     name = path.name
     try:
         require_sound_safetensors(path)
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            _require_format(metadata, name)
+            _require_format(file.metadata() or {}, name)
             if list(file.keys()) != [TENSOR]:
                 raise IdentityFileError(
                     f"'{name}' is damaged: expected one tensor called {TENSOR}, found "
                     f"{', '.join(sorted(file.keys())) or 'none'}. {SAVE_AGAIN}"
                 )
             _require_shape(list(file.get_slice(TENSOR).get_shape()), f"'{name}'")
-            # A copy: the file may be replaced while its memory map is in use.
-            references = file.get_tensor(TENSOR).clone()
+            yield file
     except FileNotFoundError as error:
-        raise IdentityFileError(
-            f"There is no identity file '{name}' in {path.parent}. Refresh the list of files."
-        ) from error
+        raise _not_there(path) from error
     except (OSError, TensorFileError, SafetensorError) as error:
         raise IdentityFileError(
             f"'{name}' cannot be read ({first_line(error)}). It is cut short or no safetensors "
             "file: "
             "copy it again from where it came from."
         ) from error
-    _require_sound(references, f"'{name}'")
-    return IdentityFile(*_contents(references, metadata, name))
+
+
+def _not_there(path: Path) -> IdentityFileError:
+    return IdentityFileError(
+        f"There is no identity file '{path.name}' in {path.parent}. Refresh the list of files."
+    )
 
 
 def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:
@@ -120,18 +161,29 @@ def _metadata(identity: IdentityEmbedding, notes: Notes) -> dict[str, str]:
     }
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Write beside the final name, claim that name, and move over in one step."""
-    _sweep(path.parent)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+def _put(path: Path, content: bytes, settle: Callable[[Path, Path], None]) -> None:
+    """Write beside the final name, and move there in one step. settle: gives the finished draft
+    that name. Raises IdentityFileError."""
     try:
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _claim(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        _sweep(path.parent)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with draft.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            settle(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise IdentityFileError(
+            f"'{path.name}' is there already and is not overwritten. Choose another name."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise IdentityFileError(
+            f"'{path.name}' cannot be written to {path.parent} ({first_line(error)}). Check the "
+            "name, the free space and the rights of that folder."
+        ) from error
 
 
 def _claim(draft: Path, path: Path) -> None:
@@ -217,7 +269,7 @@ def _contents(
             f"does not fit its numbers. {SAVE_AGAIN}"
         )
     notes = Notes(sizes, metadata.get("pack_version", UNKNOWN))
-    return IdentityEmbedding(references, recogniser), notes
+    return IdentityEmbedding(references, recogniser, person_in(metadata, name)), notes
 
 
 def _recogniser(metadata: dict[str, str]) -> Recogniser | None:

@@ -101,9 +101,12 @@ def compare(identities: Mapping[str, IdentityEmbedding]) -> Comparison:
     return Comparison(tuple(labels), cosines, bands_of(recogniser))
 
 
-def score_text(likenesses: Sequence[Likeness]) -> str:
-    """A line for each picture and, of several figures, their mean."""
-    lines = [f"image {number}: {found.text}" for number, found in enumerate(likenesses, start=1)]
+def score_text(likenesses: Sequence[Likeness], name: str = "") -> str:
+    """A line for each picture and, of several figures, their mean. name: the person's, if known."""
+    who = f" to {name}" if name else ""
+    lines = [
+        f"image {number}{who}: {found.text}" for number, found in enumerate(likenesses, start=1)
+    ]
     known = [found.cosine for found in likenesses if found.cosine is not None]
     if len(likenesses) > 1:
         mean = NOT_AVAILABLE

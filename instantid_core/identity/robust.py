@@ -86,7 +86,7 @@ def about_left_out(faces: Faces, how: str) -> tuple[str, ...]:
     bands, little = bands_of(faces.recogniser), LITTLE * weighing.weights.max()
     numbered = [(n, face) for n, frame in enumerate(faces.frames, 1) for face in frame.faces]
     named = [
-        f"face {face.number} of image {n} ({_reason(face, agreement, bands)})"
+        f"face {face.number + 1} of image {n} ({_reason(face, agreement, bands)})"
         for (n, face), weight, agreement in zip(numbered, *weighing, strict=True)
         if isinstance(face, Face) and weight < little
     ]

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ...instantid_core.doctor import as_json, as_text, examine, this_machine
 from . import installation
-from .model_routes import same_origin
+from .requests import same_origin
 from .server import running_server
 
 ROUTE = "/instantid_compose/doctor"

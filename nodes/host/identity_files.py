@@ -13,8 +13,13 @@ from ...instantid_core.errors import IdentityFileError, SettingError, is_file_na
 from ...instantid_core.identity import IdentityFile, Notes, identity_file
 from ...instantid_core.types import Extent, IdentityEmbedding
 from .paths import file_state, register_folders
+from .server import running_server
 
 IDENTITIES = "instantid_identities"
+EVENT = "instantid_compose.identities"
+"""Tells pages that identities were saved, renamed or deleted."""
+NO_IDENTITY = "nobody saved yet - use InstantID Save Identity"
+"""Choice of identities when there is none."""
 SAVED = "identities"
 """Folder in the output folder."""
 EXTENSION = ".safetensors"
@@ -34,16 +39,57 @@ def identity_names() -> list[str]:
     return folder_paths.get_filename_list(IDENTITIES)
 
 
+def identity_choices() -> list[str]:
+    """Identity files to choose from; where there are none, one entry that says so."""
+    return identity_names() or [NO_IDENTITY]
+
+
 def load(name: str) -> IdentityFile:
     """Read an identity file. Raises IdentityFileError, also for names that are not in the list: a
     wire goes around the choice."""
-    if name not in identity_names():
+    return identity_file.read(path_of(name))
+
+
+def path_of(name: str) -> Path:
+    """The file of an identity in the list. Raises IdentityFileError for any other name."""
+    names = identity_names()
+    path = folder_paths.get_full_path(IDENTITIES, name) if name in names else None
+    if path is None:
         folders = "; ".join(folder_paths.get_folder_paths(IDENTITIES))
+        if not names:
+            raise IdentityFileError(
+                f"Nobody is saved yet: there is no identity file in {folders}. Run InstantID Save "
+                "Identity once, and choose the person here."
+            )
         raise IdentityFileError(
             f"Expected the identity file '{name}' in {folders}; found none. Save an identity, or "
             "refresh the list of files and choose one of it."
         )
-    return identity_file.read(Path(folder_paths.get_full_path_or_raise(IDENTITIES, name)))
+    return Path(path)
+
+
+def own_path_of(name: str) -> Path:
+    """The same for a file that may be changed: one in the output folder. Raises IdentityFileError
+    for those of the model folder, which may belong to several installations."""
+    path = path_of(name)
+    if not is_own(path):
+        raise IdentityFileError(
+            f"'{name}' lies in {path.parent}; only identities in {_saved_folder()} are renamed and "
+            "deleted from here. Change this one by hand."
+        )
+    return path
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file lies in the folder that Save Identity writes to."""
+    return path.is_relative_to(_saved_folder())
+
+
+def announce() -> None:
+    """Tell all pages that the list of identities, or what it says of one, has changed."""
+    server = running_server()
+    if server is not None:
+        server.send_sync(EVENT, {})
 
 
 def fingerprint(name: str) -> str:
@@ -73,6 +119,7 @@ def save(prefix: str, identity: IdentityEmbedding, source_sizes: tuple[Extent, .
     name = next(name for name in names if not Path(folder, name).exists())
     notes = Notes(source_sizes, _pack_version())
     identity_file.write(Path(folder, name), identity, notes)
+    announce()
     return str(Path(below, name))
 
 

@@ -1,23 +1,18 @@
 """The pack's routes on ComfyUI's server: list the published files, fetch them, stop.
 
 A request names entries of the pack's own list and nothing else: no part of it reaches a path or a
-URL. The mirror is the server's environment variable. Every route wants a request of the page that
-the same server gave; ComfyUI's own check lets pages of another port on the same machine through.
+URL. The mirror is the server's environment variable.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
 import os
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
-from comfy.cli_args import args
 
 from ...instantid_core.errors import DownloadError, SettingError
 from ...instantid_core.models import (
@@ -36,18 +31,11 @@ from ...instantid_core.models import (
     shown_mirror,
 )
 from . import paths
+from .requests import json_body, refusal, same_origin
 from .server import running_server
 
 PREFIX = "/instantid_compose/models"
 EVENT = "instantid_compose.models"
-HOSTS_VARIABLE = "INSTANTID_COMPOSE_HOSTS"
-"""Environment variable with further names of this server, for pages without https."""
-LONGEST_BODY = 4096
-HEADER = "X-InstantID-Compose"
-"""Must be there. A page of another site cannot send it without asking the server first, and the
-server does not allow it."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def register_model_routes() -> None:
@@ -61,53 +49,6 @@ def register_model_routes() -> None:
     server.routes.get(f"{PREFIX}/progress")(same_origin(handlers.progress))
     server.routes.post(f"{PREFIX}/download")(same_origin(handlers.download))
     server.routes.post(f"{PREFIX}/cancel")(same_origin(handlers.cancel))
-
-
-def same_origin(handler: Handler) -> Handler:
-    """The handler, for requests of a page that this server itself gave."""
-
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        if HEADER not in request.headers or not _comes_from_here(request):
-            return refusal(
-                403,
-                "Only ComfyUI's own page may ask for this. Open ComfyUI at the address that the "
-                f"request goes to, and send the header {HEADER}. A name that is not of the local "
-                f"network needs https, or to stand in the environment variable {HOSTS_VARIABLE}.",
-            )
-        return await handler(request)
-
-    return guarded
-
-
-def _comes_from_here(request: web.Request) -> bool:
-    # Browsers set both headers themselves and let no script change them; other programs send none.
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site == "same-origin"
-    # They send the first one to secure addresses only. To others a foreign page gets by giving its
-    # own name this machine's address, so the name must be one that no stranger can have.
-    origin = request.headers.get("Origin")
-    try:
-        same = origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
-        return same and _is_own_name(urlsplit(f"//{request.host}").hostname or "")
-    except ValueError:  # brackets without an end
-        return False
-
-
-def _is_own_name(name: str) -> bool:
-    """Whether a host's name is an address, of this network, or one that the user has named."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        named = f"{os.environ.get(HOSTS_VARIABLE, '')},{args.listen}".lower().split(",")
-        local = "." not in name or name.endswith((".localhost", ".local"))
-        return bool(name) and (local or name in map(str.strip, named))
-    return True
-
-
-def refusal(status: int, sentence: str) -> web.Response:
-    """An answer that says what is wrong."""
-    return web.json_response({"error": sentence}, status=status)
 
 
 class ModelRoutes:
@@ -149,26 +90,11 @@ class ModelRoutes:
 
 
 async def _ids(request: web.Request) -> list[str]:
-    try:
-        body = json.loads((await _content(request)).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise SettingError(f"Expected JSON such as {{'ids': ['adapter']}}: {error}.") from error
+    body = await json_body(request, "{'ids': ['adapter']}")
     ids = body.get("ids") if isinstance(body, dict) else None
     if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
         raise SettingError("Expected JSON such as {'ids': ['adapter']}, with a list of names.")
     return ids
-
-
-async def _content(request: web.Request) -> bytes:
-    """The body, which is small and as it is."""
-    if "Content-Encoding" in request.headers:
-        raise SettingError("Expected JSON in UTF-8, found a Content-Encoding. Send it as it is.")
-    content = b""
-    while len(content) <= LONGEST_BODY and (piece := await request.content.read(LONGEST_BODY)):
-        content += piece
-    if len(content) > LONGEST_BODY:
-        raise SettingError(f"Expected at most {LONGEST_BODY} bytes of JSON, found more.")
-    return content
 
 
 def require_space_in_model_folders(downloads: Sequence[Download]) -> None:

@@ -17,7 +17,13 @@ from tools.small_world.scenes import png
 ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
 """Identity to the middle and the size of its face."""
-HINT = "Click to select, Shift to add."
+STEPS = """() => {
+    const tracker = window.app.extensionManager.workflow.activeWorkflow.changeTracker;
+    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
+    return tracker.undoQueue.length;
+}"""
+"""Steps that undo knows, after it has looked at the graph."""
+HINT = "Click to choose, Shift to add."
 SHOWN = "() => document.querySelector('.iid-picture img')?.naturalWidth"
 """Whether the picker's picture has come."""
 
@@ -95,20 +101,20 @@ def ran(editor: Editor, *photos: str) -> int:
 
 def test_a_click_chooses_and_shift_adds(editor: Editor, photo: str) -> None:
     node = graph(editor, photo)
-    expect(status(editor)).to_contain_text("Run the workflow")
+    expect(status(editor)).to_contain_text("run the workflow")
     assert editor.run()["kind"] == "execution_success"
     editor.show(node)
     expect(faces(editor)).to_have_count(3)
     names = [box.get_attribute("aria-label") for box in faces(editor).all()]
-    assert [re.sub(r"score 0\.\d\d, \d+", "", name) for name in names] == [
-        f"Face {number},  px" for number in range(3)
+    assert [re.sub(r"score 0\.\d\d, \d+", "", name or "") for name in names] == [
+        f"Face {number},  px" for number in (1, 2, 3)
     ]
     expect(faces(editor, pressed=True)).to_have_count(1)
     faces(editor).nth(2).click()
     assert setting(editor, node) == ("index", 2, "")
     faces(editor).nth(0).click(modifiers=["Shift"])
     assert setting(editor, node) == ("index", 2, "2, 0")
-    expect(status(editor)).to_contain_text(f"Selected: 2, 0 (3 faces found). {HINT}")
+    expect(status(editor)).to_contain_text(f"Faces 3, 1 chosen, 3 found. {HINT}")
     editor.photograph("face_picker")
     assert editor.run()["kind"] == "execution_success"
     expect(faces(editor, pressed=True)).to_have_count(2)
@@ -177,6 +183,20 @@ def test_one_undo_takes_a_choice_back(editor: Editor, photo: str) -> None:
     assert setting(editor, node) == ("index", 0, ""), "the panel is the new node's"
 
 
+def test_a_panel_that_grows_is_no_step_of_undo(editor: Editor, photo: str) -> None:
+    node = graph(editor, photo)
+    editor.set_value(node, "min_score", 0.6)
+    steps = editor.page.evaluate(STEPS)
+    before = editor.page.evaluate("(id) => window.app.graph.getNodeById(id).size[1]", node)
+    # A run would enlarge the core's image preview, which is a step.
+    picker(editor).get_by_role("button", name="Find faces").click()
+    expect(faces(editor).first).to_be_visible(timeout=60_000)
+    editor.settle()
+    after = editor.page.evaluate("(id) => window.app.graph.getNodeById(id).size[1]", node)
+    assert after > before, "the panel has grown"
+    assert editor.page.evaluate(STEPS) == steps
+
+
 def test_widgets_and_boxes_agree(editor: Editor, photo: str) -> None:
     node = ran(editor, photo)
     for name, value, chosen in (
@@ -215,7 +235,7 @@ def test_a_value_that_makes_no_sense(editor: Editor, photo: str) -> None:
     assert editor.run()["kind"] == "execution_success"
     editor.show(node)
     expect(status(editor)).to_have_text(
-        'numbers is "<b>left</b>", which is not a list such as 0, 2. Face 0 is used.'
+        'numbers is "<b>left</b>", which is not a list such as 0, 2. Face 1 is used.'
     )
     expect(faces(editor, pressed=True)).to_have_count(1)
     toast = editor.page.locator(MESSAGE).filter(has_text="found '<b>left</b>'")
@@ -251,15 +271,74 @@ def test_a_file_with_values_of_another_kind(canvas_editor: Editor, photo: str) -
     expect(faces(canvas_editor, pressed=True)).to_have_count(1)
 
 
-def test_after_a_reload_it_asks_for_a_run(canvas_editor: Editor, photo: str) -> None:
-    ran(canvas_editor, photo)
-    canvas_editor.page.wait_for_function(
-        "() => Object.values(localStorage).some((text) => text.includes('PreviewImage'))"
+def test_after_a_reload_the_faces_are_there_again(
+    editor: Editor, photo: str, other_photo: str
+) -> None:
+    node = ran(editor, photo)
+    faces(editor).nth(2).click()
+    saved = editor.saved()
+    editor.reload()
+    editor.load(saved)
+    editor.show(node)
+    expect(faces(editor)).to_have_count(3)
+    expect(status(editor)).to_contain_text("Face 3 chosen, 3 found.")
+    (source,) = [each for each in saved["nodes"] if each["type"] == "LoadImage"]
+    source["widgets_values"][0] = other_photo
+    editor.load(saved)
+    editor.show(node)
+    editor.settle()
+    expect(status(editor)).to_contain_text("run the workflow")
+    expect(faces(editor)).to_have_count(0)
+
+
+def test_faces_are_found_before_anything_else_runs(editor: Editor, photo: str) -> None:
+    """The rest of the graph, which could not run, is left alone."""
+    node = graph(editor, photo)
+    sampler = editor.add("KSampler", 1000, 400)
+    editor.set_value(node, "min_score", 0.47)
+    picker(editor).get_by_role("button", name="Find faces").click()
+    expect(faces(editor)).to_have_count(3, timeout=60_000)
+    expect(status(editor)).to_contain_text("Face 2 chosen, 3 found.")
+    faces(editor).nth(0).click()
+    assert setting(editor, node) == ("index", 0, "")
+    expect(status(editor)).to_contain_text("Face 1 chosen, 3 found.")
+    assert editor.outputs(sampler) == {}
+    editor.photograph("find_faces")
+
+
+def test_apply_finds_faces_before_it_runs(editor: Editor, photo: str) -> None:
+    node = editor.add("InstantIDApply", 450, 60)
+    editor.press_button(node, "Find faces")
+    dialog = editor.page.get_by_role("dialog", name="Find faces")
+    expect(dialog).to_contain_text("Connect a photo to image")
+    dialog.get_by_role("button", name="Done").click()
+    loader, source = (
+        editor.add("InstantIDLoadFaceAnalyzer", 40, 60),
+        editor.add("LoadImage", 40, 220),
     )
-    canvas_editor.reload()
-    expect(status(canvas_editor)).to_contain_text("Run the workflow")
-    assert canvas_editor.run()["kind"] == "execution_success"
-    expect(faces(canvas_editor)).to_have_count(3)
+    editor.set_value(loader, "provider", "cpu")
+    editor.set_value(source, "image", photo)
+    editor.connect(loader, "analyzer", node, "analyzer")
+    editor.connect(source, "IMAGE", node, "image")
+    editor.press_button(node, "Find faces")
+    boxes = dialog.get_by_role("button", name=re.compile("^Face "))
+    expect(boxes).to_have_count(3, timeout=60_000)
+    expect(dialog.get_by_role("status")).to_contain_text("Face 2 chosen, 3 found.")
+    boxes.nth(2).click()
+    expect(dialog.get_by_role("status")).to_contain_text("Face 3 chosen, 3 found.")
+    editor.photograph("apply_faces")
+    dialog.get_by_role("button", name="Done").click()
+    assert editor.value(node, "face") == 3
+    (mine,) = [each for each in editor.saved()["nodes"] if each["type"] == "InstantIDApply"]
+    assert mine["widgets_values"][-1] == 3, "the button takes no place among the saved values"
+
+
+def test_no_face_is_the_servers_sentence(canvas_editor: Editor, client: ComfyClient) -> None:
+    nobody = client.upload("nobody.png", png(painter.canvas(320, 320)))
+    graph(canvas_editor, nobody)
+    picker(canvas_editor).get_by_role("button", name="Find faces").click()
+    expect(status(canvas_editor)).to_contain_text("No face was found", timeout=60_000)
+    expect(picker(canvas_editor).get_by_role("button", name="Find faces")).to_be_enabled()
 
 
 def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> None:

@@ -109,12 +109,13 @@ def test_reference_and_result_lie_beside_each_other(
     expect(panel(editor).get_by_role("status")).to_contain_text(re.compile(r"Likeness .*, weak"))
 
 
-def test_without_a_photo_it_says_what_to_connect(
+def test_without_a_photo_the_identitys_own_picture_is_shown(
     canvas_editor: Editor, photos: tuple[str, str, str]
 ) -> None:
     graph(canvas_editor, photos[0], photos[0], reference=False)
     assert canvas_editor.run()["kind"] == "execution_success"
-    expect(rows(canvas_editor)).to_contain_text("connect reference_image")
+    expect(rows(canvas_editor).locator("img")).to_have_count(2)
+    expect(rows(canvas_editor)).to_contain_text("Reference")
 
 
 def test_colour_says_nothing_that_is_not_said_otherwise(

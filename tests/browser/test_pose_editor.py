@@ -23,6 +23,7 @@ from tools.pictures.browser import MESSAGE, PICTURES, Editor, apart
 TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
 ZOOMED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
 """A window of 1440 x 900 at a zoom of 200 %."""
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 FRONT = [[0.405, 0.34], [0.595, 0.34], [0.5, 0.431], [0.426, 0.534], [0.574, 0.534]]
 REFUSALS = {
     "{": "cannot be read as JSON",
@@ -235,14 +236,106 @@ def test_a_frame_without_pixels_and_a_node_without_the_value(canvas_editor: Edit
 def test_at_twice_the_zoom_all_is_reached(open_editor: Callable[..., Editor]) -> None:
     node = PoseNode(open_editor("canvas", **ZOOMED))
     dialog = node.open()
-    for name in ("Yaw", "Face height"):
-        slider = dialog.get_by_role("slider", name=name)
-        slider.scroll_into_view_if_needed()
-        assert slider.is_visible()
+    seen_together(node, 450)
     dialog.get_by_role("button", name="Mirror face").click()
     node.editor.photograph("pose_editor_zoomed")
     assert dialog.evaluate("(element) => element.scrollWidth <= element.clientWidth")
     node.apply()
+
+
+def test_on_a_phone_the_face_is_seen_while_it_is_turned(
+    open_editor: Callable[..., Editor],
+) -> None:
+    node = PoseNode(open_editor("canvas", **PHONE))
+    node.page.evaluate(
+        """(id) => window.app.graph.getNodeById(id)
+            .widgets.find((widget) => widget.name === "edit_pose").callback()""",
+        node.id,
+    )
+    node.dialog.wait_for()
+    node.settle()
+    seen_together(node, 844)
+    node.editor.photograph("pose_editor_phone")
+    assert node.dialog.evaluate("(element) => element.scrollWidth <= element.clientWidth")
+
+
+def seen_together(node: PoseNode, height: int) -> None:
+    """Each slider can be brought into view, and the frame is seen with it."""
+    for name in ("Yaw", "Roll", "Face height"):
+        slider = node.dialog.get_by_role("slider", name=name)
+        slider.scroll_into_view_if_needed()
+        boxes = [each.bounding_box() for each in (slider, node.dialog.locator(".paper"))]
+        for box in boxes:
+            assert box is not None
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= height, name
+        knob, paper = boxes
+        assert knob is not None
+        assert paper is not None
+        assert paper["height"] > height / 5
+        below = paper["y"] + paper["height"] <= knob["y"]
+        assert below or paper["x"] + paper["width"] <= knob["x"], "one does not cover the other"
+
+
+def test_leaving_with_changes_asks(editor: Editor) -> None:
+    node = PoseNode(editor)
+    node.open()
+    node.press("Add face")
+    question = node.dialog.get_by_role("alertdialog")
+    keys = node.page.keyboard
+    keys.press("Escape")
+    expect(question).to_be_visible()
+    editor.photograph("pose_editor_question")
+    for _ in range(3):
+        keys.press("Escape")
+    expect(question).to_be_hidden()
+    node.press("Cancel")
+    node.press("Discard changes")
+    node.dialog.wait_for(state="detached")
+    assert node.text == ""
+    node.open()
+    node.press("Add face")
+    keys.press("Escape")
+    node.press("Apply changes")
+    node.dialog.wait_for(state="detached")
+    assert len(node.faces) == 2
+    node.open()
+    keys.press("Escape")
+    node.dialog.wait_for(state="detached")
+
+
+def test_the_frame_is_enlarged_and_moved(canvas_editor: Editor) -> None:
+    node = PoseNode(canvas_editor)
+    node.open()
+    paper, mouse = node.dialog.locator(".paper"), node.page.mouse
+    whole = paper.bounding_box()
+    eye = node.place(*FRONT_EYE)
+    mouse.move(*eye)
+    node.page.keyboard.down("Control")
+    for _ in range(8):
+        mouse.wheel(0, -100)
+    node.page.keyboard.up("Control")
+    node.settle()
+    large = paper.bounding_box()
+    assert whole is not None
+    assert large is not None
+    assert large["width"] / whole["width"] == pytest.approx(1.15**8, rel=0.01)
+    assert node.place(*FRONT_EYE) == pytest.approx(eye, abs=1), "what is pointed at stays"
+    canvas_editor.photograph("pose_editor_enlarged")
+    node.drag(FRONT_EYE, (0.42, 0.36))
+    mouse.move(*eye)
+    mouse.down(button="middle")
+    mouse.move(eye[0] + 40, eye[1] - 30, steps=3)
+    mouse.up(button="middle")
+    node.settle()
+    moved = paper.bounding_box()
+    assert moved is not None
+    assert (moved["x"] - large["x"], moved["y"] - large["y"]) == pytest.approx((40, -30), abs=1)
+    node.press("Fit")
+    node.settle()
+    assert paper.bounding_box() == pytest.approx(whole)
+    node.apply()
+    assert np.allclose(node.faces[0, 0], (0.42, 0.36), atol=0.003)
 
 
 @pytest.mark.thorough

@@ -106,3 +106,21 @@ def test_an_unknown_likeness_is_refused(
 ) -> None:
     with pytest.raises(Exception, match="likeness must be one of custom, faithful"):
         one_node(pack, model, prompt, parts, image=photo(5), likeness="twin")
+
+
+def test_face_names_the_person_counted_from_one(
+    pack: Any, model: Any, prompt: Any, adapter: Any, analyzer: Any, control_net: Any
+) -> None:
+    picture = torch.cat((photo(1), photo(2)), dim=2)
+
+    parts = {"adapter": adapter, "analyzer": analyzer, "control_net": control_net}
+
+    def painted(**settings: Any) -> Any:
+        patched = one_node(pack, model, prompt, {**parts, "image": picture}, **settings)[0]
+        return sample(patched, *prompt, steps=1)
+
+    first, second, largest = painted(face=1), painted(face=2), painted()
+    assert not torch.equal(first, second)
+    assert torch.equal(largest, first) != torch.equal(largest, second)
+    with pytest.raises(Exception, match=r"face asks for face 3 in image 1 .*it has 2 faces"):
+        painted(face=3)

@@ -129,7 +129,7 @@ def test_a_small_face_and_a_skipped_picture_are_told(
         pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
     skipped, face = [each["message"] for each in notices]
     assert skipped.startswith("1 of 2 pictures had no face to choose and were skipped: 2.")
-    assert face.startswith("Face 0 of image 1 is small")
+    assert face.startswith("Face 1 of image 1 is small")
 
 
 def test_numbers_that_are_none_fall_back_to_index(
@@ -144,7 +144,7 @@ def test_numbers_that_are_none_fall_back_to_index(
         )
     assert (count, faces.count) == (1, 1)
     (sent,) = notices
-    assert "found 'the left one'. Face 0," in sent["message"]
+    assert "found 'the left one'. The face of index = 0" in sent["message"]
 
 
 def test_the_size_that_brings_watermarks_is_told(

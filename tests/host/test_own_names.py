@@ -1,4 +1,4 @@
-"""The model routes answer under names that no stranger can point at this machine."""
+"""The routes answer under names that no stranger can point at this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FOREIGN = ["evil.example", "evil.example:8188", "127.0.0.1.evil.example", "", "[
 
 
 def answers(pack: Any, **headers: str) -> bool:
-    routes = pack.module("nodes.host.model_routes")
+    requests = pack.module("nodes.host.requests")
     request = SimpleNamespace(host=headers.pop("Host"), headers=headers)
-    return routes._comes_from_here(request)
+    return requests._comes_from_here(request)
 
 
 @pytest.mark.parametrize("host", OWN)

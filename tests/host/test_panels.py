@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,16 @@ def test_the_panel_gets_crops_figures_and_bands(pack: Any, analyzer: Any, identi
         assert opened(image).size == (256, 256)
 
 
-def test_without_a_photo_there_is_no_reference(pack: Any, analyzer: Any, identity_of: Any) -> None:
-    assert panel(analyzer, identity_of(1), photo(1))["reference"] is None
+def test_without_a_photo_the_reference_is_the_identitys_own_picture(
+    pack: Any, analyzer: Any, identity_of: Any
+) -> None:
+    own = identity_of(1)
+    report = panel(analyzer, own, photo(1))
+    assert opened(report["reference"]).size == (128, 128)
+    assert report["name"] == ""
+    faceless = replace(own, person=own.person._replace(name="Anna", portrait=b""))
+    report = panel(analyzer, faceless, photo(1))
+    assert (report["reference"], report["name"]) == (None, "Anna")
 
 
 # Progress

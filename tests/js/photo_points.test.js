@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { watchOpening } from "../../web/js/editor/opened_subgraphs.js";
-import { ancestors, facesInput, findPhotoPose } from "../../web/js/editor/photo_points.js";
+import { facesInput, findPhotoPose } from "../../web/js/editor/photo_points.js";
 import { upstreamSnapshot } from "../../web/js/editor/upstream.js";
+import { ancestors } from "../../web/js/shared/partial_run.js";
 import { api } from "./support/api.js";
 import { app } from "./support/app.js";
 import { makeGraph, makeNode, setRoot } from "./support/graphs.js";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { moved } from "../../web/js/editor/edits.js";
 import { PoseModel } from "../../web/js/editor/model.js";
+import { fit, project } from "../../web/js/editor/face_model.js";
 import { handlesOf, isInside } from "../../web/js/editor/overlay.js";
 import { dragged } from "../../web/js/editor/stage.js";
 import { keyHandler, pressKey } from "../../web/js/editor/stage_keys.js";
@@ -35,6 +36,15 @@ test("a corner scales by its distance from the centre", () => {
   const [x, y] = HANDLES.centre;
   const twice = drag({ kind: "scale", face: 0 }, [x + 10, y], [x, y + 20]);
   assertClose(twice[1][0] - twice[0][0], 2 * (FRONT[1][0] - FRONT[0][0]));
+});
+
+test("with Alt a drag turns the head, up to a profile", () => {
+  const from = project({ yaw: 10, pitch: 5, roll: 0 }, { size: 100, x: 200, y: 200 });
+  const target = { kind: "turn", face: 0 };
+  const turned = (way) => fit(dragged({ target, start: [0, 0], from, handles: HANDLES }, way, false, 0.5)).view;
+  assertClose(turned([50, 0]).yaw, 30, 0.1);
+  assertClose(turned([0, -25]).pitch, 15, 0.1);
+  assertClose(turned([-9000, 0]).yaw, -85, 0.5);
 });
 
 test("handles surround a face, turn with it, and have a smallest size", () => {

@@ -45,7 +45,7 @@ test("each language is written in its own script", () => {
 });
 
 test("every value shows in its text", () => {
-  const isHidden = new Set(["/editor/started", "/editor/outside"]);
+  const isHidden = new Set(["/editor/started", "/editor/outside", "/picker/selected"]);
   for (const [[path, english], [, chinese]] of PAIRS) {
     for (const text of [english, chinese]) {
       if (typeof text !== "function" || isHidden.has(path)) continue;
@@ -58,13 +58,14 @@ test("every value shows in its text", () => {
 test("one and several have their own words", () => {
   assert.equal(ENGLISH.editor.outside(1), "1 point is outside the frame.");
   assert.equal(ENGLISH.editor.outside(5), "5 points are outside the frame.");
-  assert.match(ENGLISH.picker.selected("0", 1), /\(1 face found\)\./);
-  assert.match(ENGLISH.picker.selected("0", 3), /\(3 faces found\)\./);
+  assert.match(ENGLISH.picker.selected("1", 1, 2), /^Face 1 chosen, 2 found\./);
+  assert.match(ENGLISH.picker.selected("1, 3", 2, 3), /^Faces 1, 3 chosen, 3 found\./);
 });
 
 test("the front end's language decides, English by default", () => {
   assert.equal(textsFor("zh"), CHINESE);
-  assert.equal(textsFor("zh-TW"), CHINESE);
+  for (const locale of ["zh-CN", "zh_Hans", "zh-Hans-SG"]) assert.equal(textsFor(locale), CHINESE);
+  for (const locale of ["zh-TW", "zh-Hant", "zh-HK"]) assert.equal(textsFor(locale), ENGLISH);
   for (const locale of ["en", "de", undefined, null]) assert.equal(textsFor(locale), ENGLISH);
   app.locale = "zh";
   assert.equal(texts(), CHINESE);

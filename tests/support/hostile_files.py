@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import torch
@@ -28,7 +29,7 @@ from instantid_core.keypoints import pose_json
 from instantid_core.libraries.onnx_check import require_own_data
 from instantid_core.models.manifest import ModelFile
 from instantid_core.models.retrieval import unpack
-from instantid_core.types import IdentityEmbedding, Recogniser
+from instantid_core.types import IdentityEmbedding, Person, Recogniser
 from instantid_core.weights.safetensors_check import require_sound_safetensors
 from instantid_core.weights.torch_zip import read_archive
 from support.model_server import zipped
@@ -124,7 +125,9 @@ def _archive() -> bytes:
 
 
 def _identity() -> bytes:
-    identity = IdentityEmbedding(torch.ones(1, 2, 512), Recogniser("0" * 64))
+    portrait = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    person = Person("Anna", portrait, "signed")
+    identity = IdentityEmbedding(torch.ones(1, 2, 512), Recogniser("0" * 64), person)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "whole.safetensors")
         identity_file.write(path, identity, identity_file.Notes())
@@ -140,6 +143,7 @@ def readers() -> dict[str, Reader]:
         "adapter by torch.save": Reader(_archive(), read_torch_adapter),
         "adapter for SD 1.5": Reader(_layers(), read_split_adapter),
         "identity": Reader(_identity(), identity_file.read),
+        "person of an identity": Reader(_identity(), identity_file.summary),
         "face model": Reader(_onnx(), require_own_data),
         "archive": Reader(zipped({MEMBER.name: bytes(MEMBER.size)}), read_model_archive),
         "pose": Reader(POSE.encode(), read_pose),

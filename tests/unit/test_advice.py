@@ -69,12 +69,12 @@ def test_good_faces_need_no_advice() -> None:
 @pytest.mark.parametrize(
     ("flawed", "words"),
     [
-        (face(1, quality=GOOD._replace(span=48)), "Face 1 is small: .* 48 x 48 of them"),
-        (face(quality=GOOD._replace(sharpness=0.05)), "Face 0 is blurred, .* a sharper photo"),
-        (face(quality=GOOD._replace(brightness=0.08)), "Face 0 is too dark .* more light"),
-        (face(quality=GOOD._replace(noise=30)), "Face 0 is noisy"),
-        (face(points=PROFILE), "Face 0 is turned far to the side"),
-        (face(score=0.55), r"Face 0 is seen badly \(detection score 0\.55\): .* half hidden"),
+        (face(1, quality=GOOD._replace(span=48)), "Face 2 is small: .* 48 x 48 of them"),
+        (face(quality=GOOD._replace(sharpness=0.05)), "Face 1 is blurred, .* a sharper photo"),
+        (face(quality=GOOD._replace(brightness=0.08)), "Face 1 is too dark .* more light"),
+        (face(quality=GOOD._replace(noise=30)), "Face 1 is noisy"),
+        (face(points=PROFILE), "Face 1 is turned far to the side"),
+        (face(score=0.55), r"Face 1 is seen badly \(detection score 0\.55\): .* half hidden"),
     ],
 )
 def test_a_face_that_is_hardly_seen_is_named_with_the_reason(flawed: Face, words: str) -> None:
@@ -96,7 +96,7 @@ def test_poses_and_swap_targets_have_no_identity_to_advise_on() -> None:
 def test_many_small_faces_make_one_sentence() -> None:
     small = face(2, quality=GOOD._replace(span=40))
     (sentence,) = about_identity(faces((face(),), (small,), (small,)))
-    assert sentence.startswith("Face 2 of image 2 (and 1 more) is small")
+    assert sentence.startswith("Face 3 of image 2 (and 1 more) is small")
 
 
 def test_pictures_that_were_skipped_are_counted_and_numbered() -> None:
@@ -180,4 +180,4 @@ def test_identities_read_for_the_other_base_model(colours: str, width: int, told
 
 
 def test_a_list_of_numbers_that_is_none_is_quoted() -> None:
-    assert "found 'left, right'. Face 2," in about_numbers("left, right", 2)
+    assert "found 'left, right'. The face of index = 2 was" in about_numbers("left, right", 2)

@@ -72,7 +72,7 @@ def test_strangers_change_nothing(seed: int, own: int, strangers: int) -> None:
 def test_those_left_out_are_named_with_the_reason() -> None:
     photos = album(1, own=5, strangers=1, blurred=1)
     (said,) = about_left_out(faces(photos), "robust")
-    assert said.startswith("2 of 6 faces count little or nothing in this identity: face 0 of image")
+    assert said.startswith("2 of 6 faces count little or nothing in this identity: face 1 of image")
     assert "image 1 (blurred)" in said
     assert "image 6 (another person, " in said
     assert about_left_out(faces(photos), "average") == ()

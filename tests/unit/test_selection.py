@@ -66,8 +66,8 @@ def test_index_out_of_range_says_what_there_is(index: int) -> None:
     with pytest.raises(NoFaceError) as caught:
         Selection("index", index).choose(DETECTIONS, PICTURE, "image 3 of 5")
     message = str(caught.value)
-    assert f"Face {index} was asked for in image 3 of 5;" in message
-    assert "its faces are numbered 0 to 3 from the left" in message
+    assert f"index asks for face number {index} in image 3 of 5, counted from 0" in message
+    assert "it has 4 faces, numbers 0 to 3. Change index, or set" in message
     assert "set on_no_face to skip" in message
 
 
@@ -94,10 +94,18 @@ def test_numbers_count_for_index_alone() -> None:
 
 
 def test_a_number_that_is_not_there_is_an_error_or_left_out() -> None:
-    with pytest.raises(NoFaceError, match=r"Face 5 was asked for .*Change numbers, or set"):
+    with pytest.raises(
+        NoFaceError, match=r"numbers asks for face number 5 .*Change numbers, or set"
+    ):
         Selection("index", 0, "error", (1, 5)).choose(DETECTIONS, PICTURE, "image 1 of 1")
     skipping = Selection("index", 0, "skip", (1, 5))
     assert skipping.choose(DETECTIONS, PICTURE, "image 1 of 1") == (DETECTIONS[1],)
+
+
+def test_a_node_that_counts_from_one_says_so() -> None:
+    selection = Selection("index", 6, has_inputs=False)
+    with pytest.raises(NoFaceError, match=r"face asks for face 7 in .* or 0 for the largest"):
+        selection.choose(DETECTIONS, PICTURE, "image 1 of 1")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +188,6 @@ def test_all_detections_are_reported_whatever_is_chosen(analyzer: Any) -> None:
 def test_index_out_of_range_names_the_image_in_the_batch(analyzer: Any) -> None:
     alone = painter.canvas(500, 400)
     painter.paint_face(alone, (250, 200), 200)
-    says = r"image 2 of 2 \(500 x 400 pixels\); it has one face, number 0\."
+    says = r"image 2 of 2 \(500 x 400 pixels\), counted from 0 .* it has one face, number 0\."
     with pytest.raises(NoFaceError, match=says):
         analysed(analyzer, Selection("index", 2), scene(), alone)

@@ -3,15 +3,16 @@
 import { app } from "../../../scripts/app.js";
 import { faceBoxes, markSelected } from "./panels/face_boxes.js";
 import { readNumbers, selectedFaces, selectOnly, toggle } from "./panels/face_choice.js";
+import { ANALYSIS, FACES_OUTPUT, facesOfRuns, findFaces, rememberedRuns } from "./panels/find_faces.js";
 import { addPanel, readJson, resize } from "./panels/panel.js";
 import { button, element } from "./shared/dom.js";
+import { everyNode } from "./shared/graph.js";
+import { messageOf } from "./shared/server.js";
 import { isConnected, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
 /** @typedef {import("./panels/face_boxes.js").ShownPicture} ShownPicture */
 
-const NODE = "InstantIDAnalyzeFaces";
-const OUTPUT = "instantid_faces";
 const WIDGETS = /** @type {const} */ (["select", "index", "numbers"]);
 const EMPTY_HEIGHT = 60;
 const WIDTH = 320;
@@ -29,6 +30,7 @@ class FacePicker {
   notice = "";
   /** @type {HTMLElement | null} */
   boxes = null;
+  isSearching = false;
 
   /** @param {ComfyNode} node */
   constructor(node) {
@@ -39,10 +41,15 @@ class FacePicker {
       { className: "iid-status", role: "status" },
       texts().picker.beforeARun,
     );
-    this.root = element("div", { className: "iid-panel iid-picker" }, this.body, this.status);
+    this.finder = button(texts().picker.find, () => this.find(), {
+      className: "iid-find",
+      title: texts().picker.findTitle,
+    });
+    const foot = element("div", { className: "iid-foot" }, this.status, this.finder);
+    this.root = element("div", { className: "iid-panel iid-picker" }, this.body, foot);
     this.watchWidgets();
     addPanel(node, "face_picker", this.root, {
-      key: OUTPUT,
+      key: FACES_OUTPUT,
       height: () => this.height(),
       show: (reports) => this.show(reports),
       read: readJson,
@@ -55,6 +62,29 @@ class FacePicker {
     this.current = Math.min(this.current, Math.max(0, this.pictures.length - 1));
     this.draw();
     resize(this.node, this.root, this.height(), this.pictures.length ? WIDTH : 0);
+  }
+
+  /** Looks for faces without a run of the whole workflow. */
+  async find() {
+    if (this.isSearching) return;
+    this.isSearching = true;
+    this.finder.disabled = true;
+    this.status.textContent = texts().picker.looking;
+    try {
+      const isWanted = () => Boolean(this.node.graph);
+      this.show(readJson(await findFaces(app, this.node, isWanted)));
+    } catch (error) {
+      this.status.textContent = messageOf(error);
+    } finally {
+      this.isSearching = false;
+      this.finder.disabled = false;
+    }
+  }
+
+  /** Shows what one of these runs has found, unless faces are shown. @param {import("./panels/find_faces.js").Run[]} runs */
+  restore(runs) {
+    const found = this.pictures.length ? null : facesOfRuns(runs, this.node);
+    if (found) this.show(readJson(found));
   }
 
   /** Pixels for the tallest picture at the default width; a larger node shows it larger. */
@@ -89,7 +119,8 @@ class FacePicker {
     if (!picture || !this.boxes) return;
     const selected = selectedFaces(picture, this.selection());
     markSelected(this.boxes, selected);
-    this.status.textContent = this.sentence(picture, selected);
+    const sentences = [this.notice, this.sentence(picture, selected)];
+    this.status.textContent = sentences.filter(Boolean).join(" ");
   }
 
   /** @param {ShownPicture} picture @param {number[]} selected */
@@ -98,10 +129,11 @@ class FacePicker {
     const { select, index, numbers } = this.selection();
     const connected = WIDGETS.find((name) => isConnected(this.node, name));
     if (connected) return t.linked(connected);
-    if (select === "index" && readNumbers(numbers) === null) return t.noList(numbers, index);
+    if (select === "index" && readNumbers(numbers) === null) return t.noList(numbers, index + 1);
     const count = picture.faces.length;
     if (!count) return t.noFace;
-    const sentence = selected.length ? t.selected(selected.join(", "), count) : t.noSuchFace;
+    const shown = selected.map((number) => number + 1).join(", ");
+    const sentence = selected.length ? t.selected(shown, selected.length, count) : t.noSuchFace;
     return this.pictures.length > 1 ? `${sentence} ${t.everyPicture}` : sentence;
   }
 
@@ -132,6 +164,7 @@ class FacePicker {
   /** @param {number} number @param {boolean} isAdded to the selection, instead of replacing it */
   choose(number, isAdded) {
     const picture = this.pictures[this.current];
+    this.notice = "";
     this.write(isAdded ? toggle(picture, this.selection(), number) : selectOnly(number));
     this.update();
   }
@@ -193,12 +226,25 @@ class FacePicker {
 /** @type {WeakMap<ComfyNode, FacePicker>} */
 const pickers = new WeakMap();
 
+/** After a reload the front end knows no outputs; the server may still know the last runs. */
+async function restorePickers() {
+  const waiting = [...everyNode()].flatMap((node) => pickers.get(node) ?? []);
+  if (!waiting.some(({ pictures }) => !pictures.length)) return;
+  const runs = await rememberedRuns(app.api);
+  for (const picker of waiting) picker.restore(runs);
+}
+
 app.registerExtension({
   name: "InstantIDCompose.FacePicker",
   nodeCreated(node) {
-    if (node.comfyClass === NODE) pickers.set(node, new FacePicker(node));
+    if (node.comfyClass === ANALYSIS) pickers.set(node, new FacePicker(node));
   },
   loadedGraphNode(node) {
     pickers.get(node)?.restoreDefaults();
+  },
+  afterConfigureGraph() {
+    restorePickers().catch((error) => {
+      console.info("InstantID Compose: the server's last runs could not be read.", error);
+    });
   },
 });

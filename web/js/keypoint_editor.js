@@ -11,6 +11,7 @@ import { warn } from "./messages/messages.js";
 import { everyNode, listenTo } from "./shared/graph.js";
 import { changeTracker, graphLoaded } from "./shared/loading.js";
 import { imageUrl } from "./shared/server.js";
+import { recordChange } from "./shared/undo.js";
 import { texts } from "./texts/texts.js";
 
 const POSE_CLASS = "InstantIDPose";
@@ -93,11 +94,4 @@ async function openEditor(node) {
   writeNode(node, text);
   node.graph?.setDirtyCanvas(true, true);
   recordChange();
-}
-
-/** Adds a state to the undo history of the graph. */
-function recordChange() {
-  const tracker = changeTracker();
-  if (tracker?.captureCanvasState) tracker.captureCanvasState();
-  else tracker?.checkState?.();
 }

@@ -11,9 +11,9 @@ import { texts } from "./texts/texts.js";
  * @typedef {import("./panels/scores.js").Result} Result
  * @typedef {import("./panels/scores.js").Limits} Limits
  * @typedef {import("./shared/server.js").StoredImage} StoredImage
- * @typedef {{reference: StoredImage | null, results: (Result & {image: StoredImage})[],
- *   limits: Limits}} Report
- * @typedef {Result & {image: StoredImage, reference: StoredImage | null, limits: Limits}} Row
+ * @typedef {{reference: StoredImage | null, name?: string, limits: Limits,
+ *   results: (Result & {image: StoredImage})[]}} Report name: the person's, empty if it is not known
+ * @typedef {Result & {image: StoredImage} & Pick<Report, "reference" | "name" | "limits">} Row
  */
 
 const NODE = "InstantIDScoreIdentity";
@@ -49,8 +49,8 @@ class LikenessPanel {
 
   /** @param {Report[] | null} reports one for each call of the node */
   show(reports) {
-    this.rows = (reports ?? []).flatMap(({ results, reference, limits }) =>
-      results.map((result) => ({ ...result, reference, limits })),
+    this.rows = (reports ?? []).flatMap(({ results, reference, name, limits }) =>
+      results.map((result) => ({ ...result, reference, name, limits })),
     );
     const count = this.rows.length;
     const head = element("p", { className: "iid-status", role: "status" }, summary(this.rows));
@@ -87,7 +87,7 @@ function makeRow(row, number, count) {
   return element(
     "div",
     { className: "iid-row", role: "listitem" },
-    makeCrop(row.reference, t.reference, t.noPhoto),
+    makeCrop(row.reference, row.name || t.reference, t.noPhoto),
     makeCrop(row.image, name, ""),
     element(
       "div",

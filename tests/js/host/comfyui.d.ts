@@ -131,7 +131,14 @@ interface PromptError {
   errors: { details?: string; extra_info?: { received_value?: string } }[];
 }
 
+interface SavedGraph {
+  id?: NodeId;
+  nodes?: { id: NodeId; size: number[] }[];
+  definitions?: { subgraphs?: SavedGraph[] };
+}
+
 interface ChangeTracker {
+  activeState?: SavedGraph;
   constructor: { isLoadingGraph?: boolean };
   _restoringState?: boolean;
   captureCanvasState?(): void;

@@ -44,12 +44,16 @@ class Editor {
     this.photo = photo;
     this.texts = texts().editor;
     this.model = new PoseModel(start.frame, start.faces);
+    this.textAtStart = this.model.text;
     this.turner = new Turner(this.model);
     this.stage = new Stage(this.model, start.style, HINT_ID);
     this.undo = button(this.texts.undo, () => this.model.undo(), { title: "Ctrl+Z" });
     this.redo = button(this.texts.redo, () => this.model.redo(), { title: "Ctrl+Shift+Z" });
     const live = { className: "visually-hidden", role: "status", "aria-live": "polite" };
     this.status = element("p", live);
+    const apply = () => this.dialog.close("apply");
+    this.keep = button(this.texts.keepChanges, apply, { className: "primary" });
+    this.question = this.#question();
     this.selection = element("span", { className: "where", "aria-hidden": "true" });
     this.dialog = element(
       "dialog",
@@ -59,6 +63,11 @@ class Editor {
       this.#footer(),
       this.status,
     );
+    this.dialog.addEventListener("cancel", (event) => {
+      if (!this.#isChanged) return;
+      event.preventDefault();
+      this.#leave();
+    });
     this.dialog.addEventListener("keydown", (event) => this.#pressKey(event));
     for (const kind of KEPT_EVENTS) {
       this.dialog.addEventListener(kind, (event) => event.stopPropagation());
@@ -131,15 +140,55 @@ class Editor {
       button(t.reset, reset, { title: t.resetTitle }),
       element("span", { className: "gap", "aria-hidden": "true" }, t.shortHint),
       button(t.clear, () => this.dialog.close("clear"), { title: t.clearTitle }),
-      button(t.cancel, () => this.dialog.close("cancel")),
+      button(t.cancel, () => this.#leave()),
       button(t.apply, () => this.dialog.close("apply"), { className: "primary" }),
+      this.question,
     );
+  }
+
+  /** What to do with changes when the editor is left; hidden until then. */
+  #question() {
+    const t = this.texts;
+    return element(
+      "div",
+      { className: "question", role: "alertdialog", "aria-label": t.unsaved, hidden: true },
+      element("span", {}, t.unsaved),
+      button(t.discard, () => this.dialog.close("cancel")),
+      button(t.goOn, () => this.#goOn()),
+      this.keep,
+    );
+  }
+
+  get #isChanged() {
+    return this.model.text !== this.textAtStart;
+  }
+
+  /** Closes the dialog, after a question if there are changes. */
+  #leave() {
+    if (!this.#isChanged) {
+      this.dialog.close("cancel");
+      return;
+    }
+    this.question.hidden = false;
+    this.keep.focus();
+  }
+
+  #goOn() {
+    this.question.hidden = true;
+    this.stage.overlay.focus();
   }
 
   /** @param {KeyboardEvent} event */
   #pressKey(event) {
     event.stopPropagation();
     const key = event.key.toLowerCase();
+    if (key === "escape" && !event.defaultPrevented && this.#isChanged) {
+      // Before the browser makes a request to close of it, of which it lets no page keep two.
+      event.preventDefault();
+      if (this.question.hidden) this.#leave();
+      else this.#goOn();
+      return;
+    }
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
     if (key === "z" && !event.shiftKey) this.model.undo();
     else if (key === "y" || key === "z") this.model.redo();

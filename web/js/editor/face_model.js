@@ -64,6 +64,23 @@ export function project(view, place) {
 }
 
 /**
+ * A function from coordinates of the model to pixels of the picture, and to depth: the third number
+ * grows towards the viewer.
+ * @param {View} view @param {Place} place
+ * @returns {(point: number[]) => number[]}
+ */
+export function projector(view, place) {
+  const rows = rotation(view);
+  const points = rotatedModel(view);
+  const eyeLine = (points[0][1] + points[1][1]) / 2;
+  return (point) => {
+    const offset = point.map((value, i) => value - PIVOT[i]);
+    const [x, y, z] = rows.map((row) => dot(row, offset));
+    return [place.x + x * place.size, place.y + (y - eyeLine) * place.size, z];
+  };
+}
+
+/**
  * The view and place of the model that come closest to a face.
  * @param {Face} face pixels
  * @returns {Fit}
@@ -82,6 +99,16 @@ export function fit(face) {
     if (best.error === error) step /= 2;
   }
   return fitAt(best.yaw, best.pitch, face);
+}
+
+/** Fits take milliseconds; a face that was not changed is the same array. @type {WeakMap<Face, Fit>} */
+const fits = new WeakMap();
+
+/** The fit of a face, computed once. @param {Face} face */
+export function fitOf(face) {
+  const known = fits.get(face) ?? fit(face);
+  fits.set(face, known);
+  return known;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { COLOURS } from "./drawing.js";
 import { ovalOf } from "./edits.js";
 import { radians, rotate } from "./face_model.js";
+import { drawHead, headOf } from "./head.js";
 
 /**
  * @typedef {import("./face_model.js").Face} Face
@@ -63,6 +64,9 @@ export function drawOverlay(context, model, viewport, theme) {
   context.clearRect(0, 0, viewport.width, viewport.height);
   drawFrame(context, model.frame, viewport, theme);
   model.faces.forEach((face, i) => {
+    const isSelected = i === model.face;
+    const pen = { colour: isSelected ? "#fff" : theme.faint, opacity: isSelected ? 0.6 : 0.4, width: 1.25 };
+    drawHead(context, headOf(face), viewport.toScreen, pen);
     const handles = handlesOf(face, viewport);
     if (i !== model.face) drawOutline(context, handles, theme.faint, [3, 5]);
     if (model.faces.length > 1) drawNumber(context, handles, i + 1, theme);

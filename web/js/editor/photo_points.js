@@ -5,8 +5,8 @@
  * has the pose as text. Results that the server has cached are not computed again.
  */
 
-import { isSameNode, nodePath } from "../shared/graph.js";
-import { sleep } from "../shared/server.js";
+import { nodePath } from "../shared/graph.js";
+import { ancestors, idsOf, runPart } from "../shared/partial_run.js";
 import { texts } from "../texts/texts.js";
 import { isOpenedPath } from "./opened_subgraphs.js";
 
@@ -15,7 +15,6 @@ export const POSE_OUTPUT = "instantid_pose";
 const POSE_CLASS = "InstantIDPose";
 const PROBE = "instantid_compose_probe";
 const PREVIEW = "instantid_compose_view";
-const POLL_INTERVAL = 500; // milliseconds
 /** A small picture that is not shown, with neutral settings. */
 const SETTINGS = {
   preset: "front",
@@ -43,14 +42,8 @@ export async function findPhotoPose(app, node, isWanted) {
   const { output } = await app.graphToPrompt();
   const faces = facesInput(output, node);
   if (!faces) throw new Error(texts().pose.leadsNowhere);
-  const response = await app.api.fetchApi("/prompt", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ prompt: { ...ancestors(output, faces[0]), ...probe(faces) } }),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(rejection(answer));
-  return waitFor(app.api, answer.prompt_id, isWanted);
+  const prompt = { ...ancestors(output, faces[0]), ...probe(faces) };
+  return runPart(app.api, prompt, (outputs) => outputs[PROBE]?.[POSE_OUTPUT]?.[0], isWanted);
 }
 
 /**
@@ -60,28 +53,12 @@ export async function findPhotoPose(app, node, isWanted) {
  * @throws {Error} if the node is in a subgraph with several photos, none of which has been opened
  */
 export function facesInput(output, node) {
-  const instances = Object.keys(output)
-    .map((id) => ({ ...output[id], path: nodePath(id) }))
-    .filter(({ class_type: kind, path }) => kind === POSE_CLASS && isSameNode(path.at(-1), node));
+  const instances = idsOf(output, node).map((id) => ({ ...output[id], path: nodePath(id) }));
   const sources = new Set(instances.map(({ inputs }) => JSON.stringify(inputs.faces)));
   const chosen = sources.size < 2 ? instances[0] : instances.find(({ path }) => isOpenedPath(path));
   if (instances.length && !chosen) throw new Error(texts().pose.severalPhotos);
   const link = chosen?.inputs.faces;
   return Array.isArray(link) ? /** @type {[string, number]} */ (link) : null;
-}
-
-/**
- * A node of a prompt and everything upstream of it.
- * @param {Prompt} output @param {string} id @param {Prompt} found
- * @returns {Prompt}
- */
-export function ancestors(output, id, found = {}) {
-  if (found[id] || !output[id]) return found;
-  found[id] = output[id];
-  for (const input of Object.values(output[id].inputs)) {
-    if (Array.isArray(input)) ancestors(output, input[0], found);
-  }
-  return found;
 }
 
 /** @param {[string, number]} faces @returns {Prompt} */
@@ -93,33 +70,4 @@ function probe(faces) {
     [PROBE]: { class_type: POSE_CLASS, inputs, _meta },
     [PREVIEW]: { class_type: "PreviewImage", inputs: { images: [PROBE, 1] }, _meta },
   };
-}
-
-/** @param {ComfyApi} api @param {string} id @param {() => boolean} isWanted */
-async function waitFor(api, id, isWanted) {
-  while (isWanted()) {
-    const history = await (await api.fetchApi(`/history/${id}`)).json();
-    const entry = history[id];
-    const text = entry?.outputs?.[PROBE]?.[POSE_OUTPUT]?.[0];
-    if (text) return text;
-    if (entry) throw new Error(failure(entry));
-    await sleep(POLL_INTERVAL);
-  }
-  throw new Error(texts().pose.closed);
-}
-
-/**
- * @typedef {{message?: string, details?: string}} ServerError
- * @param {{error?: ServerError, node_errors?: Record<string, {errors?: ServerError[]}>}} answer
- */
-function rejection({ error, node_errors: nodeErrors }) {
-  const [first] = Object.values(nodeErrors ?? {});
-  const details = first?.errors?.[0]?.details ?? error?.details ?? "";
-  return texts().pose.refused(error?.message ?? texts().pose.noReason, details);
-}
-
-/** @param {{status?: {messages?: [string, {exception_message?: string}][]}}} entry of the history */
-function failure({ status }) {
-  const found = status?.messages?.find(([kind]) => kind === "execution_error");
-  return found?.[1].exception_message?.trim() ?? texts().pose.noPoints;
 }

@@ -4,7 +4,8 @@ import { element } from "../shared/dom.js";
 import { texts } from "../texts/texts.js";
 import { drawFaces } from "./drawing.js";
 import { moved, ovalOf, reshaped, withPoint } from "./edits.js";
-import { degrees } from "./face_model.js";
+import { degrees, fitOf, rotatedFace } from "./face_model.js";
+import { FrameMover } from "./frame_mover.js";
 import { drawOverlay, HANDLE_REACH, handlesOf, isInside } from "./overlay.js";
 import { keyHandler } from "./stage_keys.js";
 
@@ -13,19 +14,30 @@ import { keyHandler } from "./stage_keys.js";
  * @typedef {import("./overlay.js").Handles} Handles
  * @typedef {import("./overlay.js").Viewport} Viewport
  * @typedef {{kind: "point", face: number, point: number}
- *   | {kind: "rotate" | "scale" | "face", face: number}} Target what is under the pointer
- * @typedef {{target: Target, start: number[], from: Face, handles: Handles}} Drag start: of the
- *   pointer, from: the face at that moment
+ *   | {kind: "rotate" | "scale" | "face" | "turn", face: number}} Target what is under the pointer
+ * @typedef {object} Drag
+ * @property {Target} target
+ * @property {number[]} start of the pointer
+ * @property {number[]} [at] where the pointer is now
+ * @property {Face} from the face at the start
+ * @property {Handles} handles
+ * @property {number} pointer
  */
 
 /** Space around the frame for handles and for points outside it, in CSS pixels. */
 const MARGIN = 44;
+/** The same on small windows, as a share of the stage's shorter side. */
+const MARGIN_SHARE = 0.06;
 const SMALLEST_SCALE = 0.01;
 /** A frame with more pixels is drawn at a reduced size. */
 const MAX_PIXELS = 4096 * 4096;
 const WHEEL_FACTOR = 1.03;
 const WHEEL_DEGREES = 2;
 const SNAP_DEGREES = 15;
+/** Turn of the head per CSS pixel, and how far it turns by hand. */
+const TURN_DEGREES = 0.4;
+const MOST_YAW = 85;
+const MOST_PITCH = 60;
 const SMALLEST_REACH = 4;
 /** Reach of a point in pixels of the frame, and at most this share of the face's half width. */
 const POINT_REACH = 10;
@@ -64,7 +76,9 @@ export class Stage {
       "aria-describedby": hintId,
     });
     this.paper = element("div", { className: "paper" }, this.photo, this.picture);
-    this.element = element("div", { className: "stage" }, this.paper, this.overlay);
+    this.mover = new FrameMover(this);
+    const parts = [this.paper, this.overlay, this.mover.buttons];
+    this.element = element("div", { className: "stage" }, ...parts);
     this.observer = new ResizeObserver(() => this.layOut());
     this.#listen();
   }
@@ -77,8 +91,8 @@ export class Stage {
     const { overlay, model } = this;
     overlay.addEventListener("pointerdown", (event) => this.#startDrag(event));
     overlay.addEventListener("pointermove", (event) => this.#movePointer(event));
-    overlay.addEventListener("pointerup", () => this.#endDrag());
-    overlay.addEventListener("pointercancel", () => this.#endDrag());
+    overlay.addEventListener("pointerup", (event) => this.#endDrag(event));
+    overlay.addEventListener("pointercancel", (event) => this.#endDrag(event));
     overlay.addEventListener("wheel", (event) => this.#turnWheel(event), { passive: false });
     overlay.addEventListener("keydown", keyHandler(model));
     model.listen(() => this.refresh());
@@ -95,10 +109,9 @@ export class Stage {
   layOut() {
     const { clientWidth: width, clientHeight: height } = this.element;
     const { frame } = this.model;
-    const fit = Math.min((width - 2 * MARGIN) / frame.width, (height - 2 * MARGIN) / frame.height);
-    const scale = Math.max(SMALLEST_SCALE, fit);
-    const left = (width - frame.width * scale) / 2;
-    const top = (height - frame.height * scale) / 2;
+    const margin = Math.min(MARGIN, MARGIN_SHARE * Math.min(width, height));
+    const fit = Math.min((width - 2 * margin) / frame.width, (height - 2 * margin) / frame.height);
+    const { scale, left, top } = this.mover.place(Math.max(SMALLEST_SCALE, fit), [width, height]);
     Object.assign(this.paper.style, {
       left: `${left}px`,
       top: `${top}px`,
@@ -158,15 +171,23 @@ export class Stage {
 
   /** @param {PointerEvent} event */
   #startDrag(event) {
-    if (event.button !== 0) return;
-    this.overlay.focus();
     const start = this.#position(event);
-    const target = this.#targetAt(start);
-    if (!target) return;
+    if (event.button > 1) return;
+    this.overlay.focus();
+    let target = this.mover.wants(event) ? null : this.#targetAt(start);
+    if (target?.kind === "face" && event.altKey) target = { kind: "turn", face: target.face };
     this.overlay.setPointerCapture(event.pointerId);
+    if (!target) {
+      event.preventDefault(); // the middle button would scroll
+      this.mover.start(event, start, this.drag);
+      this.#endDrag();
+      this.element.classList.add("dragging");
+      return;
+    }
     this.model.select(target.face, target.kind === "point" ? target.point : null);
     const from = this.model.faces[target.face];
-    this.drag = { target, start, from, handles: handlesOf(from, this.viewport) };
+    const handles = handlesOf(from, this.viewport);
+    this.drag = { target, start, from, handles, pointer: event.pointerId };
     this.element.classList.add("dragging");
   }
 
@@ -211,19 +232,31 @@ export class Stage {
   #movePointer(event) {
     const position = this.#position(event);
     const { drag } = this;
+    if (this.mover.move(event, position)) return;
     if (!drag) {
-      this.overlay.dataset.over = this.#targetAt(position)?.kind ?? "";
+      this.#showTarget(this.#targetAt(position));
       return;
     }
+    drag.at = position;
     this.model.editSelected(
       () => dragged(drag, position, event.shiftKey, this.viewport.scale),
       "drag",
     );
   }
 
-  #endDrag() {
+  /** Shape of the pointer, and the name of the point under it. @param {Target | null} target */
+  #showTarget(target) {
+    const { points } = texts().editor;
+    this.overlay.dataset.over = target?.kind ?? "";
+    this.overlay.title = target?.kind === "point" ? points[target.point] : "";
+  }
+
+  /** @param {PointerEvent} [event] */
+  #endDrag(event) {
+    if (event) this.mover.end(event);
+    this.element.classList.toggle("dragging", this.mover.isMoving);
+    if (!this.drag) return;
     this.drag = null;
-    this.element.classList.remove("dragging");
     this.model.endSeries();
     this.model.notify();
   }
@@ -234,6 +267,11 @@ export class Stage {
     // Sideways, as the wheel goes with Shift held.
     if (event.deltaY === 0) return;
     const isDown = event.deltaY > 0;
+    // Pinching a touch pad comes as the wheel with Ctrl, too.
+    if (event.ctrlKey || event.metaKey) {
+      this.mover.zoomAt(this.#position(event), isDown);
+      return;
+    }
     const scale = isDown ? 1 / WHEEL_FACTOR : WHEEL_FACTOR;
     const angle = isDown ? WHEEL_DEGREES : -WHEEL_DEGREES;
     if (event.altKey) this.model.editSelected((face) => reshaped(face, 1, angle), "wheel rotates");
@@ -258,11 +296,32 @@ export function dragged({ target, start, from, handles }, position, isConstraine
       const point = from[target.point];
       return withPoint(from, target.point, [point[0] + x, point[1] + y]);
     }
+    case "turn":
+      return turned(from, position[0] - start[0], position[1] - start[1]);
     case "scale":
       return reshaped(from, Math.hypot(...now) / Math.hypot(...then), 0);
     default:
       return reshaped(from, 1, angleBetween(then, now, isConstrained));
   }
+}
+
+/**
+ * A face as if the head were turned by hand.
+ * @param {Face} from @param {number} across @param {number} down CSS pixels of the pointer's way
+ */
+function turned(from, across, down) {
+  const fitted = fitOf(from);
+  const { yaw, pitch, roll } = fitted.view;
+  return rotatedFace(fitted, {
+    yaw: within(yaw + across * TURN_DEGREES, MOST_YAW),
+    pitch: within(pitch - down * TURN_DEGREES, MOST_PITCH),
+    roll,
+  });
+}
+
+/** @param {number} angle @param {number} most */
+function within(angle, most) {
+  return Math.max(-most, Math.min(most, angle));
 }
 
 /**

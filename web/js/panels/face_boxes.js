@@ -62,12 +62,12 @@ function faceBox(face, layer, choose) {
       type: "button",
       className: "iid-face",
       "data-number": face.number,
-      "aria-label": t.face(face.number, face.score.toFixed(2), face.size),
+      "aria-label": t.face(face.number + 1, face.score.toFixed(2), face.size),
       "aria-pressed": "false",
       onclick: (event) => choose(face.number, event.shiftKey),
       onkeydown: (event) => pressEnter(event, () => choose(face.number, event.shiftKey)),
     },
-    element("span", { className: "iid-number", "aria-hidden": "true" }, String(face.number)),
+    element("span", { className: "iid-number", "aria-hidden": "true" }, String(face.number + 1)),
     element("span", { className: "iid-facts", "aria-hidden": "true" }, factsOf(face)),
   );
   place(box, face, layer);

@@ -3,6 +3,7 @@
 import { app } from "../../../../scripts/app.js";
 import { loadStyle } from "../shared/dom.js";
 import { listenTo, rootGraph } from "../shared/graph.js";
+import { acceptSize } from "../shared/undo.js";
 
 const MARGINS = 20; // the front end draws a DOM widget 10 pixels inside its area
 
@@ -49,7 +50,10 @@ export function resize(node, root, height, width) {
   requestAnimationFrame(() => {
     if (!node.graph) return;
     const needed = node.computeSize()[1];
-    node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], needed)]);
+    const size = [Math.max(node.size[0], width), Math.max(node.size[1], needed)];
+    if (size.every((side, i) => side === node.size[i])) return;
+    node.setSize(size);
+    acceptSize(node);
     node.graph.setDirtyCanvas(true, true);
   });
 }

@@ -43,15 +43,23 @@ const models = {
 
 /** @type {Texts["picker"]} */
 const picker = {
-  beforeARun: "运行工作流后，检测到的人脸会显示在这里供选择。",
+  beforeARun: "点击“寻找人脸”或运行工作流，人脸会显示在这里供选择。",
+  find: "寻找人脸",
+  findTitle: "只寻找人脸，不运行工作流的其余部分。",
+  looking: "正在寻找人脸...",
+  connectPhoto: "请先把照片连接到 image，把人脸分析器连接到 analyzer。",
+  done: "完成",
+  noFaceIn: (number) => `第 ${number} 张图像中没有检测到人脸。`,
+  chosen: (number, count) => `已选人脸 ${number}，共找到 ${count} 张。点击可选择其他人脸。`,
+  notInTheGraph: "此节点不会运行：它被静音、绕过或未连接。",
   faces: (number, count) => `第 ${number} 张图像（共 ${count} 张）中的人脸`,
   linked: (name) => `${name} 已连接到其他节点，在这里点击无法更改。`,
   noList: (numbers, index) =>
     `numbers 的内容是“${numbers}”，不是像 0, 2 这样的列表，因此使用人脸 ${index}。`,
   noFace: "这张图像中没有检测到人脸。",
   noSuchFace: "这张图像中没有该编号的人脸。点击人脸即可选择。",
-  selected: (numbers, count) =>
-    `已选：${numbers}（共 ${count} 张人脸）。点击选择，按住 Shift 添加。`,
+  selected: (numbers, _chosen, count) =>
+    `已选人脸 ${numbers}，共找到 ${count} 张。点击选择，按住 Shift 添加。`,
   everyPicture: "此选择对每张图像都有效。",
   previous: "上一张图像",
   place: (number, count) => `第 ${number} 张图像，共 ${count} 张`,
@@ -79,6 +87,31 @@ const likeness = {
   score: (score, band) => `得分 ${score}（满分 1），${band}`,
   bands: { copy: "近乎复制", strong: "强", moderate: "中", weak: "弱" },
   reasons: { "no face": "没有人脸", "weak detection": "检测不可靠" },
+};
+
+/** @type {Texts["people"]} */
+const people = {
+  title: "人物",
+  search: "搜索人物",
+  choose: "选择",
+  nobodyYet: "还没有保存任何人",
+  nobody: "把一个身份连接到“InstantID 保存身份”节点并运行一次，这个人就会出现在这里。",
+  noMatch: (search) => `没有与“${search}”相符的人。`,
+  gone: "这里没有这个人",
+  byWire: "由其他节点选择",
+  elsewhere: "位于模型文件夹",
+  rename: "重命名",
+  renameName: (name) => `重命名 ${name}`,
+  newName: (name) => `${name} 的新名称`,
+  save: "保存",
+  cancel: "取消",
+  remove: "删除",
+  removeName: (name) => `删除 ${name}`,
+  sure: (name) => `要永久删除 ${name} 吗？`,
+  keep: "保留",
+  close: "关闭",
+  batch: (count) => `${count} 个身份`,
+  photos: (count) => `${count} 张照片`,
 };
 
 /** @type {Texts["result"]} */
@@ -120,8 +153,8 @@ const editor = {
   shortHint: "拖动点或人脸 \u00b7 滚轮缩放 \u00b7 方向键微移 \u00b7 1-5 选点",
   help: "鼠标与键盘",
   mouse:
-    "拖动一个点，或在人脸内部拖动以移动整张人脸。上方的圆钮旋转，四角缩放。" +
-    "按住 Shift 可保持一个方向，或以 15 度为步长旋转。滚轮缩放，按住 Alt 则旋转。",
+    "拖动一个点，或在人脸内部拖动以移动整张人脸；按住 Alt 则转动头部。上方的圆钮旋转，四角缩放。" +
+    "按住 Shift 可保持一个方向，或以 15 度为步长旋转。滚轮缩放人脸，按住 Alt 则旋转，按住 Ctrl 则缩放画面。在人脸以外拖动，或用中键拖动，可移动画面。",
   keys:
     "方向键移动 1 像素，按住 Shift 移动 10 像素。1 至 5 选择一个点，0 或 Escape 选择整张人脸。" +
     "N 和 P 选择下一张和上一张人脸。加号和减号缩放，方括号旋转，M 镜像，A 添加人脸，Delete 删除。" +
@@ -134,6 +167,15 @@ const editor = {
   clearTitle: "清空 pose_json，重新由预设和照片决定姿态",
   cancel: "取消",
   apply: "应用",
+  unsaved: "修改尚未应用。",
+  discard: "放弃修改",
+  goOn: "继续编辑",
+  keepChanges: "应用修改",
+  zoom: "缩放画面",
+  zoomIn: "放大画面",
+  zoomOut: "缩小画面",
+  zoomFit: "适合",
+  zoomHint: "显示整个画面。按住 Ctrl 滚动滚轮，或用两根手指，可缩放画面。",
   canvas: "姿态画布",
   noFace: "没有人脸：按 A 或点击“添加人脸”。",
   place: (face, count) => `第 ${face} 张人脸，共 ${count} 张`,
@@ -216,4 +258,15 @@ const photos = {
     `服务器未能保存 ${name}（${reason}）。请查看其控制台，然后重新放入照片。`,
 };
 
-export const CHINESE = { models, doctor, messages, photos, picker, likeness, result, pose, editor };
+export const CHINESE = {
+  models,
+  doctor,
+  messages,
+  photos,
+  picker,
+  likeness,
+  people,
+  result,
+  pose,
+  editor,
+};

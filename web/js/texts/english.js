@@ -46,15 +46,23 @@ const models = {
 
 /** @satisfies {Record<string, Text>} */
 const picker = {
-  beforeARun: "Run the workflow to see the detected faces here and select among them.",
+  beforeARun: "Find faces, or run the workflow, to see them here and choose.",
+  find: "Find faces",
+  findTitle: "Looks for faces without running the rest of the workflow.",
+  looking: "Looking for faces...",
+  connectPhoto: "Connect a photo to image and a face analyzer to analyzer first.",
+  done: "Done",
+  noFaceIn: (number) => `No face was found in image ${number}.`,
+  chosen: (number, count) => `Face ${number} chosen, ${count} found. Click to choose another.`,
+  notInTheGraph: "This node does not run: it is muted, bypassed or not connected.",
   faces: (number, count) => `Faces in image ${number} of ${count}`,
   linked: (name) => `${name} is connected to another node, so clicking here cannot change it.`,
   noList: (numbers, index) =>
     `numbers is "${numbers}", which is not a list such as 0, 2. Face ${index} is used.`,
   noFace: "No face was found in this image.",
   noSuchFace: "This image has no face with that number. Click a face to select it.",
-  selected: (numbers, count) =>
-    `Selected: ${numbers} (${count === 1 ? "1 face" : `${count} faces`} found). Click to select, Shift to add.`,
+  selected: (numbers, chosen, count) =>
+    `${chosen === 1 ? "Face" : "Faces"} ${numbers} chosen, ${count} found. Click to choose, Shift to add.`,
   everyPicture: "Applies to every image.",
   previous: "Previous image",
   place: (number, count) => `Image ${number} of ${count}`,
@@ -83,6 +91,32 @@ const likeness = {
   score: (score, band) => `Score ${score} of 1, ${band}`,
   bands: { copy: "as close as a copy", strong: "strong", moderate: "moderate", weak: "weak" },
   reasons: { "no face": "no face", "weak detection": "weak detection" },
+};
+
+/** @satisfies {Record<string, Text>} */
+const people = {
+  title: "People",
+  search: "Search people",
+  choose: "Choose",
+  nobodyYet: "Nobody saved yet",
+  nobody:
+    "Connect an identity to InstantID Save Identity and run it once. The person then appears here.",
+  noMatch: (search) => `Nobody here fits "${search}".`,
+  gone: "This person is not here",
+  byWire: "Chosen by another node",
+  elsewhere: "in the models folder",
+  rename: "Rename",
+  renameName: (name) => `Rename ${name}`,
+  newName: (name) => `New name of ${name}`,
+  save: "Save",
+  cancel: "Cancel",
+  remove: "Delete",
+  removeName: (name) => `Delete ${name}`,
+  sure: (name) => `Delete ${name} for good?`,
+  keep: "Keep",
+  close: "Close",
+  batch: (count) => `${count} identities`,
+  photos: (count) => `${count} photos`,
 };
 
 /** @satisfies {Record<string, Text>} */
@@ -133,9 +167,10 @@ const editor = {
     "Drag points or faces \u00b7 wheel resizes \u00b7 arrow keys nudge \u00b7 1-5 select a point",
   help: "Mouse and keyboard",
   mouse:
-    "Drag a point, or drag inside a face to move it. The knob above a face rotates it, the corners " +
+    "Drag a point, or drag inside a face to move it; with Alt, to turn the head. The knob above a face rotates it, the corners " +
     "resize it. Hold Shift to keep one direction, or to rotate in steps of 15 degrees. The wheel " +
-    "resizes; with Alt it rotates.",
+    "resizes; with Alt it rotates, with Ctrl it zooms. Drag beside the faces, or with the middle " +
+    "button, to move the frame.",
   keys:
     "Arrow keys move by 1 pixel, with Shift by 10. 1 to 5 select a point, 0 or Escape the whole face. " +
     "N and P select the next and the previous face. Plus and minus resize, square brackets rotate, " +
@@ -148,6 +183,15 @@ const editor = {
   clearTitle: "Empty pose_json, so that preset and photo set the pose again",
   cancel: "Cancel",
   apply: "Apply",
+  unsaved: "The changes are not applied yet.",
+  discard: "Discard changes",
+  goOn: "Go on editing",
+  keepChanges: "Apply changes",
+  zoom: "Zoom",
+  zoomIn: "Zoom in",
+  zoomOut: "Zoom out",
+  zoomFit: "Fit",
+  zoomHint: "Shows the whole frame. Ctrl and the wheel, or two fingers, zoom.",
   canvas: "pose canvas",
   noFace: "No face: press A or Add face.",
   place: (face, count) => `Face ${face} of ${count}`,
@@ -236,4 +280,15 @@ const photos = {
     `The server did not store ${name} (${reason}). Check its console and drop the photo again.`,
 };
 
-export const ENGLISH = { models, doctor, messages, photos, picker, likeness, result, pose, editor };
+export const ENGLISH = {
+  models,
+  doctor,
+  messages,
+  photos,
+  picker,
+  likeness,
+  people,
+  result,
+  pose,
+  editor,
+};

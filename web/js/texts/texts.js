@@ -12,13 +12,17 @@ import { ENGLISH } from "./english.js";
 
 const LOCALE = "Comfy.Locale";
 
+/** Chinese in simplified characters, which readers of traditional ones are not given. */
+const SIMPLIFIED = /^zh(?:$|[-_](?:hans|cn|sg|my)\b)/i;
+
 /**
- * The texts for a locale such as "zh", "zh-TW" or "en"; English for any other.
+ * The texts for a locale such as "zh", "zh-CN" or "en"; English for any other, "zh-TW" included, as
+ * the nodes themselves have it.
  * @param {unknown} locale
  * @returns {Texts}
  */
 export function textsFor(locale) {
-  return String(locale).startsWith("zh") ? CHINESE : ENGLISH;
+  return SIMPLIFIED.test(String(locale)) ? CHINESE : ENGLISH;
 }
 
 /**
