@@ -38,11 +38,15 @@ function showError({ detail }) {
 function watchQueue() {
   const queue = api.queuePrompt;
   if (!queue) return;
-  api.queuePrompt = async function (...given) {
+  api.queuePrompt = function (...given) {
     const workflow = currentWorkflow();
-    const answer = await queue.apply(this, given);
-    if (answer?.prompt_id) rememberRun(answer.prompt_id, workflow);
-    return answer;
+    const asked = queue.apply(this, given);
+    // Beside the caller, so that a refused prompt's trace does not lead through here.
+    asked.then(
+      (answer) => answer?.prompt_id && rememberRun(answer.prompt_id, workflow),
+      () => {},
+    );
+    return asked;
   };
 }
 
