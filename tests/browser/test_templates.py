@@ -127,6 +127,8 @@ def test_all_templates_are_offered_with_a_picture(open_page: Callable) -> None:
     editor = open_page("canvas")
     cards = templates.browse(editor)
     expect(cards).to_have_count(len(WORKFLOWS))
+    found = cards.evaluate_all("(cards) => cards.map((card) => card.dataset.testid)")
+    assert found == [templates.CARD + path.stem for path in WORKFLOWS], "from simple to rich"
     for path in WORKFLOWS:
         card = editor.page.get_by_test_id(templates.CARD + path.stem)
         if not path.with_suffix(".jpg").exists():

@@ -9,6 +9,7 @@ interface ComfyWidget {
   label?: string;
   tooltip?: string;
   serialize?: boolean;
+  disabled?: boolean;
   options?: {
     values?: unknown;
     min?: number;
@@ -191,5 +192,7 @@ interface ComfyApi {
   apiURL(path: string): string;
   fetchApi(path: string, options?: RequestInit): Promise<Response>;
   queuePrompt?(...given: unknown[]): Promise<{ prompt_id?: string } | undefined>;
+  /** Names of templates, by the folder of the pack. */
+  getWorkflowTemplates?(...given: unknown[]): Promise<Record<string, string[]>>;
   addEventListener(kind: string, listener: (event: CustomEvent) => void): void;
 }
