@@ -46,7 +46,9 @@ def inked(picture: Image.Image) -> Image.Image:
     """Outlines on paper, and a little colour."""
     edges = picture.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.MaxFilter(5))
     light = Image.blend(picture, Image.new("RGB", picture.size, (252, 248, 238)), 0.72)
-    light.paste((30, 28, 36), (0, 0), edges.point([min(255, value * 4) * (value > 24) for value in LEVELS]))
+    light.paste(
+        (30, 28, 36), (0, 0), edges.point([min(255, value * 4) * (value > 24) for value in LEVELS])
+    )
     return light
 
 

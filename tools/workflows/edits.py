@@ -45,7 +45,9 @@ def img2img(object_info: ObjectInfo) -> Graph:
     graph = Graph("img2img", object_info, note(IMG2IMG_ABOUT))
     parts = models(graph)
     who = one_person(graph, parts)
-    graph.group("Picture to start from", below=True)
+    graph.group("Text", below=True)
+    text = texts(graph, parts)
+    graph.group("Picture to start from")
     start = graph.add("LoadImage", "Picture to start from", image=PHOTO)
     scaled = graph.add(
         "ImageScale",
@@ -62,8 +64,6 @@ def img2img(object_info: ObjectInfo) -> Graph:
         image=scaled["IMAGE"],
     )
     latent = graph.add("VAEEncode", pixels=scaled["IMAGE"], vae=parts.vae)
-    graph.group("Text", below=True)
-    text = texts(graph, parts)
     graph.group("Identity")
     given = apply_both(graph, parts, found["faces"], who.identity, conditioned(parts, text))
     graph.group("Picture")

@@ -15,18 +15,21 @@ from .values import Frame, Group, Node
 
 PADDING, TITLE_BAR, HEAD = 20, 30, 50
 """Inside a frame: at its edges, above a node for its title, and above all for the frame's own."""
-COLUMN_GAP, NODE_GAP, GROUP_GAP = 60, 60, 40
-SLACK = 44
+COLUMN_GAP, NODE_GAP, GROUP_GAP = 44, 40, 24
+SLACK = 30
 """Below the last node of a column, which Nodes 2.0 draws higher, most of all with an error."""
-ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 130, 260
+ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 120, 240
+ERROR_ROW = 28
+"""Below a node whose file is missing."""
 NARROW, WIDTH, WIDE = 240, 320, 400
 NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 16
 """Of the note: letters in a line, and pixels from line to line."""
-ROW_GAP = 80
+ROW_GAP = 50
 COLUMN_HEIGHTS = range(500, 2001, 25)
 """Heights of a column of nodes that are tried."""
-VIEW = (1340, 800)
-"""Pixels of the canvas beside menus and bars on a screen of 1440 x 900."""
+VIEW = (1080, 646)
+"""Pixels that the editor fills with a template on a screen of 1440 x 900: three quarters of its
+canvas either way."""
 SHOW_PICTURES = (
     "ImageCompare",
     "LoadImage",
@@ -59,7 +62,8 @@ def lay_out(groups: Sequence[Group], note: str) -> Frame:
 def choose_heights(groups: Sequence[Group], note: str) -> None:
     """Sets the height of all groups' columns to the one that lets the graph be shown largest, and
     then that of each group, as long as that helps."""
-    for some in (groups, *([group] for group in groups)):
+    each = [[group] for group in groups]
+    for some in (groups, *each, *each):
 
         def scale(height: int, some: Sequence[Group] = some) -> float:
             for group in some:
@@ -184,4 +188,4 @@ def size_of(node: Node) -> tuple[int, int]:
     height = 10 + slots * ROW + rows * WIDGET_ROW + texts * TEXT_BOX + pictures * IMAGE_BOX
     is_wide = multiline or node.schema["name"] in ARE_WIDE
     width = WIDE if is_wide else WIDTH if shown or pictures else NARROW
-    return width, height + WIDGET_ROW
+    return width, height + WIDGET_ROW + (ERROR_ROW if node.models else 0)

@@ -50,7 +50,8 @@ LIGHTNING = Model(
 BASIC_ABOUT = """
     # A portrait from one photo
 
-    1. Choose a photo with one clear face in **Photo of the person**.
+    1. Choose a photo with one clear face in **Photo of the person**. ComfyUI's drawing, which is
+       there until you do, has none that can be found.
     2. Write the prompt.
     3. Run.
 
@@ -89,7 +90,7 @@ APP_ABOUT = """
     This graph is what lies behind it, the same as **01 Portrait from one photo**. An editor
     without app mode opens the graph.
 
-    1. Choose a photo with one clear face.
+    1. Choose a photo with one clear face: ComfyUI's drawing has none that can be found.
     2. Write what the picture should show.
     3. Run.
     """
