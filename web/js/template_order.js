@@ -6,7 +6,7 @@
 import { app } from "../../../scripts/app.js";
 
 /** Name of the folder in `custom_nodes`, under which the server lists the templates. */
-const FOLDER = decodeURIComponent(new URL("../..", import.meta.url).pathname.split("/").at(-2) ?? "");
+const FOLDER = decodeURIComponent(new URL("..", import.meta.url).pathname.split("/").at(-2) ?? "");
 
 app.registerExtension({
   name: "InstantIDCompose.TemplateOrder",
