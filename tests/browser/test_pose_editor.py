@@ -248,7 +248,8 @@ def test_on_a_phone_the_face_is_seen_while_it_is_turned(
 ) -> None:
     node = PoseNode(open_editor("canvas", **PHONE))
     node.page.evaluate(
-        """(id) => window.app.graph.getNodeById(id)
+        # Its promise is kept when the dialog closes, and not waited for.
+        """(id) => void window.app.graph.getNodeById(id)
             .widgets.find((widget) => widget.name === "edit_pose").callback()""",
         node.id,
     )
