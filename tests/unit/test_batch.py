@@ -376,6 +376,15 @@ def test_a_worker_that_is_always_lost_is_left_out(tmp_path: Path) -> None:
     assert sum(worker == "one" for _, worker in ended.seen) <= MAX_LOSSES
 
 
+def test_a_result_that_cannot_be_stored_ends_the_batch(tmp_path: Path) -> None:
+    one = Instance("one")
+    rule = lambda name, _: DONE if name == "a" else Result("unwritable", "No room.")  # noqa: E731
+    ended = FinishedBatch(tmp_path, [one], rule)
+    assert ended.error.startswith("No room. What is done is kept. Make room on the disk")
+    assert (ended.done(), ended.tried("b"), ended.tried("c")) == ("a", ["one"], [])
+    assert one.opened == 1
+
+
 def test_no_worker_left_is_reported(tmp_path: Path) -> None:
     ended = FinishedBatch(tmp_path, [Instance("one", ServerError("no disk"))], lambda *_: DONE)
     assert "No worker is left, and 4 prompts are not done" in ended.error

@@ -113,6 +113,26 @@ def test_a_full_disk_is_a_sentence(
     assert "Traceback" not in said
 
 
+def test_a_result_that_cannot_be_stored_is_no_fault_of_the_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = WorkerClient("http://127.0.0.1:1")
+    monkeypatch.setattr(worker.client, "run", lambda prompt: Run("id", {"9": {"images": [FILE]}}))
+    monkeypatch.setattr(worker.client, "image", lambda entry: b"picture")
+    attempt = Attempt(Item("a", 1, 0, ""), {}, (), tmp_path / "a")
+    attempt.folder.touch()
+    ended = worker.run(attempt)
+    assert (ended.status, str(attempt.folder) in ended.message) == ("unwritable", True)
+    attempt.folder.unlink()
+    monkeypatch.setattr(worker_client.os, "fsync", full)
+    ended = worker.run(attempt)
+    assert (ended.status, "No space left on device" in ended.message) == ("unwritable", True)
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 class Endless:
     """A body that does not end."""
 

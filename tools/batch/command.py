@@ -27,7 +27,7 @@ from .progress import Progress
 from .prompts import PromptFile
 from .ray_pool import RayWorkerPool
 from .scheduler import Batch, Worker
-from .values import BatchError, Item
+from .values import KEPT, BatchError, Item
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,11 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(
-            f"error: {printable(str(error))}. What is done is kept. Make room on the disk, or see "
-            "to the rights of the folder, and run the same command again.",
-            file=sys.stderr,
-        )
+        print(f"error: {printable(str(error))}. {KEPT}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; finished results are kept, and the same command does the rest", flush=True)

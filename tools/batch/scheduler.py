@@ -21,7 +21,7 @@ from .instances import Instance
 from .ledger import Ledger
 from .progress import Progress
 from .prompts import PromptFile
-from .values import Attempt, BatchError, Item, Result
+from .values import KEPT, Attempt, BatchError, Item, Result
 
 MAX_LOSSES = 3
 """A worker that is lost this often in a row, without finishing a prompt, is dropped."""
@@ -179,6 +179,8 @@ class Batch:
             self.ledger.commit(attempt, result, task.worker)
             self.progress.done(attempt.item, task.worker, result)
             return
+        if result.status == "unwritable":
+            raise BatchError(f"{result.message} {KEPT}")
         if result.status == "refused" or attempt.number >= self.tries:
             self.ledger.record_failure(attempt, result)
             self.progress.given_up(attempt, result)

@@ -12,6 +12,7 @@ import re
 import time
 import urllib.error
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ class FileChangedError(Exception):
     """A file has changed since the batch began."""
 
 
+class UnwritableError(Exception):
+    """A result cannot be stored on this machine; another worker would not help."""
+
+
 class WorkerClient:
     """Runs attempts on one ComfyUI.
 
@@ -78,6 +83,8 @@ class WorkerClient:
             return Result("refused" if _is_fault(error) else "lost", words(error))
         except (RunFailedError, FileChangedError) as error:
             return Result("failed", words(error))
+        except UnwritableError as error:
+            return Result("unwritable", words(error))
         except CONNECTION_ERRORS as error:
             return Result("lost", words(error))
         return Result("done", "", time.monotonic() - started, files, texts(run))
@@ -97,7 +104,8 @@ class WorkerClient:
 
     def _fetch(self, run: Run, folder: Path) -> dict[str, str]:
         """Downloads the files that a prompt saved, under names that do not depend on the worker."""
-        folder.mkdir(parents=True)
+        with storing(folder):
+            folder.mkdir(parents=True)
         files = {}
         entries = dict(named_entries(run))
         if len(entries) > MOST_FILES:
@@ -106,7 +114,8 @@ class WorkerClient:
             )
         for name, entry in entries.items():
             content = self.client.image(entry)
-            write_synced(folder / name, content)
+            with storing(folder / name):
+                write_synced(folder / name, content)
             files[name] = sha256_of_bytes(content)
         self._delete_previous(entries)
         return files
@@ -192,6 +201,15 @@ def texts(run: Run) -> dict[str, Any]:
         if rest:
             shown[node] = rest
     return shown
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Raises UnwritableError where this machine refuses to write; a worker is not to blame."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(f"{path} cannot be written: {error}.") from error
 
 
 def write_synced(path: Path, content: bytes) -> None:
