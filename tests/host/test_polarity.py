@@ -165,7 +165,7 @@ def assert_right_sides(witness: Witness, expected: set[str]) -> None:
     assert seen == {(name, EXPECTED[name]) for name in expected}
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.thorough), 3])
 @pytest.mark.parametrize("name", GUIDERS)
 def test_adapter_rows(
     patched: Any, witness: Witness, prompts: dict[str, Cond], name: str, batch: int

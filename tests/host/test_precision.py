@@ -30,6 +30,8 @@ FORMATS = {
     "fp8 (e5m2), computed in bf16": (torch.float8_e5m2, torch.bfloat16),
     "fp8 (e4m3), computed in fp32": (torch.float8_e4m3fn, torch.float32),
 }
+QUICK = ("fp16", "fp8 (e4m3), computed in bf16")
+"""Formats of a quick run: the usual one, and the farthest from it."""
 NEAR = {torch.float32: 1e-5, torch.float16: 0.02, torch.bfloat16: 0.15}
 """How near a picture is to the same weights computed in fp32; random models amplify rounding."""
 
@@ -73,7 +75,10 @@ def noting(patch: Any, calls: list[tuple[torch.dtype, torch.dtype]]) -> Any:
     return call
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "kind",
+    [one if one in QUICK else pytest.param(one, marks=pytest.mark.thorough) for one in FORMATS],
+)
 @pytest.mark.combination(UNET, "{}")
 def test_unet_formats(small_sdxl: Any, applied: Any, prompt: Any, kind: str) -> None:
     """The identity acts, computed as the UNet computes, and near what fp32 gives."""

@@ -277,7 +277,9 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-@pytest.mark.parametrize("order", ["before ours", "after ours"])
+@pytest.mark.parametrize(
+    "order", ["before ours", pytest.param("after ours", marks=pytest.mark.thorough)]
+)
 @pytest.mark.combination(GROUP, "{}")
 def test_patches_of_the_host(
     pack: Any, model: Any, applied: Any, netted: Any, faces_of: Any, patch: str, order: str
