@@ -7,6 +7,7 @@ from .crops import CropFace, PasteFace
 from .doctor import Doctor
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
 from .group import ApplyGroup
+from .guidance import Guider
 from .host.consent import note_consent_on_arrival
 from .host.doctor_routes import register_doctor_route
 from .host.identity_files import register_identity_folders
@@ -23,7 +24,7 @@ from .identities import (
     SaveIdentity,
 )
 from .legacy_nodes import register_replacements
-from .likeness import CompareIdentities, ScoreIdentity
+from .likeness import CompareIdentities, KeepBest, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer, LoadModels
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose, PoseSheet
@@ -50,12 +51,14 @@ NODES: list[type[io.ComfyNode]] = [
     FaceMask,
     ApplyAdapter,
     ApplyIdentityNet,
+    Guider,
     PhotoKeypoints,
     ApplyAdapterFromPhoto,
     ApplyIdentityNetFromTokens,
     CropFace,
     PasteFace,
     ScoreIdentity,
+    KeepBest,
     CompareIdentities,
     Doctor,
 ]

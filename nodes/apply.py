@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from ..instantid_core.adapter import (
+    ADD,
     CONSTANT,
     CUSTOM,
     UNIFORM,
@@ -93,6 +94,7 @@ class ApplyAdapter(io.ComfyNode):
                 inputs.profile(),
                 *inputs.negative_identity(),
                 inputs.curve(),
+                inputs.insertion(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The model with the identity.")],
         )
@@ -112,9 +114,10 @@ class ApplyAdapter(io.ComfyNode):
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
         curve: str = CONSTANT,
+        insertion: str = ADD,
     ) -> io.NodeOutput:
         settings = adapter_settings(weight, (start_at, end_at), region_of(mask))
-        settings = replace(settings, profile=profile, curve=curve)
+        settings = replace(settings, profile=profile, curve=curve, insertion=insertion)
         negative = NegativeIdentity(negative_identity, noise_strength, noise_seed)
         tokens = adapter.tokens(identity, negative)
         return io.NodeOutput(apply_adapter(model, adapter, tokens, settings, progress))

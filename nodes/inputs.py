@@ -5,9 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..instantid_core.adapter import (
+    ADD,
     CONSTANT,
     CURVES,
     CUSTOM,
+    INSERTION,
     LIKENESS_CHOICES,
     PROFILES,
     UNIFORM,
@@ -267,4 +269,18 @@ def curve() -> io.Combo.Input:
         tooltip="How the weight changes from start_at to end_at. constant: no change, as in the "
         "reference. fade in: from 0 to the full weight. fade out: from the full weight to 0. "
         "peak: full weight halfway.",
+    )
+
+
+def insertion() -> io.Combo.Input:
+    return io.Combo.Input(
+        "insertion",
+        options=list(INSERTION),
+        default=ADD,
+        optional=True,
+        advanced=True,
+        tooltip="How the identity joins the text in cross-attention. add: beside it, as in the "
+        "reference. normalised: with the strength that the text has at each layer, so that it "
+        "drowns nothing. orthogonal: without its part along the text, which keeps more of the "
+        "prompt's style.",
     )

@@ -12,13 +12,22 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..instantid_core.faces import FaceAnalyzer, Selection, portraits
-from ..instantid_core.identity import bands, likeness, likeness_figures, people
+from ..instantid_core.identity import (
+    bands,
+    best,
+    likeness,
+    likeness_figures,
+    people,
+    require_as_many,
+)
 from ..instantid_core.images import batch_of, frames_of
 from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
 from .faces import analyse_frames
+from .host.batches import joined, picked, picked_latent
 from .identities import WORDS, growing_identities
 from .inputs import CHECKS
+from .values import NAN
 
 PANEL = "instantid_likeness"
 """Key of the node's output under which `web/js/likeness_panel.js` looks."""
@@ -122,6 +131,49 @@ class CompareIdentities(io.ComfyNode):
         return io.NodeOutput(text, picture, ui=_shown(picture, text, cls))
 
 
+class KeepBest(io.ComfyNode):
+    """Keeps the pictures with the highest scores."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstantIDKeepBest",
+            display_name="InstantID Keep Best",
+            category=CHECKS,
+            description="Keeps the images that resemble the person most, the best first, and their "
+            "latents with them. Images without a score are left out.",
+            search_aliases=[*WORDS, "best of batch", "best", "sort", "filter", "select images"],
+            is_input_list=True,
+            is_output_node=True,
+            inputs=_best_inputs(),
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The images kept, the best first."),
+                io.Latent.Output(
+                    display_name="latents", tooltip="Their latents, where latents are connected."
+                ),
+                io.String.Output(
+                    display_name="text", tooltip="One line per image: its score, kept or why not."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        scores: list[float],
+        keep: list[int],
+        at_least: list[float],
+        latents: list[dict[str, Any]] | None = None,
+    ) -> io.NodeOutput:
+        batch = joined(images)
+        require_as_many(scores, len(batch))
+        chosen = best(scores, keep[0], at_least[0])
+        kept = picked(batch, chosen.order)
+        rest = picked_latent(latents[0], chosen.order) if latents else None
+        return io.NodeOutput(kept, rest, chosen.text, ui=_shown(kept, chosen.text, cls))
+
+
 def _score_inputs() -> list[io.Input]:
     return [
         sockets.Analyzer.Input(
@@ -143,6 +195,35 @@ def _score_inputs() -> list[io.Input]:
             optional=True,
             tooltip="A photo of the person, for display only: at the top of the picture, "
             "and beside each result on the node.",
+        ),
+    ]
+
+
+def _best_inputs() -> list[io.Input]:
+    return [
+        io.Image.Input("images", tooltip="The images that were scored."),
+        io.Float.Input(
+            "scores",
+            min=-1.0,
+            max=1.0,
+            force_input=True,
+            extra_dict={NAN: True},
+            tooltip="From InstantID Score Identity, one for each image.",
+        ),
+        io.Int.Input("keep", default=1, min=1, max=4096, tooltip="Images to keep at most."),
+        io.Float.Input(
+            "at_least",
+            default=0.0,
+            min=-1.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Lowest score that is kept. The run stops with a message when no image "
+            "reaches it.",
+        ),
+        io.Latent.Input(
+            "latents",
+            optional=True,
+            tooltip="The latents of the images, for another pass over the best ones.",
         ),
     ]
 

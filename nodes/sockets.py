@@ -39,6 +39,10 @@ def _with(*attributes: str) -> Callable[[Any], bool]:
     return lambda value: all(hasattr(value, name) for name in attributes)
 
 
+def _is_latent(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("samples"), torch.Tensor)
+
+
 def _is_conditioning(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], dict)
@@ -57,6 +61,7 @@ TRAVELS: Mapping[str, Travels] = {
     io.ControlNet.io_type: Travels("a ControlNet", _with("copy", "set_cond_hint")),
     io.Conditioning.io_type: Travels("conditioning", _is_conditioning),
     io.Image.io_type: Travels("images", _of(torch.Tensor)),
+    io.Latent.io_type: Travels("latents", _is_latent),
     io.Mask.io_type: Travels("a mask", _of(torch.Tensor)),
     io.String.io_type: Travels("a text", _of(str)),
     io.Boolean.io_type: Travels("true or false", _of(int)),

@@ -8,6 +8,7 @@ its inputs.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 from comfy_api.latest import io
@@ -16,6 +17,9 @@ from ..instantid_core.errors import InstantIDError, SettingError, within
 from .host.on_screen import shorten
 from .sockets import TRAVELS
 
+NAN = "instantid_nan"
+"""Key in the extra settings of a number's input for which NaN has a meaning."""
+
 
 def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     """The node, whose `execute` refuses values beyond its schema with a SettingError, and whose
@@ -23,12 +27,14 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     execute = node.__dict__["execute"].__func__
     if hasattr(execute, "__wrapped__"):
         return node
-    inputs = {each.id: each for each in node.define_schema().inputs}
+    schema = node.define_schema()
+    inputs = {each.id: each for each in schema.inputs}
+    check = _each_checked if schema.is_input_list else _checked
 
     @functools.wraps(execute)
     def guarded(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
         try:
-            given = {name: _checked(inputs, name, value) for name, value in named.items()}
+            given = {name: check(inputs, name, value) for name, value in named.items()}
             # An optional input to which a switch brings nothing is as one that is not connected.
             given = {name: value for name, value in given.items() if value is not None}
             return execute(cls, *values, **given)
@@ -49,9 +55,17 @@ def _checked(inputs: dict[str, io.Input], name: str, value: Any) -> Any:
     if value is None and found.optional:
         return None
     if isinstance(found, (io.Int.Input, io.Float.Input)):
+        if NAN in (found.extra_dict or {}) and isinstance(value, float) and math.isnan(value):
+            return value
         whole = isinstance(found, io.Int.Input)
         return within(name, value, found.min, found.max, whole=whole)
     return _fitting(found, name, value)
+
+
+def _each_checked(inputs: dict[str, io.Input], name: str, values: Any) -> Any:
+    """The values of a node that takes whole lists; a switch may bring a list of nothing."""
+    found = [_checked(inputs, name, value) for value in values]
+    return [value for value in found if value is not None] or None
 
 
 def _fitting(found: io.Input, name: str, value: Any) -> Any:

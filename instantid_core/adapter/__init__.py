@@ -5,6 +5,7 @@ from .attention import SiteIdentity, site_identities
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
 from .foreign_recogniser import require_own_recogniser
 from .group import MATCH, Matching, Placing, group_members
+from .guidance import GuidanceScales, Predictions
 from .hints import DrawnHint, GivenHint, Hint, hints_for_rows
 from .image_adapter import (
     IdentityAdapter,
@@ -12,6 +13,7 @@ from .image_adapter import (
     project_tokens,
     require_matching_sites,
 )
+from .insertion import ADD, INSERTION
 from .keys_values import KeysValues
 from .masks import Region, RegionMask, Resampling, about_black, about_lost_region
 from .memory import Memory
@@ -28,9 +30,11 @@ from .sites import AttentionSite, cross_attention_sites
 from .window import CONSTANT, CURVES, Span, span
 
 __all__ = [
+    "ADD",
     "CONSTANT",
     "CURVES",
     "CUSTOM",
+    "INSERTION",
     "LIKENESS",
     "LIKENESS_CHOICES",
     "MATCH",
@@ -46,6 +50,7 @@ __all__ = [
     "BatchRows",
     "DrawnHint",
     "GivenHint",
+    "GuidanceScales",
     "Hint",
     "IdentityAdapter",
     "KeysValues",
@@ -54,6 +59,7 @@ __all__ = [
     "Memory",
     "NetSettings",
     "Placing",
+    "Predictions",
     "Projections",
     "Region",
     "RegionMask",

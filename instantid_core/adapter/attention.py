@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from .insertion import ADD, INSERTION, rule_of
 from .keys_values import SiteKeysValues
 from .masks import Region
 from .reach import Applied
@@ -28,6 +29,7 @@ class SiteIdentity:
     curve: str = CONSTANT
     applied: Applied | None = None
     """The application that this site is part of."""
+    insertion: str = ADD
 
     def note(self, rows: SamplingRows) -> None:
         """Remember that this site was asked in the run that the rows belong to."""
@@ -46,15 +48,19 @@ class SiteIdentity:
         rows: SamplingRows,
         grid: tuple[int, int],
         attention: Attention,
+        text: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """`out + weight * mask * attention(q, K, V)` as [B, L, C]; `out` itself outside the window.
 
-        q: [B, L, C], one row per entry of `rows`. grid: height and width of the L tokens.
+        q: [B, L, C], one row per entry of `rows`. grid: height and width of the L tokens. text:
+        [B, L, C], the text's attention, which insertion rules compare with; `out` where no other
+        identity is in it.
         """
         if not self.weight or not rows.active(self.window):
             return out
         factor = self.weight * rows.factor(self.curve, self.window)
         seen = self._attend(q, rows, attention)
+        seen = INSERTION[self.insertion](seen, out if text is None else text)
         if self.region is None:
             return torch.add(out, seen, alpha=factor)
         mask = self.region.for_rows(rows, grid, seen).flatten(1).unsqueeze(-1)
@@ -76,10 +82,12 @@ def site_identities(
     window: Span,
     region: Region | None,
     curve: str = CONSTANT,
+    insertion: str = ADD,
 ) -> tuple[SiteIdentity, ...]:
     """One identity at every site: its projected keys and values with a weight each."""
+    rule_of(insertion)
     applied = Applied(window, len(keys_values), region)
     return tuple(
-        SiteIdentity(projected, weight, window, region, curve, applied)
+        SiteIdentity(projected, weight, window, region, curve, applied, insertion)
         for projected, weight in zip(keys_values, weights, strict=True)
     )

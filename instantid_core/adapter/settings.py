@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .insertion import ADD
 from .masks import Region
 from .profiles import UNIFORM
 from .window import CONSTANT, Span
@@ -18,6 +19,7 @@ class AdapterSettings:
     region: Region | None = None
     profile: str = UNIFORM
     curve: str = CONSTANT
+    insertion: str = ADD
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from . import (
     person_notes,
     robust,
 )
+from .best import Best, best, require_as_many
 from .embedding import (
     COMBINE,
     NEGATIVE,
@@ -26,6 +27,7 @@ __all__ = [
     "COMBINE",
     "NEGATIVE",
     "OLDER_NAMES",
+    "Best",
     "IdentityFile",
     "NegativeIdentity",
     "Notes",
@@ -33,6 +35,7 @@ __all__ = [
     "albums",
     "angles",
     "bands",
+    "best",
     "blending",
     "combine",
     "identity_file",
@@ -41,5 +44,6 @@ __all__ = [
     "negative_references",
     "people",
     "person_notes",
+    "require_as_many",
     "robust",
 ]

@@ -51,7 +51,12 @@ def apply_adapter(
     keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference(), report)
     weights = site_weights(settings.profile, settings.weight, sites)
     identities = site_identities(
-        keys_values, weights, settings.window, settings.region, settings.curve
+        keys_values,
+        weights,
+        settings.window,
+        settings.region,
+        settings.curve,
+        settings.insertion,
     )
     return install(model, sites, identities)
 

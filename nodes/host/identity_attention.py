@@ -56,16 +56,28 @@ class IdentityAttention:
     ) -> torch.Tensor:
         rows = rows_at(q, extra_options)
         options = with_branches(extra_options, rows)
-        k, v = _own_context(q, k, v, rows)
-        of_text = self.previous or attention
-        out = of_text(q, k, v, options)
+        return self._beside_text(q, *_own_context(q, k, v, rows), options, rows)[0]
+
+    def _beside_text(
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        options: dict[str, Any],
+        rows: SamplingRows,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The attention of text and identities so far, and the text's alone; both [B, L, C]."""
+        if isinstance(self.previous, IdentityAttention):
+            out, text = self.previous._beside_text(q, k, v, options, rows)
+        else:
+            out = text = (self.previous or attention)(q, k, v, options)
         self.identity.note(rows)
         attend = partial(plain_attention, options)
-        out = self.identity.add_to(out, q, rows, _grid(options, q), attend)
+        out = self.identity.add_to(out, q, rows, _grid(options, q), attend, text)
         for callback, settings in self.added:
             if _foreign_window(settings, rows):
                 out = out + callback(out, q, k, v, options, **settings)
-        return out.to(q.dtype)
+        return out.to(q.dtype), text
 
     def add(self, callback: Callable[..., torch.Tensor], **settings: Any) -> None:
         """Add another attention at this site; called by other identity packs.

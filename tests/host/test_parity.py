@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.insertion_rules import RULES, replace_processors
 
 from tools.bench.diffusers_twin import twin_controlnet, twin_unet
 from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
@@ -91,7 +92,11 @@ def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm())
 
 
-@pytest.mark.parametrize("with_net", [False, True], ids=["adapter", "adapter and IdentityNet"])
+@pytest.mark.parametrize(
+    ("with_net", "insertion"),
+    [(False, "add"), (True, "add"), *((False, rule) for rule in RULES)],
+    ids=["adapter", "adapter and IdentityNet", *RULES],
+)
 def test_noise_prediction(
     pack: Any,
     model: Any,
@@ -102,12 +107,15 @@ def test_noise_prediction(
     models_dir: Any,
     faces_of: Any,
     with_net: bool,
+    insertion: str,
 ) -> None:
     config = small_sdxl.SmallConfig()
     faces = faces_of(photo(4))
     (identity,) = pack.run("InstantIDEmbedIdentity", faces=faces, combine="average")
     how = {"adapter": deep_adapter, "identity": identity, "start_at": 0.0, "end_at": 1.0}
-    (patched,) = pack.run("InstantIDApplyAdapter", model=model, weight=SCALE, **how)
+    (patched,) = pack.run(
+        "InstantIDApplyAdapter", model=model, weight=SCALE, insertion=insertion, **how
+    )
     sides = conditioning("a portrait by the sea"), conditioning("blurry")
     given = sides
     if with_net:
@@ -128,6 +136,8 @@ def test_noise_prediction(
     for processor in unet.attn_processors.values():
         if hasattr(processor, "scale"):
             processor.scale = [SCALE]
+    if insertion in RULES:
+        replace_processors(unet, insertion)
     net = None
     if with_net:
         file = load_file(models_dir / "controlnet" / "instantid_small.safetensors")

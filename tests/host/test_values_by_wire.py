@@ -29,9 +29,16 @@ def growing_of(node: type[io.ComfyNode]) -> list[Any]:
     return [each for each in node.define_schema().inputs if isinstance(each, io.Autogrow.Input)]
 
 
+def wired(node: type[io.ComfyNode], value: Any) -> Any:
+    """A value as a wire brings it: in a list for a node that takes whole lists."""
+    return [value] if node.define_schema().is_input_list else value
+
+
 def beyond(number: Any) -> Iterator[Any]:
     """Values that no widget would let in."""
-    yield from (number.min - 1, number.max + 1, HUGE, -HUGE, math.nan, math.inf, -math.inf)
+    yield from (number.min - 1, number.max + 1, HUGE, -HUGE, math.inf, -math.inf)
+    if not number.extra_dict:
+        yield math.nan
     yield from ("5", [], {}, object(), 1j, "\ud800" * 5000)
     if isinstance(number, io.Int.Input):
         yield number.min + 0.5
@@ -42,7 +49,7 @@ def test_every_number_has_bounds(pack: Any) -> None:
     assert len(numbers) > 50
     for node, each in numbers:
         assert each.min is not None and each.max is not None, (node, each.id)
-        assert each.min <= each.default <= each.max, (node, each.id)
+        assert each.force_input or each.min <= each.default <= each.max, (node, each.id)
 
 
 def test_no_number_beyond_its_widget_comes_in(pack: Any) -> None:
@@ -53,7 +60,7 @@ def test_no_number_beyond_its_widget_comes_in(pack: Any) -> None:
         for number in numbers_of(node):
             for value in beyond(number):
                 with pytest.raises(setting_error, match=f"^{number.id} must be a"):
-                    run(**{number.id: value})
+                    run(**{number.id: wired(node, value)})
                 refused += 1
     assert refused > 500
 
@@ -70,7 +77,7 @@ def test_no_value_of_another_type_comes_in(pack: Any) -> None:
         for each in others_of(node):
             for value in (object(), 3.5, [1, 2], {"samples": 1}, b"x"):
                 with pytest.raises(setting_error, match=f"^{each.id} takes .*, found a value of"):
-                    node.execute(**{each.id: value})
+                    node.execute(**{each.id: wired(node, value)})
                 refused += 1
     assert refused > 400
 
@@ -82,7 +89,7 @@ def test_a_switch_that_brings_nothing(pack: Any) -> None:
         for each in [*others_of(node), *numbers_of(node)]:
             wanted = f"^{each.id} (takes|must be) .*, found (nothing|a NoneType)"
             with pytest.raises(TypeError if each.optional else setting_error) as found:
-                node.execute(**{each.id: None})
+                node.execute(**{each.id: wired(node, None)})
             if each.optional:
                 assert "required" in str(found.value), "the node goes on to what it lacks"
             else:
@@ -122,7 +129,7 @@ def test_what_a_widget_lets_in_passes(pack: Any) -> None:
     for node in nodes_of(pack):
         for number in numbers_of(node):
             whole = isinstance(number, io.Int.Input)
-            for value in (number.min, number.max, number.default):
+            for value in (number.min, number.max, number.default or number.min):
                 assert within(number.id, value, number.min, number.max, whole=whole) == value
 
 

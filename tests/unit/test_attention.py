@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from support import insertion_rules
 
 from instantid_core.adapter.attention import SiteIdentity, site_identities
+from instantid_core.adapter.insertion import INSERTION
 from instantid_core.adapter.keys_values import SiteKeysValues
 from instantid_core.adapter.masks import RegionMask
 from instantid_core.adapter.rows import Row, SamplingRows
 from instantid_core.adapter.run import Run
 from instantid_core.adapter.window import Span
+from instantid_core.errors import SettingError
 from instantid_core.types import Polarity
 
 HEADS, WIDTH, TOKENS = 2, 32, 16
@@ -126,6 +129,65 @@ def test_a_curve_scales_the_weight_of_its_window() -> None:
     # The search for the place in the process ends after 12 halvings.
     assert torch.allclose(faded, 0.5 * plain, rtol=2e-3, atol=1e-6)
     assert torch.equal(delta(site(window=Span(0.2, 0.6), curve="constant"), call), plain)
+
+
+# --- insertion rules ------------------------------------------------------------------------------
+
+
+def inserted(
+    insertion: str, text: torch.Tensor, **changes: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a rule adds beside a text, and the identity's whole attention."""
+    call, q = rows(POSITIVE, NEGATIVE), queries(2)
+    identity = site(insertion=insertion, weight=1.0, **changes)
+    return identity.add_to(text, q, call, GRID, attention) - text, delta(site(weight=1.0), call)
+
+
+def test_normalised_has_the_norm_of_the_text_in_every_row() -> None:
+    text = random(2, GRID[0] * GRID[1], WIDTH, seed=4) * torch.tensor([3.0, 0.2]).view(2, 1, 1)
+    found, whole = inserted("normalised", text)
+    assert torch.allclose(found.norm(dim=(1, 2)), text.norm(dim=(1, 2)), **ROUNDING)
+    along = torch.nn.functional.cosine_similarity(found.flatten(1), whole.flatten(1))
+    assert torch.allclose(along, torch.ones(2), **ROUNDING)
+
+
+def test_orthogonal_has_no_part_along_the_text_in_any_channel() -> None:
+    text = random(2, GRID[0] * GRID[1], WIDTH, seed=4)
+    found, whole = inserted("orthogonal", text)
+    assert torch.allclose((found * text).sum(dim=1), torch.zeros(2, WIDTH), atol=1e-4)
+    slope = ((whole - found) * text).sum(dim=1, keepdim=True) / (text * text).sum(1, keepdim=True)
+    assert torch.allclose(whole - found, slope * text, atol=1e-4), "nothing else is taken out"
+
+
+@pytest.mark.parametrize("insertion", ["normalised", "orthogonal"])
+def test_a_text_of_nothing_and_an_identity_of_nothing_are_no_faults(insertion: str) -> None:
+    nothing = torch.zeros(2, GRID[0] * GRID[1], WIDTH)
+    assert inserted(insertion, nothing)[0].isfinite().all()
+    kv = stored()
+    empty = SiteKeysValues.alone(kv.keys, torch.zeros_like(kv.values))
+    found, _ = inserted(insertion, random(*nothing.shape, seed=4), keys_values=empty)
+    assert torch.equal(found, nothing)
+
+
+@pytest.mark.parametrize("rule", insertion_rules.RULES)
+def test_rules_are_those_of_their_papers(rule: str) -> None:
+    text, face = random(2, 3, 40, WIDTH, seed=6)
+    theirs = insertion_rules.RULES[rule](text, face)
+    # Both in float32, summed in another order.
+    assert torch.allclose(INSERTION[rule](face, text), theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_rules_compare_with_the_text_and_not_with_other_identities() -> None:
+    call, q, text = rows(POSITIVE), queries(1), random(1, GRID[0] * GRID[1], WIDTH, seed=4)
+    so_far = text + 5 * random(*text.shape, seed=5)
+    ours = site(insertion="normalised")
+    found = ours.add_to(so_far, q, call, GRID, attention, text) - so_far
+    assert torch.allclose(found, ours.add_to(text, q, call, GRID, attention) - text, atol=1e-4)
+
+
+def test_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(SettingError, match="insertion"):
+        site_identities([stored()], [0.1], EVERYTHING, None, insertion="gently")
 
 
 # --- when nothing is added ------------------------------------------------------------------------

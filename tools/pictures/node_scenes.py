@@ -51,10 +51,12 @@ TARGETS = {
     "INSTANTID_IDENTITY": End(APPLY_ADAPTER, "identity"),
     "INSTANTID_CROP": End("InstantIDPasteFace", "crop"),
     "INSTANTID_TOKENS": End(TOKENS_NET, "tokens"),
+    "GUIDER": End("SamplerCustomAdvanced", "guider"),
 }
 """Consumer node of each type of value; an empty name stands for the output's."""
 OTHER_SOURCES = {
     ("InstantIDPasteFace", "crop_image"): End(CROP, "image"),
+    ("InstantIDKeepBest", "scores"): End("InstantIDScoreIdentity", "scores"),
     ("InstantIDInterpolatePoses", "faces_a"): End(POSE, "faces"),
     ("InstantIDInterpolatePoses", "faces_b"): End(POSE, "faces"),
     (TOKENS_NET, "image"): End("InstantIDPhotoKeypoints", "image"),
