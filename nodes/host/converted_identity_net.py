@@ -13,6 +13,7 @@ import torch
 
 from ...instantid_core.adapter import BatchRows, Run, read_rows
 from ...instantid_core.types import IdentityTokens
+from .identity_net_check import require_same_inputs
 from .row_conds import PLACE, TAG, place_in
 
 
@@ -30,6 +31,8 @@ class TokenConditionedNetwork(torch.nn.Module):
         return self.network.dtype
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
+        """Residuals of IdentityNet. Raises IncompatibleModelError for another base model."""
+        require_same_inputs(self.network, context, given.get("y"))
         read = read_rows(given.pop(TAG, None), len(x), (), place_in(given, x))
         given.pop(PLACE, None)
         rows = BatchRows(read, Run())

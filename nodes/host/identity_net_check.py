@@ -50,15 +50,33 @@ def require_same_base(network: torch.nn.Module, model: Any) -> None:
     config = getattr(model, "model_config", None)
     if config is None:
         return
-    wanted, found = _context_width(network), config.unet_config.get("context_dim")
-    labels, pooled = _label_width(network), getattr(model, "adm_channels", None)
+    widths = config.unet_config.get("context_dim"), getattr(model, "adm_channels", None)
+    _require_widths(network, widths, f", {type(config).__name__},")
+
+
+def require_same_inputs(
+    network: torch.nn.Module, context: torch.Tensor, labels: torch.Tensor | None
+) -> None:
+    """Check what a model gives to IdentityNet's network, where the model itself is not known.
+
+    context: [B, T, C]. labels: [B, D], pooled text and sizes. Raises IncompatibleModelError.
+    """
+    _require_widths(network, (context.shape[-1], None if labels is None else labels.shape[-1]))
+
+
+def _require_widths(
+    network: torch.nn.Module, widths: tuple[int | None, int | None], name: str = ""
+) -> None:
+    """Compare the model's widths of context and labels with the network's."""
+    found, pooled = widths
+    wanted, labels = _context_width(network), _label_width(network)
     if wanted == found and (labels is None or labels == pooled):
         return
     raise IncompatibleModelError(
         f"The conditioning carries IdentityNet for a model with a context of width {wanted} and "
-        f"labels of width {labels}; the model that samples it, {type(config).__name__}, has "
-        f"{found} and {pooled}. Give a refiner or a second model prompts of its own, from before "
-        "InstantID, or sample with the model that the adapter is for."
+        f"labels of width {labels}; the model that samples it{name} has {found} and {pooled}. "
+        "Give a refiner or a second model prompts of its own, from before InstantID, or sample "
+        "with the model that the adapter is for."
     )
 
 

@@ -151,3 +151,33 @@ def test_what_another_packs_loader_loses_is_said(
     assert "loaded IdentityNet as a KeyframedNet" in warning
     assert "without InstantID's mask. The keypoints have the photo's shape" in warning
     noted(f"with the warning: {warning}")
+
+
+@pytest.mark.combination(CONVERSIONS, "a converted net, sampled by a model with another context")
+def test_another_model_is_refused_after_a_conversion(
+    pack: Any, small_sdxl: Any, netted: Any, faces_of: Any, refused: Any
+) -> None:
+    other = small_sdxl.small_unet(small_sdxl.SmallConfig(context_dim=32))
+    pair = netted(faces_of(photo(1)))
+    converted = ConvertedNet.from_vanilla(pair[0][0][1]["control"])
+    sides = [[[text, {**options, "control": converted}]] for ((text, options),) in pair]
+    sides = [[[text[..., :32], options]] for ((text, options),) in sides]
+    error = pack.module("instantid_core.errors").IncompatibleModelError
+    with pytest.raises(error, match="prompts of its own") as caught:
+        sample(other, *sides, steps=1, size=(64, 64))
+    refused(caught.value)
+
+
+def test_other_labels_are_refused_after_a_conversion(pack: Any, control_net: Any) -> None:
+    check = pack.module("nodes.host.identity_net_check")
+    network = control_net.control_model
+    context = torch.zeros(
+        1, 2, network.input_blocks[4][1].transformer_blocks[0].attn2.to_k.in_features
+    )
+    labels = torch.zeros(1, 2816)
+    check.require_same_inputs(network, context, labels)
+    for wrong in (None, labels[:, :2560]):
+        with pytest.raises(
+            pack.module("instantid_core.errors").IncompatibleModelError, match="labels"
+        ):
+            check.require_same_inputs(network, context, wrong)
