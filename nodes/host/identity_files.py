@@ -87,6 +87,8 @@ def is_own(path: Path) -> bool:
 
 def announce() -> None:
     """Tell all pages that the list of identities, or what it says of one, has changed."""
+    # ComfyUI goes by the folder's time, of which two files may have the same.
+    folder_paths.filename_list_cache.pop(IDENTITIES, None)
     server = running_server()
     if server is not None:
         server.send_sync(EVENT, {})
