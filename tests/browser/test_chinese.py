@@ -80,10 +80,10 @@ def test_panels_are_chinese(
     editor.connect(embed, "identity", score, "identity")
     picker, likeness = (editor.page.locator(f".iid-{name}") for name in ("picker", "likeness"))
     editor.show(analyze)
-    expect(picker.get_by_role("status")).to_contain_text("寻找人脸")
+    expect(picker.get_by_role("status")).to_contain_text("\u5bfb\u627e\u4eba\u8138")
     assert editor.run()["kind"] == "execution_success"
     editor.show(analyze)
-    expect(picker.get_by_role("status")).to_contain_text("已选人脸 1")
+    expect(picker.get_by_role("status")).to_contain_text("\u5df2\u9009\u4eba\u8138 1")
     assert english_in(picker) == set()
     editor.show(score)
     expect(likeness.get_by_role("status")).to_contain_text(
