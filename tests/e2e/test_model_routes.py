@@ -143,8 +143,10 @@ def test_without_an_adapter_the_loader_says_what_to_do(site):
         }
         with pytest.raises(PromptRefusedError) as refused:
             client.submit(prompt)
-        assert str(site.elsewhere) in str(refused.value)
-        assert "python -m instantid_core models" in str(refused.value)
+        said = str(refused.value)
+        assert site.elsewhere.name in said
+        assert str(site.elsewhere.parent) not in said, "no folders of the server"
+        assert "python -m instantid_core models" in said
 
 
 def test_the_list_tells_what_is_missing_and_where_it_goes(site):
