@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
 ]
 KILLS, COUNT = 3, 60
-SMALL, LARGE = "512k", "64m"
+SMALL, LARGE = "256k", "64m"
 """Sizes of a file system that 60 results do not fit on, and of one that they do."""
 
 
