@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .insertion import ADD, INSERTION, rule_of
+from ..errors import one_of
+from .insertion import ADD, INSERTION
 from .keys_values import SiteKeysValues
 from .masks import Region
 from .reach import Applied
@@ -85,7 +86,7 @@ def site_identities(
     insertion: str = ADD,
 ) -> tuple[SiteIdentity, ...]:
     """One identity at every site: its projected keys and values with a weight each."""
-    rule_of(insertion)
+    one_of("insertion", insertion, INSERTION)
     applied = Applied(window, len(keys_values), region)
     return tuple(
         SiteIdentity(projected, weight, window, region, curve, applied, insertion)

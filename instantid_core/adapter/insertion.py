@@ -10,8 +10,6 @@ from collections.abc import Callable
 
 import torch
 
-from ..errors import one_of
-
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(identity's attention [B, L, C], text's attention [B, L, C]) -> what is added, [B, L, C]."""
 ADD = "add"
@@ -42,9 +40,3 @@ def _orthogonal(identity: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
 
 INSERTION: dict[str, Rule] = {ADD: _whole, "normalised": _normalised, "orthogonal": _orthogonal}
 """Rules by the name that a node's `insertion` has for them; `add` is InstantID's own."""
-
-
-def rule_of(insertion: str) -> Rule:
-    """The rule of a name. Raises SettingError for others."""
-    one_of("insertion", insertion, INSERTION)
-    return INSERTION[insertion]
