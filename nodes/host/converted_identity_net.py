@@ -13,7 +13,7 @@ import torch
 
 from ...instantid_core.adapter import BatchRows, Run, read_rows
 from ...instantid_core.types import IdentityTokens
-from .identity_net_check import require_same_inputs
+from .identity_net_check import Widths
 from .row_conds import PLACE, TAG, place_in
 
 
@@ -24,6 +24,7 @@ class TokenConditionedNetwork(torch.nn.Module):
         super().__init__()
         self.network = network
         self.tokens = tokens
+        self.widths = Widths.of(network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -32,7 +33,7 @@ class TokenConditionedNetwork(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, context: torch.Tensor, **given: Any) -> Any:
         """Residuals of IdentityNet. Raises IncompatibleModelError for another base model."""
-        require_same_inputs(self.network, context, given.get("y"))
+        self.widths.require(Widths.given(context, given.get("y")))
         read = read_rows(given.pop(TAG, None), len(x), (), place_in(given, x))
         given.pop(PLACE, None)
         rows = BatchRows(read, Run())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import comfy.controlnet
 import torch
@@ -50,34 +50,37 @@ def require_same_base(network: torch.nn.Module, model: Any) -> None:
     config = getattr(model, "model_config", None)
     if config is None:
         return
-    widths = config.unet_config.get("context_dim"), getattr(model, "adm_channels", None)
-    _require_widths(network, widths, f", {type(config).__name__},")
+    found = Widths(config.unet_config.get("context_dim"), getattr(model, "adm_channels", None))
+    Widths.of(network).require(found, f", {type(config).__name__},")
 
 
-def require_same_inputs(
-    network: torch.nn.Module, context: torch.Tensor, labels: torch.Tensor | None
-) -> None:
-    """Check what a model gives to IdentityNet's network, where the model itself is not known.
+class Widths(NamedTuple):
+    """Widths of what a model gives to IdentityNet's network in each step."""
 
-    context: [B, T, C]. labels: [B, D], pooled text and sizes. Raises IncompatibleModelError.
-    """
-    _require_widths(network, (context.shape[-1], None if labels is None else labels.shape[-1]))
+    context: int | None
+    labels: int | None
+    """Of pooled text and sizes; None for networks without."""
 
+    @classmethod
+    def of(cls, network: torch.nn.Module) -> Widths:
+        """What a network takes."""
+        return cls(_context_width(network), _label_width(network))
 
-def _require_widths(
-    network: torch.nn.Module, widths: tuple[int | None, int | None], name: str = ""
-) -> None:
-    """Compare the model's widths of context and labels with the network's."""
-    found, pooled = widths
-    wanted, labels = _context_width(network), _label_width(network)
-    if wanted == found and (labels is None or labels == pooled):
-        return
-    raise IncompatibleModelError(
-        f"The conditioning carries IdentityNet for a model with a context of width {wanted} and "
-        f"labels of width {labels}; the model that samples it{name} has {found} and {pooled}. "
-        "Give a refiner or a second model prompts of its own, from before InstantID, or sample "
-        "with the model that the adapter is for."
-    )
+    @classmethod
+    def given(cls, context: torch.Tensor, labels: torch.Tensor | None) -> Widths:
+        """What a step brings. context: [B, T, C]. labels: [B, D]."""
+        return cls(context.shape[-1], None if labels is None else labels.shape[-1])
+
+    def require(self, found: Widths, name: str = "") -> None:
+        """Raises IncompatibleModelError for a model of other widths, with its name if known."""
+        if self.context == found.context and self.labels in (None, found.labels):
+            return
+        raise IncompatibleModelError(
+            f"The conditioning carries IdentityNet for a model with a context of width "
+            f"{self.context} and labels of width {self.labels}; the model that samples it{name} "
+            f"has {found.context} and {found.labels}. Give a refiner or a second model prompts of "
+            "its own, from before InstantID, or sample with the model that the adapter is for."
+        )
 
 
 def _label_width(network: torch.nn.Module) -> int | None:

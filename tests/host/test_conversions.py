@@ -169,15 +169,15 @@ def test_another_model_is_refused_after_a_conversion(
 
 
 def test_other_labels_are_refused_after_a_conversion(pack: Any, control_net: Any) -> None:
-    check = pack.module("nodes.host.identity_net_check")
+    widths = pack.module("nodes.host.identity_net_check").Widths
     network = control_net.control_model
     context = torch.zeros(
         1, 2, network.input_blocks[4][1].transformer_blocks[0].attn2.to_k.in_features
     )
     labels = torch.zeros(1, 2816)
-    check.require_same_inputs(network, context, labels)
+    widths.of(network).require(widths.given(context, labels))
     for wrong in (None, labels[:, :2560]):
         with pytest.raises(
             pack.module("instantid_core.errors").IncompatibleModelError, match="labels"
         ):
-            check.require_same_inputs(network, context, wrong)
+            widths.of(network).require(widths.given(context, wrong))
