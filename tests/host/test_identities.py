@@ -13,10 +13,10 @@ from typing import Any
 
 import comfy.sample
 import execution
-import folder_paths
 import numpy as np
 import pytest
 import torch
+from support.output_folder import output_folder
 
 import nodes as host_nodes
 from tools.small_world.scenes import photo, sample
@@ -63,17 +63,15 @@ torch.save({"references": identity.references, "picture": picture}, result)
 @pytest.fixture(scope="module", autouse=True)
 def output(pack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An output folder of its own, known to the pack, whose nodes the host knows."""
-    before, folder = folder_paths.get_output_directory(), tmp_path_factory.mktemp("output")
-    folder_paths.set_output_directory(str(folder))
-    pack.module("nodes.host.identity_files").register_identity_folders()
+    folder = tmp_path_factory.mktemp("output")
     ours, known = pack.module("nodes.identities"), dict(host_nodes.NODE_CLASS_MAPPINGS)
     mixing = (ours.BlendIdentities, ours.InterpolateIdentities, ours.CombineIdentities)
     for node in (*mixing, ours.SaveIdentity, ours.LoadIdentity):
         host_nodes.NODE_CLASS_MAPPINGS.setdefault(node.GET_SCHEMA().node_id, node)
-    yield folder
+    with output_folder(pack, folder):
+        yield folder
     host_nodes.NODE_CLASS_MAPPINGS.clear()
     host_nodes.NODE_CLASS_MAPPINGS.update(known)
-    folder_paths.set_output_directory(before)
 
 
 @pytest.fixture
@@ -283,6 +281,7 @@ def test_models_folder_is_searched_too(
     assert torch.equal(
         load(pack, "moved_by_hand.safetensors").references, identity_of(1).references
     )
+    (folder / "moved_by_hand.safetensors").unlink()
 
 
 # --- through the host's executor ------------------------------------------------------------------

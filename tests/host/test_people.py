@@ -12,9 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import folder_paths
 import pytest
 import torch
+from support.output_folder import output_folder
 
 from tools.small_world.scenes import photo
 
@@ -24,15 +24,8 @@ HEADERS = {"X-InstantID-Compose": "1"}
 @pytest.fixture(autouse=True)
 def output(pack: Any, tmp_path: Path) -> Iterator[Path]:
     """An output folder of its own, known to the pack."""
-    before = folder_paths.get_output_directory()
-    folder_paths.set_output_directory(str(tmp_path))
-    pack.module("nodes.host.identity_files").register_identity_folders()
-    yield tmp_path / "identities"
-    folder_paths.folder_names_and_paths["instantid_identities"][0].remove(
-        str(tmp_path / "identities")
-    )
-    folder_paths.filename_list_cache.pop("instantid_identities", None)
-    folder_paths.set_output_directory(before)
+    with output_folder(pack, tmp_path):
+        yield tmp_path / "identities"
 
 
 def save(pack: Any, identity: Any, prefix: str = "anna", **settings: Any) -> str:
@@ -126,9 +119,6 @@ def test_comparison_and_score_call_people_by_their_names(
 
 def test_nobody_saved_yet_is_a_choice_and_a_sentence(pack: Any) -> None:
     files = pack.module("nodes.host.identity_files")
-    files.identity_names()
-    if files.identity_names():  # those of other tests, in the model folder
-        pytest.skip("the model folder has identities")
     (choice,) = files.identity_choices()
     assert choice == "nobody saved yet - use InstantID Save Identity"
     with pytest.raises(Exception, match=r"Nobody is saved yet: .*Run InstantID Save Identity once"):
