@@ -1,6 +1,6 @@
 """A batch whose every process is killed, again and again, counted.
 
-    python3 tests/fuzz/kill_batches.py [--kills 20] [--prompts 400]
+    PYTHON tests/fuzz/kill_batches.py [--kills 20] [--prompts 400]
 
 Needs Linux. The thorough tests do so with fewer kills.
 """
