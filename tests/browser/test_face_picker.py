@@ -17,6 +17,18 @@ from tools.small_world.scenes import png
 ANALYZE = "InstantIDAnalyzeFaces"
 PEOPLE = {3: (150, 190), 8: (480, 190), 11: (800, 60)}
 """Identity to the middle and the size of its face."""
+STEPS = """() => {
+    const tracker = window.app.extensionManager.workflow.activeWorkflow.changeTracker;
+    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
+    return tracker.undoQueue.length;
+}"""
+"""Steps that undo knows, after it has looked at the graph."""
+ORDERED = """(id) => {
+    const { canvas, graph } = window.app;
+    canvas.bringToFront(graph.getNodeById(id));
+    graph.updateExecutionOrder();
+}"""
+"""Puts a node before the others, and numbers all anew."""
 HINT = "Click to choose, Shift to add."
 SHOWN = "() => document.querySelector('.iid-picture img')?.naturalWidth"
 """Whether the picker's picture has come."""
@@ -175,6 +187,22 @@ def test_one_undo_takes_a_choice_back(editor: Editor, photo: str) -> None:
     expect(faces(editor).nth(1)).to_have_attribute("aria-pressed", "true")
     faces(editor).nth(0).click()
     assert setting(editor, node) == ("index", 0, ""), "the panel is the new node's"
+
+
+def test_a_panel_that_grows_is_no_step_of_undo(editor: Editor, photo: str) -> None:
+    node = graph(editor, photo)
+    editor.set_value(node, "min_score", 0.6)
+    # A click and a run do so, and ComfyUI counts the new order of the nodes as a step.
+    editor.page.evaluate(ORDERED, node)
+    steps = editor.page.evaluate(STEPS)
+    before = editor.page.evaluate("(id) => window.app.graph.getNodeById(id).size[1]", node)
+    # A run would enlarge the core's image preview, which is a step.
+    picker(editor).get_by_role("button", name="Find faces").click()
+    expect(faces(editor).first).to_be_visible(timeout=60_000)
+    editor.settle()
+    after = editor.page.evaluate("(id) => window.app.graph.getNodeById(id).size[1]", node)
+    assert after > before, "the panel has grown"
+    assert editor.page.evaluate(STEPS) == steps
 
 
 def test_widgets_and_boxes_agree(editor: Editor, photo: str) -> None:

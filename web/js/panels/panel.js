@@ -6,6 +6,8 @@ import { listenTo, rootGraph } from "../shared/graph.js";
 import { acceptSize } from "../shared/undo.js";
 
 const MARGINS = 20; // the front end draws a DOM widget 10 pixels inside its area
+/** In these after a panel has grown, Nodes 2.0 measures it and sets the node's size once more. */
+const SETTLING_FRAMES = 5;
 
 /**
  * @template Report
@@ -51,11 +53,20 @@ export function resize(node, root, height, width) {
     if (!node.graph) return;
     const needed = node.computeSize()[1];
     const size = [Math.max(node.size[0], width), Math.max(node.size[1], needed)];
-    if (size.every((side, i) => side === node.size[i])) return;
-    node.setSize(size);
-    acceptSize(node);
+    if (size.some((side, i) => side !== node.size[i])) node.setSize(size);
     node.graph.setDirtyCanvas(true, true);
+    acceptGrowth(node, SETTLING_FRAMES);
   });
+}
+
+/**
+ * Keeps the growth of a node out of undo, in this frame and in some that follow.
+ * @param {ComfyNode} node @param {number} frames
+ */
+function acceptGrowth(node, frames) {
+  if (!node.graph) return;
+  acceptSize(node);
+  if (frames) requestAnimationFrame(() => acceptGrowth(node, frames - 1));
 }
 
 /**
