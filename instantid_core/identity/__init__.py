@@ -22,13 +22,16 @@ from .embedding import (
     negative_references,
 )
 from .identity_file import IdentityFile, Notes, Summary
+from .saved_file import UNKNOWN, Kind
 
 __all__ = [
     "COMBINE",
     "NEGATIVE",
     "OLDER_NAMES",
+    "UNKNOWN",
     "Best",
     "IdentityFile",
+    "Kind",
     "NegativeIdentity",
     "Notes",
     "Summary",
