@@ -99,6 +99,14 @@ class IdentityFileError(InstantIDError):
     """A file that holds no identity, or that cannot be written."""
 
 
+class DirectionError(InstantIDError):
+    """Photos that no direction can be learnt from."""
+
+
+class DirectionFileError(InstantIDError):
+    """A file that holds no direction, or that cannot be written."""
+
+
 class TensorFileError(InstantIDError):
     """A file whose figures do not fit its bytes. The message is a reason and names no file."""
 

@@ -208,6 +208,38 @@ class IdentityEmbedding:
         return self.references.shape[0] == 0
 
 
+class Evidence(NamedTuple):
+    """Photos that a direction was learnt from, and how far it holds for others."""
+
+    with_it: int
+    """Photos with what the direction leads to."""
+    without_it: int
+    paired: bool
+    """Whether photos were compared two by two."""
+    auc: float
+    """0..1: how often a held-out photo with it lies further along the direction than one without
+    it; 0.5 is chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A way through the embeddings of a recogniser: from faces without something to faces with it,
+    such as glasses."""
+
+    vector: torch.Tensor
+    """[512] float32, CPU: the mean of raw embeddings with it, minus the mean of those without."""
+    midpoint: float
+    """Where the middle between the two means lies along `vector`, in the units of an embedding."""
+    recogniser: Recogniser
+    name: str
+    evidence: Evidence
+
+    @property
+    def length(self) -> float:
+        """From one mean to the other; the norm of an embedding is about 20."""
+        return float(self.vector.double().norm())
+
+
 @dataclass(frozen=True, eq=False)
 class IdentityTokens:
     """Tokens that attention layers see, made of an identity by the image adapter."""

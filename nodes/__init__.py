@@ -4,11 +4,13 @@ from comfy_api.latest import ComfyExtension, io
 
 from .apply import Apply, ApplyAdapter, ApplyIdentityNet
 from .crops import CropFace, PasteFace
+from .directions import EditIdentity, LearnDirection, LoadDirection
 from .doctor import Doctor
 from .faces import AnalyzeFaces, DrawKeypoints, EmbedIdentity
 from .group import ApplyGroup
 from .guidance import Guider
 from .host.consent import note_consent_on_arrival
+from .host.direction_files import register_direction_folders
 from .host.doctor_routes import register_doctor_route
 from .host.identity_files import register_identity_folders
 from .host.model_routes import register_model_routes
@@ -44,6 +46,9 @@ NODES: list[type[io.ComfyNode]] = [
     CombineIdentities,
     SaveIdentity,
     LoadIdentity,
+    LearnDirection,
+    LoadDirection,
+    EditIdentity,
     Pose,
     PoseSheet,
     InterpolatePoses,
@@ -71,6 +76,7 @@ class InstantIDCompose(ComfyExtension):
     async def on_load(self) -> None:
         register_model_folders()
         register_identity_folders()
+        register_direction_folders()
         register_model_routes()
         register_doctor_route()
         register_people_routes()

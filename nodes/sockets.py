@@ -10,6 +10,7 @@ from comfy_api.latest import io
 
 from ..instantid_core.faces import FaceAnalyzer
 from ..instantid_core.keypoints import FaceCrops
+from ..instantid_core.types import Direction as LearntDirection
 from ..instantid_core.types import Faces as FoundFaces
 from ..instantid_core.types import IdentityEmbedding, IdentityTokens
 from .host.models import LoadedAdapter
@@ -17,6 +18,7 @@ from .host.models import LoadedAdapter
 Analyzer = io.Custom("INSTANTID_ANALYZER")
 Faces = io.Custom("INSTANTID_FACES")
 Identity = io.Custom("INSTANTID_IDENTITY")
+Direction = io.Custom("INSTANTID_DIRECTION")
 Tokens = io.Custom("INSTANTID_TOKENS")
 Adapter = io.Custom("INSTANTID_ADAPTER")
 Crop = io.Custom("INSTANTID_CROP")
@@ -54,6 +56,7 @@ TRAVELS: Mapping[str, Travels] = {
     Analyzer.io_type: Travels("a face analyzer", _of(FaceAnalyzer)),
     Faces.io_type: Travels("analyzed faces", _of(FoundFaces)),
     Identity.io_type: Travels("an identity", _of(IdentityEmbedding)),
+    Direction.io_type: Travels("a direction", _of(LearntDirection)),
     Tokens.io_type: Travels("identity tokens", _of(IdentityTokens)),
     Adapter.io_type: Travels("an InstantID adapter", _of(LoadedAdapter)),
     Crop.io_type: Travels("a face crop", _of(FaceCrops)),

@@ -1,10 +1,13 @@
-"""Identity embeddings: made from faces, blended, saved to files, and compared."""
+"""Identity embeddings: made from faces, blended, edited, saved to files, and compared."""
 
 from . import (
     albums,
     angles,
     bands,
     blending,
+    direction_file,
+    directions,
+    editing,
     identity_file,
     likeness,
     likeness_figures,
@@ -41,6 +44,9 @@ __all__ = [
     "best",
     "blending",
     "combine",
+    "direction_file",
+    "directions",
+    "editing",
     "identity_file",
     "likeness",
     "likeness_figures",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import SettingError, one_of
-from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding
+from ..types import EMBEDDING_WIDTH, Faces, IdentityEmbedding, Recogniser
 from .people import person_of
 from .robust import ROBUST, weigh, weighted_mean
 
@@ -38,13 +38,9 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
     No face at all gives an identity that is nobody (N = 0).
     """
     how = one_of("combine", OLDER_NAMES.get(how, how), COMBINE)
-    if faces.recogniser is None or faces.count != len(faces.known):
-        raise SettingError(
-            "A pose says where a face is, not whose it is. Expected faces of a photo, from "
-            "InstantID Analyze Faces."
-        )
+    recogniser = recogniser_of(faces)
     if not faces.count:
-        return IdentityEmbedding(torch.empty(0, 1, EMBEDDING_WIDTH), faces.recogniser)
+        return IdentityEmbedding(torch.empty(0, 1, EMBEDDING_WIDTH), recogniser)
     embeddings = torch.from_numpy(np.stack([face.embedding for face in faces.known])).float()
     if how == "average":
         embeddings = embeddings.mean(0, keepdim=True)
@@ -52,7 +48,17 @@ def combine(faces: Faces, how: str) -> IdentityEmbedding:
         embeddings = weighted_mean(embeddings, weigh(faces).weights)
     elif how == "normalized_average":
         embeddings = _mean_direction(embeddings)
-    return IdentityEmbedding(embeddings.unsqueeze(0), faces.recogniser, person_of(faces))
+    return IdentityEmbedding(embeddings.unsqueeze(0), recogniser, person_of(faces))
+
+
+def recogniser_of(faces: Faces) -> Recogniser:
+    """The recogniser that has read all these faces. Raises SettingError for a pose."""
+    if faces.recogniser is None or faces.count != len(faces.known):
+        raise SettingError(
+            "A pose says where a face is, not whose it is. Expected faces of a photo, from "
+            "InstantID Analyze Faces."
+        )
+    return faces.recogniser
 
 
 def _mean_direction(embeddings: torch.Tensor) -> torch.Tensor:

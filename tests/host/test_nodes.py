@@ -13,7 +13,7 @@ import pytest
 
 import nodes as host_nodes
 
-FILES = (".safetensors", "nobody saved yet")
+FILES = (".safetensors", "nobody saved yet", "none saved yet")
 """Signs of a choice of files, which are whatever is there."""
 CONTRACT = Path(__file__).parents[1] / "data" / "node_contract.json"
 NODE_IDS = sorted(json.loads(CONTRACT.read_text(encoding="utf-8")))

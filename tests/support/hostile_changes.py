@@ -208,6 +208,7 @@ CHANGES: dict[str, tuple[Change, ...]] = {
     "adapter for SD 1.5": (spliced, cut, odd_archive, odd_pickle),
     "identity": (spliced, cut, odd_header),
     "person of an identity": (spliced, cut, odd_header),
+    "direction": (spliced, cut, odd_header),
     "face model": (spliced, cut),
     "archive": (spliced, cut),
     "pose": (spliced, cut, odd_json, deep_json),

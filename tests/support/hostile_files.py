@@ -24,12 +24,12 @@ from instantid_core.adapter import checkpoint
 from instantid_core.adapter.image_adapter import IdentityAdapter
 from instantid_core.adapter.sd15_checkpoint import joined, part_of
 from instantid_core.errors import InstantIDError, TensorFileError, printable
-from instantid_core.identity import identity_file
+from instantid_core.identity import direction_file, identity_file
 from instantid_core.keypoints import pose_json
 from instantid_core.libraries.onnx_check import require_own_data
 from instantid_core.models.manifest import ModelFile
 from instantid_core.models.retrieval import unpack
-from instantid_core.types import IdentityEmbedding, Person, Recogniser
+from instantid_core.types import Direction, Evidence, IdentityEmbedding, Person, Recogniser
 from instantid_core.weights.safetensors_check import require_sound_safetensors
 from instantid_core.weights.torch_zip import read_archive
 from support.model_server import zipped
@@ -134,6 +134,15 @@ def _identity() -> bytes:
         return path.read_bytes()
 
 
+def _direction() -> bytes:
+    evidence = Evidence(8, 9, False, 0.875)
+    direction = Direction(torch.ones(512), 1.5, Recogniser("0" * 64), "glasses", evidence)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "whole.safetensors")
+        direction_file.write(path, direction)
+        return path.read_bytes()
+
+
 def readers() -> dict[str, Reader]:
     """All of them, by name."""
     return {
@@ -144,6 +153,7 @@ def readers() -> dict[str, Reader]:
         "adapter for SD 1.5": Reader(_layers(), read_split_adapter),
         "identity": Reader(_identity(), identity_file.read),
         "person of an identity": Reader(_identity(), identity_file.summary),
+        "direction": Reader(_direction(), direction_file.read),
         "face model": Reader(_onnx(), require_own_data),
         "archive": Reader(zipped({MEMBER.name: bytes(MEMBER.size)}), read_model_archive),
         "pose": Reader(POSE.encode(), read_pose),

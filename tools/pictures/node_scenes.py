@@ -34,6 +34,7 @@ SOURCES = {
     "INSTANTID_ADAPTER": End(LOAD_ADAPTER, "adapter"),
     "INSTANTID_FACES": End(ANALYZE, "faces"),
     "INSTANTID_IDENTITY": End(EMBED, "identity"),
+    "INSTANTID_DIRECTION": End("InstantIDLoadDirection", "direction"),
     "INSTANTID_CROP": End(CROP, "crop"),
     "INSTANTID_TOKENS": End("InstantIDApplyAdapterFromPhoto", "tokens"),
 }
@@ -49,6 +50,7 @@ TARGETS = {
     "INSTANTID_ADAPTER": End(APPLY_ADAPTER, "adapter"),
     "INSTANTID_FACES": End(DRAW, "faces"),
     "INSTANTID_IDENTITY": End(APPLY_ADAPTER, "identity"),
+    "INSTANTID_DIRECTION": End("InstantIDEditIdentity", "direction"),
     "INSTANTID_CROP": End("InstantIDPasteFace", "crop"),
     "INSTANTID_TOKENS": End(TOKENS_NET, "tokens"),
     "GUIDER": End("SamplerCustomAdvanced", "guider"),
@@ -77,7 +79,16 @@ SHOWN_ON_THE_NODE = {
 }
 """Outputs that the node itself shows."""
 MOST_TARGETS = 2
-TWINS = ("identities.", "identity_", "faces_", "positive", "negative", "reference_image")
+TWINS = (
+    "identities.",
+    "identity_",
+    "faces_",
+    "with_faces",
+    "without_faces",
+    "positive",
+    "negative",
+    "reference_image",
+)
 """Inputs that are fed by a node of their own."""
 
 

@@ -40,8 +40,8 @@ SUFFIX = ".webp"
 WIDEST, QUALITY = 880, 76
 MOST_BELOW = 4
 """Nodes of a column; more of them make two."""
-QUIET_NODES = {"InstantIDDoctor", "InstantIDSaveIdentity"}
-"""Not run: one reports on this machine, the other writes a file."""
+QUIET_NODES = {"InstantIDDoctor", "InstantIDSaveIdentity", "InstantIDLearnDirection"}
+"""Not run: they report on this machine, write a file, or need more photos than a scene has."""
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "CheckpointLoaderSimple": {"ckpt_name": "sd_xl_base_1.0.safetensors"},
     "ControlNetLoader": {"control_net_name": "instantid/diffusion_pytorch_model.safetensors"},
@@ -51,6 +51,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "control_net_name": "instantid/diffusion_pytorch_model.safetensors",
     },
     "InstantIDLoadIdentity": {"identity_name": "anna_00001.safetensors"},
+    "InstantIDLoadDirection": {"direction_name": "glasses_00001.safetensors"},
     "KSampler": {"cfg": 4.5, "steps": 30, "seed": 7},
     "Prompt": {"text": "portrait photo of a person in a yellow raincoat"},
     "Negative prompt": {"text": "text, watermark, blurry"},

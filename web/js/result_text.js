@@ -14,6 +14,7 @@ const EMPTY_HEIGHT = 40;
 const LAYOUTS = {
   InstantIDCompareIdentities: { width: 300, height: 116 },
   InstantIDSaveIdentity: { width: 300, height: 50 },
+  InstantIDLearnDirection: { width: 320, height: 84 },
   InstantIDDoctor: { width: 460, height: 280 },
 };
 

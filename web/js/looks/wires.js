@@ -11,6 +11,7 @@ export const WIRES = {
   INSTANTID_ANALYZER: "#5b7fdb",
   INSTANTID_TOKENS: "#b86ba8",
   INSTANTID_CROP: "#a3b83a",
+  INSTANTID_DIRECTION: "#d9a520",
 };
 
 /** Gives the wires and sockets of both engines their colours. A palette's own colours win. */

@@ -58,6 +58,7 @@ export const CHINESE_CHOICES = {
   add: "相加",
   normalised: "归一化",
   orthogonal: "正交",
+  neutralise: "中和",
   constant: "不变",
   "fade in": "淡入",
   "fade out": "淡出",

@@ -1,0 +1,105 @@
+"""An identity moved along a direction, so that an attribute is added or left to the text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from ..errors import IdentityError, one_of, within
+from ..faces import mismatch_message
+from ..types import Direction, IdentityEmbedding
+from .angles import cosine
+from .blending import require_one_recogniser
+
+ADD, NEUTRALISE = "add", "neutralise"
+MODES = (ADD, NEUTRALISE)
+LOWEST, HIGHEST = -3.0, 3.0
+"""Amounts."""
+NOTHING_LEFT = 1e-6
+"""Share of an embedding's length, from which on down an edit has taken all of it away."""
+
+
+class Edited(NamedTuple):
+    """An identity that was moved."""
+
+    identity: IdentityEmbedding
+    text: str
+    """A line per reference: cosine to the original, and its place on the direction before and
+    after."""
+
+
+def edit(
+    identity: IdentityEmbedding,
+    direction: Direction,
+    amount: float = 1.0,
+    mode: str = ADD,
+    keep_length: bool = True,
+) -> Edited:
+    """Move each reference of an identity along a direction; across it nothing changes.
+
+    mode: `add` goes `amount` times from the mean without to the mean with; `neutralise` goes that
+    share of the way to the middle between the two, where neither is said. keep_length: each
+    reference is scaled to its former norm afterwards. amount: -3..3. Raises SettingError for other
+    amounts and modes, IdentityError for nobody, for a direction of another recogniser, and where
+    nothing is left.
+    """
+    within("amount", amount, LOWEST, HIGHEST)
+    one_of("mode", mode, MODES)
+    require_one_recogniser({"identity": identity})
+    if identity.recogniser != direction.recogniser:
+        named = {"identity": identity.recogniser, "direction": direction.recogniser}
+        raise IdentityError(mismatch_message(named))
+    rows = identity.references.double()
+    moved = rows + _steps(rows, direction, amount, mode) * _unit(direction)
+    lengths, new = rows.norm(dim=-1, keepdim=True), moved.norm(dim=-1, keepdim=True)
+    if (new <= NOTHING_LEFT * lengths).any():
+        raise IdentityError(
+            f"amount = {amount:g} of '{direction.name}' takes away all of the identity. Choose an "
+            "amount nearer to 0."
+        )
+    references = (moved * lengths / new if keep_length else moved).float()
+    if not torch.isfinite(references).all():
+        raise IdentityError(
+            f"The identity or the direction '{direction.name}' holds numbers that no face gives. "
+            "Embed the face again, or learn the direction again."
+        )
+    edited = replace(identity, references=references)
+    return Edited(edited, _text(identity, edited, direction, f"{mode} {amount:g}"))
+
+
+def _unit(direction: Direction) -> torch.Tensor:
+    """[512] float64."""
+    return direction.vector.double() / direction.length
+
+
+def _steps(rows: torch.Tensor, direction: Direction, amount: float, mode: str) -> torch.Tensor:
+    """[N, S, 1] float64: how far each row goes along the unit vector."""
+    if mode == NEUTRALISE:
+        return amount * (direction.midpoint - rows @ _unit(direction)).unsqueeze(-1)
+    return torch.full((*rows.shape[:-1], 1), amount * direction.length, dtype=torch.float64)
+
+
+def _text(
+    before: IdentityEmbedding, after: IdentityEmbedding, direction: Direction, what: str
+) -> str:
+    count, references, _ = before.references.shape
+    lines = [f"{direction.name}, {what}; places: 0 is the mean without it, 1 with it"]
+    for n in range(count):
+        for s in range(references):
+            old, new = before.references[n, s], after.references[n, s]
+            label = f"identity {n + 1}, " if count > 1 else ""
+            label += f"reference {s + 1}, " if references > 1 else ""
+            places = [_place(row, direction) for row in (old, new)]
+            lines.append(
+                f"{label}cosine to the original {cosine(old.numpy(), new.numpy()):.3f}, "
+                f"from {places[0]:.2f} to {places[1]:.2f}"
+            )
+    return "\n".join(lines)
+
+
+def _place(row: torch.Tensor, direction: Direction) -> float:
+    """Place of an embedding [512] on a direction."""
+    along = float(row.double() @ _unit(direction))
+    return (along - direction.midpoint) / direction.length + 0.5
