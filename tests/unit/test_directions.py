@@ -1,54 +1,19 @@
-"""Directions: learnt from faces, measured on held-out ones, and identities moved along them."""
+"""Directions: learnt from faces, and measured on held-out ones."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from scipy.stats import mannwhitneyu
+from support.planted import OTHER, OURS, TRUTH, faces, frame, people
 
 from instantid_core.errors import DirectionError, IdentityError, SettingError
-from instantid_core.identity import directions, editing
-from instantid_core.types import (
-    Box,
-    ColourOrder,
-    Detection,
-    Direction,
-    Evidence,
-    Extent,
-    Face,
-    Faces,
-    FrameFaces,
-    IdentityEmbedding,
-    Person,
-    Recogniser,
-)
+from instantid_core.identity import directions
+from instantid_core.types import Box, Detection, Extent, Faces, FrameFaces
 
-OURS, OTHER = Recogniser("4a" * 32), Recogniser("5b" * 32)
 RNG = np.random.default_rng(20)
-TRUTH = np.eye(512)[0]
-"""What is planted."""
-
-
-def faces(rows: np.ndarray, recogniser: Recogniser = OURS) -> Faces:
-    """A photo for each embedding."""
-    return Faces(tuple(frame(row) for row in rows), recogniser)
-
-
-def frame(*rows: np.ndarray) -> FrameFaces:
-    box, points = Box(0, 0, 64, 64), np.zeros((5, 2), np.float32)
-    found = [Face(box, 0.9, points, row.astype(np.float32)) for row in rows]
-    return FrameFaces(Extent(64, 64), tuple(found))
-
-
-def people(count: int, shift: float = 0.0, seed: int = 0) -> np.ndarray:
-    """[count, 512] embeddings of norm 20 about a common mean, moved along the planted direction."""
-    rng = np.random.default_rng(seed)
-    rows = rng.normal(size=(count, 512)) + 3 * np.eye(512)[1]
-    return 20 * rows / np.linalg.norm(rows, axis=1, keepdims=True) + shift * TRUTH
 
 
 def left_out_by_loops(with_it: np.ndarray, without_it: np.ndarray, paired: bool) -> float:
@@ -61,9 +26,6 @@ def left_out_by_loops(with_it: np.ndarray, without_it: np.ndarray, paired: bool)
         others = np.delete(with_it, n, 0) if paired else with_it
         second.append(row @ (others.mean(0) - np.delete(without_it, n, 0).mean(0)))
     return mannwhitneyu(first, second).statistic / len(first) / len(second)
-
-
-# --- learning -------------------------------------------------------------------------------------
 
 
 def test_a_planted_direction_is_found() -> None:
@@ -194,169 +156,3 @@ def test_what_nothing_can_be_learnt_from_is_a_sentence(
     given = {"name": "hat", **more}
     with pytest.raises(error, match=said):
         directions.learn(*sides, **given)
-
-
-# --- editing --------------------------------------------------------------------------------------
-
-
-def direction(recogniser: Recogniser = OURS, midpoint: float = 3.0) -> Direction:
-    vector = torch.from_numpy(RNG.normal(size=512)).float()
-    return Direction(vector, midpoint, recogniser, "hat", Evidence(8, 8, False, 0.9))
-
-
-def identity(count: int = 2, references: int = 3) -> IdentityEmbedding:
-    rows = people(count * references, seed=7).reshape(count, references, 512)
-    person = Person("Anna", b"jpeg", "signed")
-    return IdentityEmbedding(torch.from_numpy(rows).float(), OURS, person)
-
-
-def along(references: torch.Tensor, way: Direction) -> torch.Tensor:
-    unit = way.vector.double() / way.vector.double().norm()
-    return references.double() @ unit
-
-
-def across(references: torch.Tensor, way: Direction) -> torch.Tensor:
-    unit = way.vector.double() / way.vector.double().norm()
-    return references.double() - along(references, way).unsqueeze(-1) * unit
-
-
-@pytest.mark.parametrize("amount", [-3.0, -0.5, 0.0, 1.0, 3.0])
-@pytest.mark.parametrize("mode", editing.MODES)
-def test_only_the_place_on_the_direction_changes(mode: str, amount: float) -> None:
-    way, before = direction(), identity()
-    after = editing.edit(before, way, amount, mode, keep_length=False).identity
-    torch.testing.assert_close(
-        across(after.references, way), across(before.references, way), rtol=0, atol=1e-5
-    )
-    old = along(before.references, way)
-    length = float(np.linalg.norm(way.vector.double().numpy()))
-    expected = old + (amount * (way.midpoint - old) if mode == "neutralise" else amount * length)
-    torch.testing.assert_close(along(after.references, way), expected, rtol=0, atol=1e-5)
-
-
-def test_neutralised_identities_stand_in_the_middle_of_both_means() -> None:
-    sides = people(30, 9), people(30, seed=1)
-    way = directions.learn(faces(sides[0]), faces(sides[1]), "hat").direction
-    after = editing.edit(identity(), way, 1.0, "neutralise", keep_length=False)
-    unit = (sides[0].mean(0) - sides[1].mean(0)) / np.linalg.norm(
-        sides[0].mean(0) - sides[1].mean(0)
-    )
-    middle = (sides[0].mean(0) + sides[1].mean(0)) / 2 @ unit
-    np.testing.assert_allclose(after.identity.references.double().numpy() @ unit, middle, atol=1e-4)
-    assert "to 0.50" in after.text
-
-
-@pytest.mark.parametrize("mode", editing.MODES)
-def test_each_reference_keeps_its_length(mode: str) -> None:
-    way, before = direction(), identity()
-    loose = editing.edit(before, way, 2.0, mode, keep_length=False).identity.references.double()
-    kept = editing.edit(before, way, 2.0, mode).identity.references.double()
-    lengths = before.references.double().norm(dim=-1)
-    torch.testing.assert_close(kept.norm(dim=-1), lengths, rtol=1e-6, atol=0)
-    assert not torch.allclose(loose.norm(dim=-1), lengths, rtol=1e-3)
-    cosines = torch.nn.functional.cosine_similarity(kept, loose, dim=-1)
-    torch.testing.assert_close(cosines, torch.ones_like(cosines), rtol=0, atol=1e-7)
-
-
-def test_amount_0_leaves_the_bits_and_nothing_given_is_changed() -> None:
-    way, before = direction(), identity()
-    copy = before.references.clone()
-    for mode in editing.MODES:
-        assert torch.equal(editing.edit(before, way, 0.0, mode).identity.references, copy)
-        editing.edit(before, way, 1.0, mode)
-    assert torch.equal(before.references, copy)
-
-
-def test_there_and_back_again() -> None:
-    way, before = direction(), identity()
-    there = editing.edit(before, way, 1.5, keep_length=False).identity
-    back = editing.edit(there, way, -1.5, keep_length=False).identity
-    torch.testing.assert_close(back.references, before.references, rtol=0, atol=1e-5)
-
-
-def test_the_person_goes_along() -> None:
-    edited = editing.edit(identity(), direction()).identity
-    assert edited.person == Person("Anna", b"jpeg", "signed")
-    assert edited.recogniser == OURS and edited.references.dtype == torch.float32
-
-
-def test_the_text_has_the_cosine_to_the_original_and_both_places() -> None:
-    way, before = direction(), identity(1, 1)
-    edited = editing.edit(before, way, 1.0, keep_length=False)
-    old, new = before.references[0, 0].numpy(), edited.identity.references[0, 0].numpy()
-    cosine = old @ new / np.linalg.norm(old) / np.linalg.norm(new)
-    place = (float(along(before.references, way)) - 3) / way.length + 0.5
-    assert edited.text.splitlines()[1] == (
-        f"cosine to the original {cosine:.3f}, from {place:.2f} to {place + 1:.2f}"
-    )
-    lines = editing.edit(identity(), way).text.splitlines()[1:]
-    assert len(lines) == 6 and lines[4].startswith("identity 2, reference 2, cosine")
-
-
-def zeros() -> IdentityEmbedding:
-    return IdentityEmbedding(torch.zeros(1, 1, 512), OURS)
-
-
-OPPOSITE = IdentityEmbedding(torch.ones(1, 1, 512), OURS)
-
-
-@pytest.mark.parametrize(
-    ("who", "change", "given", "error", "said"),
-    [
-        (
-            identity(),
-            {},
-            {"amount": 3.01},
-            SettingError,
-            "amount must be a number from -3.0 to 3.0",
-        ),
-        (identity(), {}, {"amount": float("nan")}, SettingError, "amount must be a number"),
-        (identity(), {}, {"amount": "1"}, SettingError, "amount must be a number"),
-        (identity(), {}, {"mode": "erase"}, SettingError, "mode must be one of add, neutralise"),
-        (
-            identity(),
-            {"recogniser": OTHER},
-            {},
-            IdentityError,
-            "identity and direction.*4a4a.*5b5b",
-        ),
-        (
-            identity(),
-            {"recogniser": Recogniser(OURS.sha256, ColourOrder.RGB)},
-            {},
-            IdentityError,
-            "SDXL, direction for SD 1.5",
-        ),
-        (
-            IdentityEmbedding(torch.empty(0, 1, 512), OURS),
-            {},
-            {},
-            IdentityError,
-            "identity is nobody",
-        ),
-        (zeros(), {}, {}, IdentityError, "looks like nobody"),
-        (
-            OPPOSITE,
-            {"vector": -torch.ones(512)},
-            {},
-            IdentityError,
-            "takes away all of the identity",
-        ),
-        (
-            identity(),
-            {"vector": torch.full((512,), 3e38)},
-            {"amount": 2.0, "keep_length": False},
-            IdentityError,
-            "numbers that no face gives",
-        ),
-    ],
-)
-def test_what_cannot_be_edited_is_a_sentence(
-    who: IdentityEmbedding,
-    change: dict[str, Any],
-    given: dict[str, Any],
-    error: type[Exception],
-    said: str,
-) -> None:
-    with pytest.raises(error, match=said):
-        editing.edit(who, replace(direction(), **change), **given)
