@@ -39,6 +39,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows"),
 ]
 LONG = 900_000  # milliseconds: packages and models arrive, on a machine that may be busy
+MOST_CLICKS = 9
+"""From the installed pack to the first picture."""
 SIDE = 256
 QUICK = {"EmptyLatentImage": {"width": SIDE, "height": SIDE}, "KSampler": {"steps": 4}}
 REPORT = PICTURES / "new_user.json"
@@ -106,6 +108,7 @@ def test_from_an_empty_comfyui_to_a_picture(person: Person, machine: Machine) ->
     person.page.goto(machine.server.url, timeout=LONG)
     person.editor.wait_until_ready()
     install_through_manager(person, machine)
+    installed = person.clicks
     open_the_template(person)
     get_the_models(person, machine)
     choose_the_photo(person)
@@ -114,6 +117,7 @@ def test_from_an_empty_comfyui_to_a_picture(person: Person, machine: Machine) ->
     assert picture.shape == (SIDE, SIDE, 3)
     assert picture.std() > 1, "it shows something"
     tell(person)
+    assert person.clicks - installed <= MOST_CLICKS
 
 
 def install_through_manager(person: Person, machine: Machine) -> None:

@@ -228,7 +228,8 @@ def test_widget_values_fit_the_schemas(path: Path) -> None:
             continue
         inputs = NODES[node["type"]].inputs
         ordered = sorted(inputs, key=lambda item: item.optional)
-        widgets = [item for item in ordered if item.type in WIDGETS]
+        drawn = [item for item in ordered if item.type in WIDGETS]
+        widgets = [item for item in drawn if not item.settings.get("force_input")]
         for item, value in zip(widgets, node["widgets_values"], strict=True):
             options = item.settings.get("options")
             if isinstance(options, list):

@@ -198,10 +198,11 @@ BEST_OF_BATCH_ABOUT = f"""
 
     1. Choose the photo.
     2. Run. **Score Identity** shows every picture with its score, and whether that is strong,
-       moderate or weak.
-    3. Keep the best: all are saved, in the order in which they are scored.
+       moderate or weak. **Keep Best** takes the one with the highest score and saves it as
+       `best`; all of them are saved, too.
 
-    More pictures: raise `batch_size`, or run again, which takes another seed.
+    To keep more than one, raise `keep`. More pictures to choose from: raise `batch_size`, or run
+    again, which takes another seed.
     """
 
 
@@ -216,8 +217,10 @@ def best_of_batch(object_info: ObjectInfo) -> Graph:
     graph.group("Pictures")
     image = sampled(graph, parts, given, empty_latent(graph, count=BATCH))
     saved(graph, image, "best_of_batch")
-    graph.group("Likeness", below=True)
-    score(graph, parts, who, image, "Likeness of each picture")
+    graph.group("The best of them")
+    scored = score(graph, parts, who, image, "Likeness of each picture")
+    best = graph.add("InstantIDKeepBest", images=image, scores=scored["scores"])
+    saved(graph, best["images"], "best")
     return graph
 
 

@@ -13,7 +13,7 @@ from .batches import CHARACTER
 from .editor_format import saved_node
 from .edits import SWAP_TEXT, face_to_change, put_back
 from .graph import FORMAT, NUMBERS_OF_A_WORKFLOW
-from .layout import place
+from .layout import place, size_of
 from .names import FILES
 from .parts import (
     SIDE,
@@ -112,6 +112,7 @@ def blueprint(name: str, object_info: ObjectInfo) -> dict[str, Any]:
     inner = Subgraph(name, about, number, object_info)
     fill(inner)
     outside = Node(number, inner.schema, name, {})
+    outside.size = size_of(outside)
     group = Group("", nodes=[outside])
     place(group, 0, 0)
     return {

@@ -49,19 +49,11 @@ WITH_AND_WITHOUT_ABOUT = """
 
 def with_and_without(object_info: ObjectInfo) -> Graph:
     graph = Graph("with_and_without", object_info, note(WITH_AND_WITHOUT_ABOUT))
-    parts = models(graph)
-    who = one_person(graph, parts)
-    graph.group("The same for both", below=True)
-    seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
-    text = texts(graph, parts)
-    latent = empty_latent(graph)
-    same = Same(parts, who, text[1], seed["INT"], latent)
-    plain = conditioned(parts, text)
+    same = shared(graph, "The same for both")
     graph.group("With InstantID")
-    given = apply_both(graph, parts, who.faces, who.identity, plain)
-    after = same.judged(graph, given, "with")
+    after = same.judged(graph, same.with_identity(graph), "with")
     graph.group("Without", below=True)
-    before = same.judged(graph, plain, "without")
+    before = same.judged(graph, same.plain, "without")
     graph.group("Compare")
     graph.add("ImageCompare", image_a=before, image_b=after)
     return graph
@@ -93,17 +85,10 @@ def comparison(object_info: ObjectInfo) -> Graph:
         "A LoRA trained on the person, only for its branch: `models/loras`",
     )
     graph = Graph("comparison", object_info, note(COMPARISON_ABOUT, files))
-    parts = models(graph)
-    who = one_person(graph, parts)
-    graph.group("The same for all", below=True)
-    seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
-    text = texts(graph, parts)
-    latent = empty_latent(graph)
-    same = Same(parts, who, text[1], seed["INT"], latent)
+    same = shared(graph, "The same for all")
     judge = sample_and_score(graph)
     graph.group("InstantID")
-    given = apply_both(graph, parts, who.faces, who.identity, conditioned(parts, text))
-    sheets = [same.scored(graph, judge, given)]
+    sheets = [same.scored(graph, judge, same.with_identity(graph))]
     graph.group("PhotoMaker (muted)", muted=True, below=True)
     sheets.append(same.scored(graph, judge, photomaker(graph, same)))
     graph.group("Character LoRA (muted)", muted=True, below=True)
@@ -149,9 +134,19 @@ class Same:
 
     parts: Parts
     who: Person
-    negative: Output
+    text: tuple[Output, Output]
+    """What is wanted, and what is not."""
     seed: Output
     latent: Output
+
+    @property
+    def plain(self) -> Conditioned:
+        """What the sampler takes without any identity."""
+        return conditioned(self.parts, self.text)
+
+    def with_identity(self, graph: Graph) -> Conditioned:
+        """The two nodes of InstantID."""
+        return apply_both(graph, self.parts, self.who.faces, self.who.identity, self.plain)
 
     def judged(self, graph: Graph, given: Conditioned, name: str) -> Output:
         """The picture, saved and scored."""
@@ -173,6 +168,15 @@ class Same:
         return graph.place(judge, "", **given, **shared)["picture"]
 
 
+def shared(graph: Graph, title: str) -> Same:
+    """Adds what the branches share; `title` is that of the group behind models and photo."""
+    parts = models(graph)
+    who = one_person(graph, parts)
+    graph.group(title, below=True)
+    seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
+    return Same(parts, who, texts(graph, parts), seed["INT"], empty_latent(graph))
+
+
 def photomaker(graph: Graph, same: Same) -> Conditioned:
     loader = graph.add("PhotoMakerLoader", photomaker_model_name=PHOTOMAKER_FILE)
     wanted = graph.add(
@@ -182,14 +186,14 @@ def photomaker(graph: Graph, same: Same) -> Conditioned:
         clip=same.parts.clip,
         text=POSITIVE.replace("person", "person photomaker"),
     )
-    return conditioned(same.parts, (wanted["CONDITIONING"], same.negative))
+    return conditioned(same.parts, (wanted["CONDITIONING"], same.text[1]))
 
 
 def character_lora(graph: Graph, same: Same) -> Conditioned:
     parts = with_lora(graph, same.parts, CHARACTER_FILE, 1.0)
     text = POSITIVE.replace("person", "ohwx person")
     wanted = graph.add("CLIPTextEncode", "Prompt", clip=parts.clip, text=text)
-    return conditioned(parts, (wanted["CONDITIONING"], same.negative))
+    return conditioned(parts, (wanted["CONDITIONING"], same.text[1]))
 
 
 COMPARISON: tuple[Callable[[ObjectInfo], Graph], ...] = (with_and_without, comparison)

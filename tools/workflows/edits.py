@@ -101,9 +101,9 @@ def face_swap(object_info: ObjectInfo) -> Graph:
     graph.group("Picture: where it goes", below=True)
     scene = graph.add("LoadImage", "Picture to change", image=PHOTO)["IMAGE"]
     crop, latent = face_to_change(graph, parts, scene)
-    graph.group("Text", below=True)
+    graph.group("Text")
     text = texts(graph, parts, SWAP_TEXT)
-    graph.group("Identity")
+    graph.group("Identity", below=True)
     given = apply_both(graph, parts, crop["faces"], who.identity, conditioned(parts, text))
     graph.group("Picture")
     image = sampled(graph, parts, given, latent, denoise=0.8)

@@ -37,17 +37,18 @@ SHOW_PICTURES = (
     "SaveImage",
     "InstantIDAnalyzeFaces",
     "InstantIDCompareIdentities",
+    "InstantIDKeepBest",
     "InstantIDPose",
     "InstantIDPoseSheet",
     "InstantIDScoreIdentity",
 )
-SHOW_TEXT = ("InstantIDCompareIdentities",)
+SHOW_TEXT = ("InstantIDCompareIdentities", "InstantIDKeepBest")
 ARE_WIDE = ("ImageCompare",)
 """Beside nodes with a text to write."""
 
 
 def lay_out(groups: Sequence[Group], note: str) -> Frame:
-    """Gives every node its place and size, and every group its frame; returns the note's."""
+    """Gives every node its place, and every group its frame; returns the note's."""
     choose_heights(groups, note)
     top = 0
     for row in best_rows(groups, note):
@@ -148,7 +149,7 @@ def place(group: Group, left: int, top: int) -> Frame:
     for column in columns(group):
         y = top + HEAD
         for node in column:
-            node.pos, node.size = (x, y + TITLE_BAR), size_of(node)
+            node.pos = x, y + TITLE_BAR
             y += TITLE_BAR + node.size[1] + NODE_GAP
         x += max(node.size[0] for node in column) + COLUMN_GAP
         bottom = max(bottom, y - NODE_GAP + SLACK)
@@ -161,7 +162,7 @@ def columns(group: Group) -> list[list[Node]]:
     found: list[list[Node]] = [[]]
     height = 0
     for node in group.nodes:
-        more = TITLE_BAR + size_of(node)[1] + NODE_GAP
+        more = TITLE_BAR + node.size[1] + NODE_GAP
         if found[-1] and height + more > group.column_height:
             found.append([])
             height = 0

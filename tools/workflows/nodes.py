@@ -7,6 +7,7 @@ from tools.comfyui.prompts import MUTED, ObjectInfo
 from tools.comfyui.widgets import Schema, inputs_of
 
 from .editor_format import flattened
+from .layout import size_of
 from .values import Group, Model, Node
 
 
@@ -57,5 +58,6 @@ class Nodes:
         flat = dict(flattened(specs, given))
         group = self.groups[-1]
         node = Node(self.first + len(self.nodes) + 1, schema, title, flat, models, group.mode)
+        node.size = size_of(node)
         group.nodes.append(node)
         return node

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .nodes import Nodes
-from .values import Model, Output
+from .values import Model, Node, Output
 
 HUB = "https://huggingface.co"
 CHECKPOINT = Model(
@@ -237,9 +237,9 @@ def picture(graph: Nodes, parts: Parts, given: Conditioned, prefix: str, **chang
     saved(graph, sampled(graph, parts, given, empty_latent(graph), **changes), prefix)
 
 
-def score(graph: Nodes, parts: Parts, who: Person, image: Output, title: str = "") -> Output:
+def score(graph: Nodes, parts: Parts, who: Person, image: Output, title: str = "") -> Node:
     """A node that shows the likeness of pictures to a person."""
-    scored = graph.add(
+    return graph.add(
         "InstantIDScoreIdentity",
         title,
         analyzer=parts.analyzer,
@@ -247,7 +247,6 @@ def score(graph: Nodes, parts: Parts, who: Person, image: Output, title: str = "
         image=image,
         reference_image=who.photo,
     )
-    return scored["picture"]
 
 
 def two_photos(graph: Nodes, parts: Parts, first: str, second: str) -> tuple[Person, Person]:
