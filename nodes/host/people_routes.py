@@ -15,6 +15,7 @@ from aiohttp import web
 from ...instantid_core.errors import IdentityFileError, SettingError
 from ...instantid_core.identity import identity_file, person_notes
 from . import identity_files
+from .on_screen import without_folders
 from .requests import json_body, refusal, same_origin
 from .server import running_server
 
@@ -48,7 +49,7 @@ def changes(change: Change) -> Callable[[web.Request], Any]:
         except SettingError as error:
             return refusal(400, str(error))
         except IdentityFileError as error:
-            return refusal(409, str(error))
+            return refusal(409, without_folders(str(error)))
         identity_files.announce()
         return await listing(request)
 
@@ -78,7 +79,7 @@ def described(name: str) -> dict[str, Any]:
         entry["own"] = identity_files.is_own(path)
         found = identity_file.summary(path)
     except IdentityFileError as error:
-        return {"own": False, **entry, "problem": str(error)}
+        return {"own": False, **entry, "problem": without_folders(str(error))}
     portrait = base64.b64encode(found.person.portrait).decode("ascii")
     return {
         **entry,

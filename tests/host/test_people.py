@@ -134,6 +134,7 @@ def test_the_list_tells_of_everybody(pack: Any, identity_of: Any, output: Path) 
     assert found[name]["portrait"].startswith("/9j/"), "JPEG in base64"
     assert found[plain]["portrait"] == ""
     assert "cannot be read" in found["broken.safetensors"]["problem"]
+    assert str(output) not in found["broken.safetensors"]["problem"]
     assert all(person["own"] for person in found.values() if person["file"] in (name, plain))
 
 
@@ -195,6 +196,8 @@ def test_files_of_the_model_folder_are_shown_and_kept(
             status, answer = change(pack, what, {"file": name, "name": "x"})
             assert status == 409
             assert "only identities in" in answer["error"]
+            assert str(output.parent) not in answer["error"]
+            assert str(models_dir) not in answer["error"]
         assert moved.exists()
     finally:
         moved.unlink()
