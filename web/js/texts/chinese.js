@@ -4,6 +4,8 @@
  * @typedef {import("./english.js").Texts} Texts
  */
 
+import { CHINESE_VIEWS } from "./choices.js";
+
 /** @type {Texts["models"]} */
 const models = {
   title: "InstantID 模型",
@@ -197,19 +199,7 @@ const editor = {
   mirrorFace: "镜像人脸",
   mirrorAll: "镜像所有人脸",
   views: "视角",
-  view: {
-    front: "正面",
-    slight_left: "略向左",
-    slight_right: "略向右",
-    quarter_left: "四分之三向左",
-    quarter_right: "四分之三向右",
-    profile_left: "左侧面",
-    profile_right: "右侧面",
-    up: "抬头",
-    down: "低头",
-    tilted_left: "左倾",
-    tilted_right: "右倾",
-  },
+  view: CHINESE_VIEWS,
   photo: "描摹用照片",
   photoOpacity: "照片不透明度",
   openPhoto: "打开照片",

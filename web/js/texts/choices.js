@@ -1,3 +1,18 @@
+/** Chinese names of the preset views, on the node and in the pose editor. */
+export const CHINESE_VIEWS = {
+  front: "正面",
+  slight_left: "略向左",
+  slight_right: "略向右",
+  quarter_left: "四分之三向左",
+  quarter_right: "四分之三向右",
+  profile_left: "左侧面",
+  profile_right: "右侧面",
+  up: "抬头",
+  down: "低头",
+  tilted_left: "左倾",
+  tilted_right: "右倾",
+};
+
 /**
  * Chinese labels of the choices on nodes. The values stay as they are, in files and in messages;
  * English shows the values themselves.
@@ -32,17 +47,7 @@ export const CHINESE_CHOICES = {
   skip: "跳过",
   slerp: "球面插值",
   lerp: "线性插值",
-  front: "正面",
-  slight_left: "略向左",
-  slight_right: "略向右",
-  quarter_left: "四分之三向左",
-  quarter_right: "四分之三向右",
-  profile_left: "左侧面",
-  profile_right: "右侧面",
-  up: "抬头",
-  down: "低头",
-  tilted_left: "左倾",
-  tilted_right: "右倾",
+  ...CHINESE_VIEWS,
   uniform: "均匀",
   "ease in": "由强到弱",
   "ease out": "由弱到强",
