@@ -35,7 +35,7 @@ export class PeopleDialog {
   async open(chosen, onchoose) {
     this.#chosen = chosen;
     this.#onchoose = onchoose;
-    await loadStyle("people/people.css");
+    await Promise.all([loadStyle("shared/dialog.css"), loadStyle("people/people.css")]);
     if (!this.root.isConnected) document.body.append(this.root);
     this.search.value = "";
     this.#draw();
@@ -49,7 +49,7 @@ export class PeopleDialog {
     const close = button(t.close, () => this.root.close());
     const root = element(
       "dialog",
-      { className: "instantid-people", "aria-labelledby": heading.id },
+      { className: "instantid-dialog instantid-people", "aria-labelledby": heading.id },
       element("header", {}, heading, this.search, close),
       this.empty,
       this.list,
