@@ -22,6 +22,7 @@ from .projections import Projections
 from .reach import Applied
 from .resampler import Resampler, ResamplerConfig
 from .residuals import Residuals, limit_residuals, sum_residuals
+from .reuse import EVERY_STEP, MOST_STEPS, CallLayout, KeptResiduals
 from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_frames
 from .run import Run
 from .sd15_checkpoint import is_half, joined, part_of, partner
@@ -34,10 +35,12 @@ __all__ = [
     "CONSTANT",
     "CURVES",
     "CUSTOM",
+    "EVERY_STEP",
     "INSERTION",
     "LIKENESS",
     "LIKENESS_CHOICES",
     "MATCH",
+    "MOST_STEPS",
     "PARTS",
     "PROFILES",
     "UNIFORM",
@@ -48,11 +51,13 @@ __all__ = [
     "Area",
     "AttentionSite",
     "BatchRows",
+    "CallLayout",
     "DrawnHint",
     "GivenHint",
     "GuidanceScales",
     "Hint",
     "IdentityAdapter",
+    "KeptResiduals",
     "KeysValues",
     "Latent",
     "Matching",

@@ -33,6 +33,12 @@ def limit_residuals(
     }
 
 
+def bytes_of(residuals: Residuals) -> int:
+    """Memory that they take, in bytes."""
+    every = (each for several in residuals.values() for each in several if each is not None)
+    return sum(each.numel() * each.element_size() for each in every)
+
+
 def _sum(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
     if first is None or second is None:
         return second if first is None else first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import comfy.controlnet
 import comfy.utils
@@ -13,8 +13,10 @@ import torch
 
 from ...instantid_core.adapter import (
     BatchRows,
+    CallLayout,
     DrawnHint,
     Hint,
+    KeptResiduals,
     Memory,
     NetSettings,
     Residuals,
@@ -32,6 +34,7 @@ from .cached_hint_encoder import with_cached_hint
 from .converted_identity_net import TokenConditionedNetwork
 from .deep_shrink import about_deep_shrink
 from .identity_net_check import require_same_base
+from .lost_settings import lost_in_a_type, lost_with_the_type
 from .notices import warn, warn_in
 from .row_conds import PLACE, RUN, TAG, place_in
 from .tiles import NO_PLACE, OWN_HINTS
@@ -55,11 +58,28 @@ class IdentityCondition:
 class NetMemory:
     """Memory of one IdentityNet within one run: a part of the `Run`, and gone with it."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, reuse: int) -> None:
         self.network = with_cached_hint(network)
         """The net's own, with a hint that is encoded once."""
         self.hints = Memory(1)
         self.contexts = Memory(MOST_CONTEXTS)
+        self.residuals = KeptResiduals(reuse)
+
+
+class NetCall(NamedTuple):
+    """What the host gives a ControlNet, in its order."""
+
+    x_noisy: torch.Tensor
+    """Latent, [B, C, h, w]."""
+    t: torch.Tensor
+    cond: dict[str, Any]
+    batched_number: int
+    options: dict[str, Any]
+
+    @property
+    def sigma(self) -> torch.Tensor:
+        """Noise level; one tensor for all calls of an evaluation, where the host says it."""
+        return self.options.get("sigmas", self.t)
 
 
 class IdentityNet(comfy.controlnet.ControlNet):
@@ -119,7 +139,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return
         c.control_model = TokenConditionedNetwork(self.control_model, self.condition.tokens)  # pyright: ignore[reportAttributeAccessIssue]
         c.extra_conds = [*self.extra_conds, TAG, PLACE]
-        warn(_lost_with_the_type(type(c).__name__, self.condition))
+        warn(lost_with_the_type(type(c).__name__, self.condition))
 
     def get_control(
         self,
@@ -136,24 +156,50 @@ class IdentityNet(comfy.controlnet.ControlNet):
             )
         self._run = self._run or Run()
         run: Run = transformer_options.get(RUN) or self._run
-        if not self._acts(t, transformer_options, run):
+        call = NetCall(x_noisy, t, cond, batched_number, transformer_options)
+        if not self._acts(call, run):
             return previous
-        sigma = transformer_options.get("sigmas", t)
-        warn_in(run, about_deep_shrink(transformer_options, lambda: run.levels.of(sigma)))
+        warn_in(run, about_deep_shrink(transformer_options, lambda: run.levels.of(call.sigma)))
         branches = transformer_options.get("cond_or_uncond", ())
         tagged = read_rows(cond.get(TAG), len(x_noisy), branches, place_in(cond, x_noisy))
         rows = BatchRows(select_frames(tagged, self.sub_idxs), run)
-        memory = run.nets.once(self, lambda: NetMemory(self.control_model))
-        hint = self._prepare_hint(x_noisy, rows, memory)
-        context = self._context(rows, x_noisy, memory)
-        own_cond = {**cond, "c_crossattn": context, "crossattn_controlnet": context}
-        with self._alone(memory.network, hint):
-            own = super().get_control(x_noisy, t, own_cond, batched_number, transformer_options)
+        own = self._residuals(call, rows)
         region = self.condition.settings.region
         limited = limit_residuals(own, region, rows)
         if region is not None:
             warn_in(run, about_lost_region(region, run))
         return sum_residuals(previous, limited)
+
+    def _residuals(self, call: NetCall, rows: BatchRows) -> Residuals | None:
+        """The net's own, of this step or of one before."""
+        reuse, run = self.condition.settings.reuse, rows.run
+        memory = run.nets.once(self, lambda: NetMemory(self.control_model, reuse))
+        if not self.condition.settings.reuses:
+            return self._computed(call, rows, memory)
+        level = run.levels.of(call.sigma)
+        found = memory.residuals.at(
+            self._layout(call, rows),
+            call.sigma,
+            level,
+            lambda: self._computed(call, rows, memory),
+        )
+        warn_in(run, memory.residuals.advice())
+        return found
+
+    def _computed(self, call: NetCall, rows: BatchRows, memory: NetMemory) -> Residuals | None:
+        hint = self._prepare_hint(call.x_noisy, rows, memory)
+        context = self._context(rows, call.x_noisy, memory)
+        own = {**call.cond, "c_crossattn": context, "crossattn_controlnet": context}
+        with self._alone(memory.network, hint):
+            return super().get_control(*call._replace(cond=own))
+
+    def _layout(self, call: NetCall, rows: BatchRows) -> CallLayout:
+        """What makes the residuals of a call those of another, later one."""
+        x, texts = call.x_noisy, tuple(call.options.get("uuids", ()))
+        given = self._given_for(x, rows)
+        hints = id(given), id(self.cond_hint_original)
+        rest = texts, hints, self.strength, self.strength_type, x.device, x.dtype
+        return CallLayout(rows.rows, tuple(x.shape), rest, given)
 
     def pre_run(self, model: Any, percent_to_timestep_function: Any) -> None:
         # The host leaves cleanup out when a run is cancelled or fails. A hint that nobody has used
@@ -173,13 +219,13 @@ class IdentityNet(comfy.controlnet.ControlNet):
         """Drop what belongs to one run."""
         self._run = self.sub_idxs = self.cond_hint = self._used = None
 
-    def _acts(self, t: torch.Tensor, options: dict[str, Any], run: Run) -> bool:
+    def _acts(self, call: NetCall, run: Run) -> bool:
         """Whether a call lies inside the window. Sigma is read for a partial window only, and for
         all nets and the UNet together."""
         if Span(*self.timestep_percent_range).is_everything or self.timestep_range is None:
             return True
         start, end = self.timestep_range  # pyright: ignore[reportGeneralTypeIssues]
-        return end <= run.levels.of(options.get("sigmas", t)) <= start
+        return end <= run.levels.of(call.sigma) <= start
 
     @contextmanager
     def _alone(self, network: torch.nn.Module, hint: torch.Tensor) -> Iterator[None]:
@@ -216,8 +262,9 @@ class IdentityNet(comfy.controlnet.ControlNet):
     ) -> torch.Tensor:
         """[B, 3, H, W]: one picture per row, that of the last step where nothing has changed."""
         cells = x_noisy.shape[-2], x_noisy.shape[-1]
-        if self.cond_hint is not None and self._fits(self.cond_hint, cells, rows):
-            return self._given_hint(rows.run)
+        if (given := self._given_for(x_noisy, rows)) is not None:
+            self._note_given(given, rows.run)
+            return given
         places = tuple((row.batch_index, row.area) for row in rows.rows)
 
         def prepare() -> torch.Tensor:
@@ -229,20 +276,20 @@ class IdentityNet(comfy.controlnet.ControlNet):
         key = places, cells, id(self.cond_hint_original), x_noisy.device
         return memory.hints.once(key, prepare)
 
-    def _given_hint(self, run: Run) -> torch.Tensor:
-        """The hint that a pack has put here, for one run."""
-        self._used = self.cond_hint
+    def _given_for(self, x_noisy: torch.Tensor, rows: BatchRows) -> torch.Tensor | None:
+        """A tile's hint, put here by a pack that samples in tiles, where it is for this call. It
+        has the last word where the tile's place is not known."""
+        if self.cond_hint is None or any(row.area is not None for row in rows.rows):
+            return None
+        sides = tuple(side * self.compression_ratio for side in x_noisy.shape[-2:])
+        return self.cond_hint if tuple(self.cond_hint.shape[-2:]) == sides else None
+
+    def _note_given(self, hint: torch.Tensor, run: Run) -> None:
+        """Use a hint that a pack has put here, for one run."""
+        self._used = hint
         masked = self.condition.settings.region is not None
         drawn = isinstance(self.condition.hint, DrawnHint)
         warn_in(run, [*[NO_PLACE] * masked, *[OWN_HINTS] * drawn])
-        return self.cond_hint  # pyright: ignore[reportReturnType]
-
-    def _fits(self, hint: torch.Tensor, cells: tuple[int, int], rows: BatchRows) -> bool:
-        """Whether a tile's hint, put here by a pack that samples in tiles, is for this call. It has
-        the last word where the tile's place is not known."""
-        if any(row.area is not None for row in rows.rows):
-            return False
-        return tuple(hint.shape[-2:]) == tuple(side * self.compression_ratio for side in cells)
 
     def _picture(self, extent: Extent) -> torch.Tensor:
         """[B, 3, H, W]: the keypoints for a picture of this size, or what another pack has put in
@@ -272,44 +319,8 @@ def with_identity(
     twin.extra_conds = [*twin.extra_conds, TAG, PLACE]
     settings = condition.settings
     twin.set_cond_hint(condition.hint.preview(), settings.strength, tuple(settings.window))
-    warn(_lost_in_a_type(type(net).__name__, condition))
+    warn(lost_in_a_type(type(net).__name__, condition))
     return twin
-
-
-def _lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]:
-    """Sentences on what is lost when another pack makes a net of its own kind of IdentityNet."""
-    lost, shape = _lost(condition)
-    if lost or shape:
-        without = f", without {lost}" if lost else ""
-        yield (
-            f"Another pack turned IdentityNet into a {name}. The identity goes along{without}."
-            f"{shape} Put InstantID's node behind that pack's."
-        )
-
-
-def _lost_in_a_type(name: str, condition: IdentityCondition) -> Iterator[str]:
-    """Sentences on what is lost when another pack has loaded the net."""
-    lost, shape = _lost(condition)
-    if lost or shape:
-        without = f", without {lost}" if lost else ""
-        yield (
-            f"Another pack loaded IdentityNet as a {name}, with keyframes and weights of its own. "
-            f"The identity joins them{without}.{shape} Load it with Load ControlNet Model to have "
-            "all of InstantID's settings."
-        )
-
-
-def _lost(condition: IdentityCondition) -> tuple[str, str]:
-    """What a net of another type does not take along, and a sentence on the shape of its hint."""
-    lost = [] if condition.settings.region is None else ["InstantID's mask"]
-    shape = ""
-    if isinstance(condition.hint, DrawnHint):
-        lost += ["the keypoints of later frames"] if len(condition.hint.faces.frames) > 1 else []
-        shape = (
-            " The keypoints have the photo's shape, and ComfyUI will center-crop them if the "
-            "aspect ratio differs."
-        )
-    return " and ".join(lost), shape
 
 
 def chain(
