@@ -21,6 +21,7 @@ from .poses import (
     pose_sheet,
     with_style,
 )
+from .proportions import with_proportions
 from .regions import SHAPES, FaceShape, face_masks, frame_masks, partition
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "pose",
     "pose_sheet",
     "to_json",
+    "with_proportions",
     "with_style",
     "without_landmarks",
 ]
