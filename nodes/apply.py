@@ -12,6 +12,7 @@ from ..instantid_core.adapter import (
     ADD,
     CONSTANT,
     CUSTOM,
+    EVERY_STEP,
     UNIFORM,
     AdapterSettings,
     Amounts,
@@ -57,10 +58,10 @@ def adapter_settings(
 
 
 def net_settings(
-    strength: float, window: tuple[float, float], region: Region | None
+    strength: float, window: tuple[float, float], region: Region | None, reuse: int = EVERY_STEP
 ) -> NetSettings:
     """Check the widgets of IdentityNet's side."""
-    return NetSettings(finite("strength", strength), span(*window), region)
+    return NetSettings(finite("strength", strength), span(*window), region, reuse)
 
 
 def region_of(mask: torch.Tensor | None) -> Region | None:
@@ -147,6 +148,7 @@ class ApplyIdentityNet(io.ComfyNode):
                 inputs.mask("IdentityNet"),
                 inputs.fit(advanced=True, optional=True),
                 *inputs.negative_identity(),
+                inputs.reuse(),
             ],
             outputs=inputs.prompt_outputs(),
         )
@@ -169,9 +171,10 @@ class ApplyIdentityNet(io.ComfyNode):
         negative_identity: str = NegativeIdentity().kind,
         noise_strength: float = NegativeIdentity().strength,
         noise_seed: int = NegativeIdentity().seed,
+        reuse: int = EVERY_STEP,
     ) -> io.NodeOutput:
         hint = _one_hint(faces, image, fit, adapter.family)
-        settings = net_settings(strength, (start_at, end_at), region_of(mask))
+        settings = net_settings(strength, (start_at, end_at), region_of(mask), reuse)
         tokens = adapter.tokens(
             identity, NegativeIdentity(negative_identity, noise_strength, noise_seed)
         )
@@ -197,11 +200,7 @@ class Apply(io.ComfyNode):
                 inputs.adapter(),
                 inputs.analyzer(),
                 inputs.control_net(),
-                io.Image.Input(
-                    "image",
-                    tooltip="Photo of the person; the largest face is used, or the one that face "
-                    "names. Several photos in a batch are averaged.",
-                ),
+                _photo(),
                 inputs.weight(),
                 inputs.strength(),
                 *inputs.window(),
@@ -217,6 +216,7 @@ class Apply(io.ComfyNode):
                 *inputs.negative_identity(),
                 inputs.likeness(),
                 _face(),
+                inputs.reuse(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with the identity."),
@@ -255,12 +255,13 @@ class Apply(io.ComfyNode):
         noise_seed: int = NegativeIdentity().seed,
         likeness: str = CUSTOM,
         face: int = 0,
+        reuse: int = EVERY_STEP,
     ) -> io.NodeOutput:
         region = region_of(mask)
         custom = Amounts(weight, strength, Span(start_at, end_at))
         amounts = amounts_of(likeness, custom)
         to_model = adapter_settings(amounts.weight, amounts.window, region)
-        to_net = net_settings(amounts.strength, amounts.window, region)
+        to_net = net_settings(amounts.strength, amounts.window, region, reuse)
         analysis = analyse_images(analyzer, image, _selection_of(face))
         hint = DrawnHint(analysis.faces, LETTERBOX, adapter.family)
         if image_kps is not None:
@@ -273,6 +274,14 @@ class Apply(io.ComfyNode):
         both = (positive, negative)
         conditioned = apply_identity_net(both, control_net, tokens, to_net, hint)
         return io.NodeOutput(patched, *conditioned)
+
+
+def _photo() -> io.Image.Input:
+    return io.Image.Input(
+        "image",
+        tooltip="Photo of the person; the largest face is used, or the one that face names. "
+        "Several photos in a batch are averaged.",
+    )
 
 
 def _face() -> io.Int.Input:

@@ -18,6 +18,7 @@ from ..instantid_core.keypoints import (
     pose,
     pose_sheet,
     to_json,
+    with_proportions,
     with_style,
 )
 from ..instantid_core.types import Faces, KeypointStyle
@@ -129,6 +130,16 @@ def starting_points() -> list[io.Input]:
     ]
 
 
+def shape_of() -> io.Input:
+    return sockets.Faces.Input(
+        "shape_of",
+        optional=True,
+        tooltip="Photo of the person to be painted, from InstantID Analyze Faces. The pose keeps "
+        "its place, size, direction and expression, and gets this person's proportions: eyes, nose "
+        "and mouth lie as in their face. Several photos are averaged.",
+    )
+
+
 class Pose(io.ComfyNode):
     """Makes a pose from a preset, or edits the pose of a photo."""
 
@@ -156,6 +167,7 @@ class Pose(io.ComfyNode):
                 opacity("limb"),
                 opacity("point"),
                 *starting_points(),
+                shape_of(),
             ],
             outputs=[
                 sockets.Faces.Output(
@@ -188,12 +200,15 @@ class Pose(io.ComfyNode):
         point_opacity: float,
         faces: Faces | None = None,
         pose_json: str = "",
+        shape_of: Faces | None = None,
     ) -> io.NodeOutput:
         extent, photo = frame_extent(width, height), faces
         if pose_json.strip():
             faces = from_json(pose_json)
         elif faces is None:
             faces = pose(preset, FacePlacement(face_height, eye_line, center_x), extent)
+        if shape_of is not None:
+            faces = with_proportions(faces, shape_of)
         faces = apply_edit(faces, PoseEdit(scale, rotate, mirror))
         faces = with_style(faces, KeypointStyle(limb_opacity, point_opacity))
         picture = drawing.draw(faces, extent)
@@ -228,6 +243,7 @@ class PoseSheet(io.ComfyNode):
                 *picture_size(),
                 *placement_inputs(),
                 *(view_switch(name) for name in VIEWS),
+                shape_of(),
             ],
             outputs=[
                 sockets.Faces.Output(
@@ -267,6 +283,7 @@ class PoseSheet(io.ComfyNode):
         down: bool,
         tilted_left: bool,
         tilted_right: bool,
+        shape_of: Faces | None = None,
     ) -> io.NodeOutput:
         extent = frame_extent(width, height)
         sides = (front, slight_left, slight_right, quarter_left, quarter_right)
@@ -274,6 +291,8 @@ class PoseSheet(io.ComfyNode):
         switches = zip(VIEWS, (*sides, *others), strict=True)
         names = [name for name, is_on in switches if is_on]
         faces = pose_sheet(names, FacePlacement(face_height, eye_line, center_x), extent)
+        if shape_of is not None:
+            faces = with_proportions(faces, shape_of)
         picture = drawing.draw(faces, extent)
         shown = ui.PreviewImage(picture, cls=cls)
         return io.NodeOutput(faces, names, picture, len(names), ui=shown)

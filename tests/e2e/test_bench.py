@@ -47,6 +47,7 @@ def test_every_part_has_its_table(tables: Tables) -> None:
         "Waits, copies and resizing",
         "Waits in a step, by sampler",
         "Operations in a step",
+        "A step with both parts by reuse",
         "Rates of the device",
         "70 cross-attention sites",
         "One step",
@@ -109,6 +110,7 @@ def test_targets_that_are_counts_hold(tables: Tables) -> None:
     assert targets["adapter's launches / the baseline's (target: half)"] <= 0.5
     assert targets["two people / one: UNet's operations (target: 1.05)"] <= 1.05
     assert targets["two people / one: IdentityNet's operations (target: 2)"] <= 2
+    assert targets["step with both parts at reuse 2 / plain: operations (target: 1.23)"] <= 1.23
 
 
 def test_a_file_takes_little_more_memory_than_its_size(tables: Tables) -> None:

@@ -268,6 +268,22 @@ def test_identity_net_waits_for_nothing_and_encodes_no_hint(count: Any, plain_st
     assert more["conv2d"] == convolutions, "eight more would be the hint's encoder"
 
 
+def test_reuse_divides_what_identity_net_adds(count: Any, plain_step: Any, world: Any) -> None:
+    """Operations exactly; of launches remain one sum for each of the ten residuals."""
+    from tools.bench.counts import Setting, reused
+
+    found = reused(world, Setting((128, 128)))
+    alone, both = count(1, identity_net=False), count(1)
+    more = both.operations - alone.operations
+    assert found[1].operations == both.operations
+    for steps in (2, 3):
+        assert found[steps].operations == pytest.approx(alone.operations + more / steps)
+        sums = both.by_operation["add"] - alone.by_operation["add"]
+        assert alone.launches < found[steps].launches < both.launches - sums
+        assert found[steps].waits == 1, "the noise level, where the sampler follows no list"
+    assert found[1].waits == 0
+
+
 def test_a_look_at_the_device_is_noticed(count: Any) -> None:
     """A window's place in the schedule is known by reading sigma, which these tensors forbid."""
     with pytest.raises((RuntimeError, NotImplementedError), match="meta"):

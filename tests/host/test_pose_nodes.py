@@ -33,6 +33,28 @@ def make_pose(pack: Any) -> Any:
     return make
 
 
+def test_a_pose_takes_the_proportions_of_a_photo(pack: Any, make_pose: Any, faces_of: Any) -> None:
+    refit = pack.module("instantid_core.keypoints").with_proportions
+    plain = make_pose()[0]
+    person = faces_of(photo(3))
+    shaped, picture = make_pose(shape_of=person)[:2]
+    wanted = refit(plain, person)
+    assert (shaped.all[0].keypoints == wanted.all[0].keypoints).all()
+    assert not (shaped.all[0].keypoints == plain.all[0].keypoints).all()
+    assert picture.shape == (1, 192, 256, 3)
+
+
+def test_a_sheet_takes_the_proportions_of_a_photo(pack: Any, faces_of: Any) -> None:
+    views = {**NO_VIEW, "front": True, "up": True}
+    sheet, person = pack.module("nodes.poses").PoseSheet, faces_of(photo(3))
+    plain, shaped = (
+        sheet.execute(**SHEET, **views, **how).result[0] for how in ({}, {"shape_of": person})
+    )
+    assert len(shaped.frames) == 2
+    for one, other in zip(plain.all, shaped.all, strict=True):
+        assert not (one.keypoints == other.keypoints).all()
+
+
 SHEET = {name: USUAL[name] for name in ("width", "height", "face_height", "eye_line", "center_x")}
 NO_VIEW = dict.fromkeys(
     (

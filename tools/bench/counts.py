@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 
@@ -47,6 +49,9 @@ SETTINGS = tuple(
 )
 
 
+REUSE = (1, 2, 3)
+
+
 class SigmaReads:
     """Counts the baseline's reads of sigma, which the meta device cannot answer."""
 
@@ -77,6 +82,52 @@ def counted(
             found[name] = count_step(one.model, one.prompt, cells, setting.batch, steps=steps)
             found[name].waits += reads.reset()
     return found
+
+
+class Means(NamedTuple):
+    """Counts of a step, averaged over as many as one computation of IdentityNet serves."""
+
+    operations: float
+    launches: float
+    waits: float
+
+
+def reused(world: World, setting: Setting) -> dict[int, Means]:
+    """Means of a step with both parts, by `reuse`. world: on the meta device."""
+    return {reuse: _reused(world, setting, reuse) for reuse in REUSE}
+
+
+def _reused(world: World, setting: Setting, reuse: int) -> Means:
+    one = variant(world, [person(world)], How(reuse=reuse))
+    cells = setting.pixels[0] // 8, setting.pixels[1] // 8
+    # Steps after the first, which draws and encodes the hint.
+    later = range(2, 2 + reuse)
+    with _told_levels(world) as reads:
+        found = []
+        for steps in later:
+            found.append(count_step(one.model, one.prompt, cells, setting.batch, steps=steps))
+            found[-1].waits += reads.reset() // steps
+    operations, launches, waits = (
+        sum(getattr(each, name) for each in found) / reuse for name in Means._fields
+    )
+    return Means(operations, launches, waits)
+
+
+@contextmanager
+def _told_levels(world: World) -> Iterator[SigmaReads]:
+    """Noise levels where no tensor can be read: each step has a tensor, and so a number, of its
+    own. A sampler that follows its list reads none of them."""
+    reads, known = SigmaReads(), {}
+    kind = world.pack.module("instantid_core.adapter.noise_levels").NoiseLevels
+
+    def told(_: Any, sigma: torch.Tensor) -> float:
+        if id(sigma) not in known:
+            # Held, so that no other tensor gets its id.
+            known[id(sigma)] = reads(sigma) + len(known), sigma
+        return known[id(sigma)][0]
+
+    with mock.patch.object(kind, "of", told):
+        yield reads
 
 
 def variants_of(world: World, reads: SigmaReads) -> dict[str, Variant]:
@@ -115,12 +166,17 @@ def baseline_variant(world: World, subject: Person, reads: SigmaReads | None = N
 
 
 def counts_tables(
-    world: World, first: dict[str, StepCounts], settings: tuple[Setting, ...]
+    world: World,
+    first: dict[str, StepCounts],
+    reuse: dict[int, Means],
+    settings: tuple[Setting, ...],
 ) -> Iterator[Table]:
-    """Tables of counts. first: of the first setting; launches and waits are the same at all."""
+    """Tables of counts. first, reuse: of the first setting; launches and waits are the same at
+    all."""
     yield _launches(first, settings[0])
     yield _waits(first, settings[0])
     yield _operations(first, settings[0])
+    yield _reuse(first[PLAIN], reuse, settings[0])
     for setting in settings[1:]:
         yield _operations(counted(world, setting, (PLAIN, ADAPTER, BOTH)), setting)
 
@@ -161,3 +217,19 @@ def _operations(found: dict[str, StepCounts], setting: Setting) -> Table:
         "with the batch, and CFG 1 has half of them.",
     )
     return Table(f"Operations in a step, {setting}", rows, notes)
+
+
+def _reuse(plain: StepCounts, found: dict[int, Means], setting: Setting) -> Table:
+    rows = []
+    for reuse, means in found.items():
+        ratio = means.operations / plain.operations
+        rows += [
+            Row(f"reuse {reuse}: operations", means.operations / 1e12, "TFLOP", ratio),
+            Row(f"reuse {reuse}: launches", means.launches, "", means.launches / plain.launches),
+            Row(f"reuse {reuse}: waits for the device", means.waits, ""),
+        ]
+    notes = (
+        "Means of the steps that one computation of IdentityNet serves. The wait is for the noise",
+        "level; samplers that follow their list, such as euler, have none.",
+    )
+    return Table(f"A step with both parts by reuse of IdentityNet, {setting}", tuple(rows), notes)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .counts import SETTINGS, counted, counts_tables
+from .counts import SETTINGS, counted, counts_tables, reused
 from .faces import face_tables, gpu_face_tables
 from .host import build_scene, use_models
 from .processes import memory_table
@@ -40,7 +40,8 @@ def full_tables(
         settings = SMALL if is_small else PICTURE_SIZES
         findings.counts = counted(world, settings[0])
         findings.held = person(world).keys_values.nbytes
-        yield from counts_tables(world, findings.counts, settings)
+        findings.reused = reused(world, settings[0])
+        yield from counts_tables(world, findings.counts, findings.reused, settings)
         yield waits_table(build_world(scene.pack, "small", torch.device("cpu"), torch.float32))
         yield from _sites(options, scene.pack, device, findings)
         yield from face_tables(scene, folder / "insightface")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .counts import ADAPTER, BASELINE, BOTH, NET, PLAIN, TWO, TWO_NETS
+from .counts import ADAPTER, BASELINE, BOTH, NET, PLAIN, TWO, TWO_NETS, Means
 from .operations import StepCounts
 from .report import Row, Table, missing
 
@@ -20,6 +20,7 @@ class Findings:
 
     device: torch.device
     counts: dict[str, StepCounts] = field(default_factory=dict)
+    reused: dict[int, Means] = field(default_factory=dict)
     held: int = 0
     sites: list[Table] = field(default_factory=list)
     steps: list[Table] = field(default_factory=list)
@@ -32,6 +33,10 @@ def targets_table(findings: Findings) -> Table:
     rows = [
         *_shares(findings),
         *_two_people(findings),
+        _ratio(
+            "step with both parts at reuse 2 / plain: operations (target: 1.23)",
+            findings.reused[2].operations / findings.counts[PLAIN].operations,
+        ),
         Row(
             "held on the device per identity (target: 11 MB; baseline: 846 MB)",
             findings.held / 1e6,

@@ -131,6 +131,8 @@ class How:
     window: tuple[float, float] = (0.0, 1.0)
     masks: bool = False
     """One region per person, side by side."""
+    reuse: int = 1
+    """Steps for which IdentityNet is computed once."""
 
 
 def variant(world: World, people: Sequence[Person], how: How) -> Variant:
@@ -143,7 +145,7 @@ def variant(world: World, people: Sequence[Person], how: How) -> Variant:
         if how.adapter:
             model = _with_adapter(world, model, subject, limits)
         if how.identity_net:
-            settings = adapter.NetSettings(AMOUNT, *limits)
+            settings = adapter.NetSettings(AMOUNT, *limits, how.reuse)
             hint = adapter.GivenHint(_drawn_keypoints())
             sides = application.apply_identity_net(
                 sides, world.control_net, subject.tokens, settings, hint
