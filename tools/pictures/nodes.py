@@ -24,14 +24,14 @@ from playwright.sync_api import Browser, ViewportSize
 
 from tools.comfyui import workspace
 from tools.comfyui.client import ComfyClient
-from tools.comfyui.prompts import ObjectInfo
+from tools.comfyui.prompts import ObjectInfo, Prompt
 from tools.comfyui.server import HostServer
 from tools.comfyui.workspace import REPOSITORY
 from tools.small_world import painter
 from tools.small_world.scenes import png
 
-from .browser import Editor, chromium
-from .node_scenes import EMBED, Node, Scene
+from .browser import Editor, apart, chromium
+from .node_scenes import ANALYZE, EMBED, Node, Scene
 
 PICTURES = REPOSITORY / "web" / "docs" / "images"
 OWN_NODES = "InstantID"
@@ -50,7 +50,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "adapter_name": "ip-adapter.bin",
         "control_net_name": "instantid/diffusion_pytorch_model.safetensors",
     },
-    "InstantIDLoadIdentity": {"identity_name": "anna_00001.safetensors"},
+    "InstantIDLoadIdentity": {"identity_name": "Anna_00001_.safetensors"},
     "InstantIDLoadDirection": {"direction_name": "glasses_00001.safetensors"},
     "KSampler": {"cfg": 4.5, "steps": 30, "seed": 7},
     "Prompt": {"text": "portrait photo of a person in a yellow raincoat"},
@@ -73,6 +73,7 @@ def main(kinds: Sequence[str]) -> int:
             client = ComfyClient(server.url)
             object_info = client.object_info()
             photos = [client.upload(f"photo_{n}.png", photo(n)) for n in range(len(PEOPLE))]
+            apart(client.run, saved_person(photos[0]))
             editor = open_editor(browser, server.url)
             for kind in kinds or sorted(name for name in object_info if name.startswith(OWN_NODES)):
                 path = PICTURES / f"{kind}{SUFFIX}"
@@ -84,6 +85,36 @@ def main(kinds: Sequence[str]) -> int:
 def photo(number: int) -> bytes:
     identity, yaw = PEOPLE[number]
     return png(painter.portrait(512, 512, identity=identity, yaw=yaw)[0])
+
+
+def saved_person(name: str) -> Prompt:
+    """Saves who is on a photo, so that there is somebody for InstantID Load Identity to show."""
+    prompt: Prompt = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": name}},
+        "2": {
+            "class_type": "InstantIDLoadFaceAnalyzer",
+            "inputs": {"model_pack": "antelopev2", "provider": "cpu"},
+        },
+        "3": {
+            "class_type": ANALYZE,
+            "inputs": {
+                "analyzer": ["2", 0],
+                "image": ["1", 0],
+                "select": "largest",
+                "index": 0,
+                "min_score": 0.5,
+                "on_no_face": "error",
+            },
+        },
+        "4": {"class_type": EMBED, "inputs": {"faces": ["3", 0], "combine": "average"}},
+        "5": {
+            "class_type": "InstantIDSaveIdentity",
+            "inputs": {"identity": ["4", 0], "filename_prefix": "Anna"},
+        },
+    }
+    for node in prompt.values():
+        node["_meta"] = {"title": node["class_type"]}
+    return prompt
 
 
 def open_editor(browser: Browser, url: str) -> Editor:
@@ -103,6 +134,7 @@ def picture(editor: Editor, kind: str, object_info: ObjectInfo, photos: Sequence
         if end["kind"] != "execution_success":
             raise RuntimeError(f"The scene of {kind} did not run to its end: {end}")
         editor.page.wait_for_timeout(1000)
+        editor.page.evaluate(WITHOUT_MESSAGES)
         arrange(editor, scene, ids)
     clip = editor.page.evaluate(FRAME, [ids[number] for number in scene.shown])
     editor.page.wait_for_timeout(700)
@@ -176,6 +208,11 @@ EMPTY = """() => {
     graph.clear();
     graph.state.lastNodeId = last + 100;
 }"""
+# A warning, such as that of a machine without a GPU, would lie over the picture.
+WITHOUT_MESSAGES = f"""async () => {{
+    const messages = await import("/extensions/{workspace.PACK}/js/messages/messages.js");
+    messages.beginRun("");
+}}"""
 RENAME = "([id, title]) => { window.app.graph.getNodeById(id).title = title; }"
 ARRANGE = """(columns) => {
     const { graph, canvas } = window.app;
