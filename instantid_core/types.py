@@ -38,6 +38,8 @@ class Recogniser:
     sha256: str
     """Of the model's file."""
     colours: ColourOrder = ColourOrder.BGR
+    pack: str = field(default="", compare=False)
+    """The face models that it was loaded as a part of; empty where that is not known."""
 
 
 class Family(NamedTuple):
@@ -245,9 +247,12 @@ class IdentityTokens:
     """Tokens that attention layers see, made of an identity by the image adapter."""
 
     positive: torch.Tensor
-    """[N, T, C] float32, CPU: T = 16 tokens of the UNet's context width C (2048 in SDXL)."""
+    """[N, T, C] float32, CPU: T tokens (16 of InstantID's adapter) of the UNet's context width C
+    (2048 in SDXL)."""
     negative: torch.Tensor
     """[N, T, C] float32, CPU: the same for the negative identity."""
+    foreign_to_net: str = ""
+    """What the adapter is called where IdentityNet was not trained on its tokens."""
 
     @property
     def identities(self) -> int:

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..instantid_core.faces import BASE_MODELS, FaceAnalyzer
 from ..instantid_core.libraries import AUTO, CHOICES
-from ..instantid_core.models import MODEL_PACK, find_models
+from ..instantid_core.models import MODEL_PACK, PACKS, find_models
 from . import sockets
 from .host import models, paths
 from .host.on_screen import without_folders
@@ -23,7 +23,7 @@ class LoadFaceAnalyzer(io.ComfyNode):
             display_name="InstantID Load Face Analyzer",
             category=PARTS,
             description="Loads the two antelopev2 models: the face detector and the face "
-            "recogniser.",
+            "recogniser. For IP-Adapter FaceID, those of buffalo_l.",
             search_aliases=["insightface", "antelopev2", "face analysis", "InstantID", "faceid"],
             inputs=_face_models(),
             outputs=[_analyzer()],
@@ -50,11 +50,11 @@ def _face_models() -> list[io.Input]:
     return [
         io.Combo.Input(
             "model_pack",
-            options=[MODEL_PACK],
+            options=list(PACKS),
             default=MODEL_PACK,
-            tooltip="Folder in models/insightface/models. InstantID was trained on embeddings of "
-            "antelopev2; with another recogniser the likeness would be lost, so there is no other "
-            "choice.",
+            tooltip="Folder in models/insightface/models. Every adapter wants the recogniser that "
+            "it was trained on: antelopev2 for InstantID, buffalo_l for IP-Adapter FaceID. An "
+            "identity of the other one is refused, as the likeness would be lost.",
         ),
         io.Combo.Input(
             "provider",
@@ -70,7 +70,8 @@ def _face_models() -> list[io.Input]:
             default=BASE_MODELS[0],
             optional=True,
             tooltip="Base model of the InstantID adapter. The SD 1.5 adapter was trained on "
-            "embeddings of faces with red and blue swapped and needs the same here.",
+            "embeddings of faces with red and blue swapped and needs the same here. Of no effect "
+            "with buffalo_l.",
         ),
     ]
 
@@ -86,8 +87,8 @@ def _adapter_name() -> io.Combo.Input:
     return io.Combo.Input(
         "adapter_name",
         options=paths.adapter_choices(),
-        tooltip="File in models/instantid: the published ip-adapter.bin, or the same weights as "
-        "safetensors.",
+        tooltip="File in models/instantid: the published ip-adapter.bin, an IP-Adapter FaceID, or "
+        "the same weights as safetensors.",
     )
 
 
@@ -178,7 +179,8 @@ class LoadAdapter(io.ComfyNode):
             node_id="InstantIDLoadAdapter",
             display_name="InstantID Load Adapter",
             category=PARTS,
-            description="Loads InstantID's image adapter (ip-adapter.bin) from models/instantid.",
+            description="Loads InstantID's image adapter (ip-adapter.bin) or an IP-Adapter FaceID "
+            "from models/instantid.",
             search_aliases=["ip-adapter", "InstantID", "InstantID model", "identity", "faceid"],
             inputs=[_adapter_name()],
             outputs=[_adapter()],

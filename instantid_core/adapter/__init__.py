@@ -2,8 +2,8 @@
 
 from .amounts import CUSTOM, LIKENESS, LIKENESS_CHOICES, Amounts, amounts_of
 from .attention import SiteIdentity, site_identities
+from .attention_lora import lora_targets
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
-from .foreign_recogniser import require_own_recogniser
 from .group import MATCH, Matching, Placing, group_members
 from .guidance import GuidanceScales, Predictions
 from .hints import DrawnHint, GivenHint, Hint, hints_for_rows
@@ -15,6 +15,7 @@ from .image_adapter import (
 )
 from .insertion import ADD, INSERTION
 from .keys_values import KeysValues
+from .kinds import INSTANTID, Kind, kind_of
 from .masks import Region, RegionMask, Resampling, about_black, about_lost_region
 from .memory import Memory
 from .profiles import PROFILES, UNIFORM, site_weights
@@ -27,7 +28,7 @@ from .rows import Area, BatchRows, Latent, Row, SamplingRows, read_rows, select_
 from .run import Run
 from .sd15_checkpoint import is_half, joined, part_of, partner
 from .settings import AdapterSettings, NetSettings
-from .sites import AttentionSite, cross_attention_sites
+from .sites import AttentionSite, cross_attention_sites, transformer_layers
 from .window import CONSTANT, CURVES, Span, span
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "CUSTOM",
     "EVERY_STEP",
     "INSERTION",
+    "INSTANTID",
     "LIKENESS",
     "LIKENESS_CHOICES",
     "MATCH",
@@ -59,6 +61,7 @@ __all__ = [
     "IdentityAdapter",
     "KeptResiduals",
     "KeysValues",
+    "Kind",
     "Latent",
     "Matching",
     "Memory",
@@ -85,7 +88,9 @@ __all__ = [
     "hints_for_rows",
     "is_half",
     "joined",
+    "kind_of",
     "limit_residuals",
+    "lora_targets",
     "part_of",
     "partner",
     "project_keys_values",
@@ -93,10 +98,10 @@ __all__ = [
     "read_checkpoint",
     "read_rows",
     "require_matching_sites",
-    "require_own_recogniser",
     "select_frames",
     "site_identities",
     "site_weights",
     "span",
     "sum_residuals",
+    "transformer_layers",
 ]

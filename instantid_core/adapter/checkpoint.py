@@ -1,4 +1,4 @@
-"""Recognise InstantID adapter files and read their sizes from tensor shapes.
+"""Recognise adapter files and read their sizes from tensor shapes.
 
 Two forms are in use: the published `ip-adapter.bin`, a dict of two dicts, and flat safetensors
 with the same names behind `image_proj.` and `ip_adapter.`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,10 @@ from torch import nn
 
 from ..errors import CheckpointError
 from ..types import EMBEDDING_WIDTH
+from .attention_lora import require_whole_lora, split_lora
+from .face_id import WHAT_TO_DO as FACE_ID_INSTEAD
+from .face_id import FaceIDConfig, is_face_id, read_projection
+from .kinds import FACE_ID, INSTANTID, PORTRAIT, Kind
 from .resampler import HEAD_WIDTH, Resampler, ResamplerConfig
 from .sites import checkpoint_index
 
@@ -24,13 +29,15 @@ WHAT_TO_DO = "Choose InstantID's ip-adapter.bin (1.69 GB), placed in models/inst
 LIMITS = ResamplerConfig(*[1 << 16] * 4, depth=64, tokens=1 << 12, context_dim=1 << 16)
 """Sizes above these are not built, not even without memory."""
 
+FACE_ID_TOKENS = 4
+"""Of FaceID for one photo; with more, and without a LoRA, it is FaceID-Portrait."""
 StateDict = Mapping[str, torch.Tensor]
 
 
 class AdapterConfig(NamedTuple):
     """Sizes of an image adapter."""
 
-    resampler: ResamplerConfig
+    projection: ResamplerConfig | FaceIDConfig
     site_widths: tuple[int, ...]
     """Key/value channels of each cross-attention site, in file order; SDXL has 70."""
 
@@ -41,6 +48,10 @@ class AdapterCheckpoint(NamedTuple):
     image_proj: StateDict
     ip_adapter: StateDict
     config: AdapterConfig
+    kind: Kind = INSTANTID
+    """As far as the tensors tell."""
+    lora: StateDict = MappingProxyType({})
+    """Of FaceID: changes of the UNet's attention, by `attention_lora`; empty where it has none."""
 
 
 def read_checkpoint(raw: Mapping[str, Any], name: str) -> AdapterCheckpoint:
@@ -58,9 +69,23 @@ def read_checkpoint(raw: Mapping[str, Any], name: str) -> AdapterCheckpoint:
         )
     image_proj, ip_adapter = parts
     _require_weights([*image_proj.values(), *ip_adapter.values()], name)
+    if is_face_id(image_proj):
+        return _read_face_id(image_proj, ip_adapter, name)
     config = AdapterConfig(_resampler_config(image_proj, name), _site_widths(ip_adapter, name))
-    _require_one_context_width(ip_adapter, config.resampler, name)
+    _require_one_context_width(ip_adapter, config.projection, name)
     return AdapterCheckpoint(image_proj, ip_adapter, config)
+
+
+def _read_face_id(image_proj: StateDict, both: StateDict, name: str) -> AdapterCheckpoint:
+    lora, ip_adapter = split_lora(both)
+    projection = read_projection(image_proj, name)
+    config = AdapterConfig(projection, _site_widths(ip_adapter, name, FACE_ID_INSTEAD))
+    _require_one_context_width(ip_adapter, projection, name, FACE_ID_INSTEAD)
+    if lora:
+        require_whole_lora(lora, config.site_widths, projection.context_dim, name)
+    is_portrait = not lora and projection.tokens > FACE_ID_TOKENS
+    kind = PORTRAIT if is_portrait else FACE_ID
+    return AdapterCheckpoint(image_proj, ip_adapter, config, kind, lora)
 
 
 def _part(raw: Mapping[str, Any], part: str) -> StateDict:
@@ -152,14 +177,18 @@ def _refuse_other_families(image_proj: StateDict, name: str) -> None:
     if "proj.weight" in image_proj:
         family = "a plain IP-Adapter for CLIP image features"
     elif any(key.startswith("perceiver_resampler.") for key in image_proj):
-        family = "an IP-Adapter FaceID Plus"
+        family = (
+            "an IP-Adapter FaceID Plus, which needs pictures of the face through CLIP that an "
+            "identity does not hold (an IP-Adapter FaceID without Plus loads here, and "
+            "IPAdapter_plus loads this file)"
+        )
     elif "latents" in image_proj and "proj_in.weight" in image_proj:
         width = _last_side(image_proj["proj_in.weight"])
         if width != EMBEDDING_WIDTH:
             family = f"an IP-Adapter Plus for image features of width {width}"
     elif "proj.0.weight" in image_proj:
         width = _last_side(image_proj["proj.0.weight"])
-        family = "an IP-Adapter FaceID" if width == EMBEDDING_WIDTH else "an IP-Adapter Full"
+        family = f"an IP-Adapter Full, for image features of width {width}"
     elif any(key.startswith("mapping_") or key.startswith("id_") for key in image_proj):
         family = "a PuLID adapter"
     if family:
@@ -173,7 +202,7 @@ def _last_side(tensor: torch.Tensor) -> int:
     return tensor.shape[-1] if tensor.ndim else 0
 
 
-def _site_widths(ip_adapter: StateDict, name: str) -> tuple[int, ...]:
+def _site_widths(ip_adapter: StateDict, name: str, what_to_do: str = WHAT_TO_DO) -> tuple[int, ...]:
     count = len(ip_adapter) // 2
     names = site_keys(count)
     expected = {key for pair in names for key in pair}
@@ -183,26 +212,29 @@ def _site_widths(ip_adapter: StateDict, name: str) -> tuple[int, ...]:
         raise CheckpointError(
             f"'{name}' is damaged or of another family: expected a to_k_ip and a to_v_ip tensor "
             f"for every cross-attention site, numbered 1, 3, 5, ...; the difference begins with "
-            f"{', '.join(odd) or 'no tensor at all'}. {WHAT_TO_DO}"
+            f"{', '.join(odd) or 'no tensor at all'}. {what_to_do}"
         )
     for key, value in names:
         shapes = [tuple(ip_adapter[each].shape) for each in (key, value)]
         if shapes[0] != shapes[1] or len(shapes[0]) != 2:
             raise CheckpointError(
                 f"'{name}' is damaged: {key} and {value} must be two matrices of one shape, found "
-                f"{shapes[0]} and {shapes[1]}. {WHAT_TO_DO}"
+                f"{shapes[0]} and {shapes[1]}. {what_to_do}"
             )
     return tuple(ip_adapter[key].shape[0] for key, _ in names)
 
 
 def _require_one_context_width(
-    ip_adapter: StateDict, resampler: ResamplerConfig, name: str
+    ip_adapter: StateDict,
+    projection: ResamplerConfig | FaceIDConfig,
+    name: str,
+    what_to_do: str = WHAT_TO_DO,
 ) -> None:
     widths = {int(tensor.shape[1]) for tensor in ip_adapter.values()}
-    if widths != {resampler.context_dim}:
+    if widths != {projection.context_dim}:
         raise CheckpointError(
-            f"'{name}' does not fit together: the resampler makes tokens of width "
-            f"{resampler.context_dim}, the attention layers take {sorted(widths)}. {WHAT_TO_DO}"
+            f"'{name}' does not fit together: the projection makes tokens of width "
+            f"{projection.context_dim}, the attention layers take {sorted(widths)}. {what_to_do}"
         )
 
 

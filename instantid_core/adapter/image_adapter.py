@@ -1,4 +1,4 @@
-"""The image adapter: resampler plus one key and one value projection per cross-attention site.
+"""The image adapter: embeddings to tokens, and their keys and values per cross-attention site.
 
 Decoupled cross-attention (InstantID, section 3.2; IP-Adapter, section 3.2.2) adds
 `weight * attention(q, W_k t, W_v t)` to the text's attention. The tokens t are constant while
@@ -18,7 +18,6 @@ from ..identity import NegativeIdentity, negative_references
 from ..types import IdentityEmbedding, IdentityTokens, family_of
 from .checkpoint import AdapterCheckpoint, AdapterConfig, site_keys
 from .keys_values import KeysValues
-from .resampler import Resampler
 from .sites import AttentionSite
 
 
@@ -28,8 +27,8 @@ class IdentityAdapter(nn.Module):
     def __init__(self, config: AdapterConfig, operations: Any, **factory: Any) -> None:
         super().__init__()
         self.config = config
-        context_dim = config.resampler.context_dim
-        self.resampler = Resampler(config.resampler, operations, **factory)
+        context_dim = config.projection.context_dim
+        self.projection = config.projection.build(operations, **factory)
         self.to_k, self.to_v = (
             nn.ModuleList(
                 operations.Linear(context_dim, width, bias=False, **factory)
@@ -42,7 +41,7 @@ class IdentityAdapter(nn.Module):
     def from_checkpoint(cls, checkpoint: AdapterCheckpoint, operations: Any) -> IdentityAdapter:
         """Wrap a checkpoint's tensors, without copying them (a memory-mapped file stays mapped)."""
         adapter = cls(checkpoint.config, operations, device="meta")
-        state = {f"resampler.{key}": tensor for key, tensor in checkpoint.image_proj.items()}
+        state = {f"projection.{key}": tensor for key, tensor in checkpoint.image_proj.items()}
         for position, (key, value) in enumerate(site_keys(len(checkpoint.config.site_widths))):
             state[f"to_k.{position}.weight"] = checkpoint.ip_adapter[key]
             state[f"to_v.{position}.weight"] = checkpoint.ip_adapter[value]
@@ -51,7 +50,7 @@ class IdentityAdapter(nn.Module):
 
     def forward(self, references: torch.Tensor) -> torch.Tensor:
         """[N, S, 512] face embeddings -> [N, T, C] tokens."""
-        return self.resampler(references)
+        return self.projection(references)
 
     def keys_values(self, position: int, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """tokens [2, N, T, C] -> keys and values [2, N, T, width] at the site of this position."""
@@ -64,7 +63,7 @@ def project_tokens(
     negative: NegativeIdentity,
     device: torch.device,
 ) -> IdentityTokens:
-    """Run the resampler on an identity and on its negative, in float32 on `device`."""
+    """Project an identity and its negative to tokens, in float32 on `device`."""
     references = identity.references
     sides = references, negative_references(references, negative)
     return IdentityTokens(
@@ -113,14 +112,14 @@ def require_matching_sites(
     """
     found = tuple(site.width for site in sites)
     context = {site.context_dim for site in sites}
-    fits = found == config.site_widths and context == {config.resampler.context_dim}
+    fits = found == config.site_widths and context == {config.projection.context_dim}
     if fits and model_name not in WITHOUT_TEXT:
         return
     raise IncompatibleModelError(
         f"This adapter was trained for a UNet with {len(config.site_widths)} cross-attention sites "
-        f"and a context of width {config.resampler.context_dim}; the connected model"
+        f"and a context of width {config.projection.context_dim}; the connected model"
         f"{_named(model_name)} has {_describe(sites)}{PICTURED if fits else ''}. "
-        f"{_advice(config.resampler.context_dim)}"
+        f"{_advice(config.projection.context_dim)}"
         + ("" if fits else " If the model is the right one, the adapter file is incomplete.")
     )
 

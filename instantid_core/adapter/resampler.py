@@ -27,6 +27,10 @@ class ResamplerConfig(NamedTuple):
     tokens: int
     context_dim: int
 
+    def build(self, operations: Any, **factory: Any) -> Resampler:
+        """The network of these sizes. operations: as `Resampler` takes them."""
+        return Resampler(self, operations, **factory)
+
 
 class PerceiverAttention(nn.Module):
     """Latents attend to the embeddings and to themselves."""

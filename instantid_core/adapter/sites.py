@@ -52,6 +52,23 @@ def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
     )
 
 
+def transformer_layers(unet: nn.Module) -> tuple[str, ...]:
+    """Names of the modules whose cross-attention the sites are, in their order.
+
+    unet: as `cross_attention_sites` takes it.
+    """
+    names = {id(module): name for name, module in unet.named_modules()}
+    return tuple(
+        names[id(layer)]
+        for stage in ("input_blocks", "output_blocks", "middle_block")
+        if (blocks := getattr(unet, stage, None)) is not None
+        for block in ([blocks] if stage == "middle_block" else blocks)
+        for transformer in block.children()
+        for layer in getattr(transformer, "transformer_blocks", ())
+        if getattr(layer, "attn2", None) is not None
+    )
+
+
 def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[AttentionSite]:
     transformers = [m for m in block.children() if hasattr(m, "transformer_blocks")]
     for transformer in transformers:

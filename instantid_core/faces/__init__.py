@@ -19,6 +19,7 @@ from .recognisers import (
     BASE_MODELS,
     mismatch_message,
     published_name,
+    require_pack,
     require_recogniser,
 )
 from .report import face_report, thumbnails
@@ -47,6 +48,7 @@ __all__ = [
     "preview",
     "published_name",
     "read_numbers",
+    "require_pack",
     "require_recogniser",
     "thumbnails",
 ]

@@ -1,4 +1,4 @@
-"""The two antelopev2 models that InstantID needs, run through insightface's own model classes.
+"""The two models of a pack that InstantID needs, run through insightface's own model classes.
 
 `FaceAnalysis` is not used: it opens all five models, downloads without asking, and stops with an
 empty assertion when the archive was unpacked one folder too deep.
@@ -47,10 +47,10 @@ class FaceAnalyzer:
     ) -> None:
         """Open both models.
 
-        base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`. Raises
-        FaceModelError for broken or foreign files.
+        base_model: whose InstantID the embeddings are for, one of `recognisers.BASE_MODELS`; of no
+        effect with another pack than antelopev2. Raises FaceModelError for broken or foreign files.
         """
-        colours = colours_for(base_model)
+        colours = colours_for(base_model, files.pack)
         zoo = import_insightface()
         # Before a session is open: what was hashed is what will run.
         sha256 = sha256_of(files.recogniser)
@@ -60,7 +60,7 @@ class FaceAnalyzer:
             # Without a file name SCRFD keeps one session for all sizes instead of one per size.
             self._detector = zoo.SCRFD(session=detector_session)
             self._detector.prepare(ctx_id=0, det_thresh=SCORE_FLOOR, nms_thresh=NMS_OVERLAP)
-        self.recogniser = Recogniser(sha256, colours)
+        self.recogniser = Recogniser(sha256, colours, files.pack)
         self._embedder = Embedder(files.recogniser, recogniser_session, self.recogniser)
         self._landmarks = LandmarkModel(files.landmarks, provider)
         self._memory = AnalysisMemory()
@@ -68,8 +68,9 @@ class FaceAnalyzer:
         if published_name(self.recogniser) != files.recogniser.name:
             log.warning(
                 "%s is not the published file of that name. If faces come out unlike their photo, "
-                "replace it by the one from the antelopev2 pack.",
+                "replace it by the one from the %s pack.",
                 files.recogniser,
+                files.pack,
             )
         self.providers = (
             detector_session.get_providers()[0],

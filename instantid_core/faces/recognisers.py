@@ -10,20 +10,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import IdentityError, one_of
-from ..models import PUBLISHED_RECOGNISER, RECOGNISER
+from ..models import (
+    BUFFALO,
+    BUFFALO_RECOGNISER,
+    MODEL_PACK,
+    PUBLISHED_BUFFALO,
+    PUBLISHED_RECOGNISER,
+    RECOGNISER,
+)
 from ..types import FAMILIES, ColourOrder, IdentityEmbedding, Recogniser
 
 BASE_MODELS = tuple(family.name for family in FAMILIES)
 """Base models for which there is an InstantID."""
-PUBLISHED = {PUBLISHED_RECOGNISER: RECOGNISER}
+PUBLISHED = {PUBLISHED_RECOGNISER: RECOGNISER, PUBLISHED_BUFFALO: BUFFALO_RECOGNISER}
 """Names of the published files, by their SHA-256."""
+PUBLISHED_PACKS = {PUBLISHED_RECOGNISER: MODEL_PACK, PUBLISHED_BUFFALO: BUFFALO}
+"""The packs that they belong to."""
 SHOWN = 12
 """Digits of a hash that messages quote."""
 
 
-def colours_for(base_model: str) -> ColourOrder:
-    """The order of colours in which InstantID for a base model read faces in its training."""
+def colours_for(base_model: str, pack: str = MODEL_PACK) -> ColourOrder:
+    """The order of colours in which InstantID for a base model read faces in its training.
+
+    Other packs than antelopev2 are of adapters that read faces as insightface does.
+    """
     one_of("base_model", base_model, BASE_MODELS)
+    if pack != MODEL_PACK:
+        return ColourOrder.BGR
     return next(family.colours for family in FAMILIES if family.name == base_model)
 
 
@@ -35,6 +49,29 @@ def base_model_of(recogniser: Recogniser) -> str:
 def published_name(recogniser: Recogniser) -> str | None:
     """Name of the published file that this recogniser is; None for another file."""
     return PUBLISHED.get(recogniser.sha256)
+
+
+def pack_of(recogniser: Recogniser) -> str:
+    """The pack of face models that a recogniser belongs to: by its file where that is published,
+    otherwise as it was loaded; empty where that is not known."""
+    return PUBLISHED_PACKS.get(recogniser.sha256, recogniser.pack)
+
+
+def require_pack(identity: IdentityEmbedding, pack: str, adapter: str) -> None:
+    """Check that an identity comes from the recogniser that an adapter was trained on.
+
+    pack: the adapter's face models. adapter: what messages call it. An identity of unknown origin
+    passes. Raises IdentityError.
+    """
+    found = pack_of(identity.recogniser)
+    if identity.is_nobody or found in ("", pack):
+        return
+    raise IdentityError(
+        f"The adapter is {adapter} and was trained on embeddings of {pack}'s recogniser; this "
+        f"identity was read by {found}'s, whose numbers mean other things: the likeness would be "
+        f"lost. Choose {pack} as model_pack of InstantID Load Face Analyzer and embed the photos "
+        f"again, or connect an adapter that was trained on {found}."
+    )
 
 
 def mismatch_message(named: Mapping[str, Recogniser | None]) -> str:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import InstantIDError, TensorFileError
 from ..libraries import first_line
+from ..models import PACKS
 from ..types import ColourOrder, Recogniser
 from ..weights import require_sound_safetensors
 
@@ -29,6 +30,7 @@ ABANDONED = 3600
 VERSION_NUMBER = re.compile("[1-9][0-9]{0,8}")
 SHA256 = re.compile("[0-9a-f]{64}")
 RECOGNISER_SHA256, RECOGNISER_COLOURS = "recogniser_sha256", "recogniser_colours"
+RECOGNISER_PACK = "recogniser_pack"
 """Entries of the metadata."""
 
 
@@ -154,12 +156,14 @@ def require_sound(kind: Kind, numbers: torch.Tensor, what: str) -> None:
 
 def head_of(kind: Kind, recogniser: Recogniser, pack_version: str) -> dict[str, str]:
     """Entries of the metadata that every kind has."""
+    pack = {RECOGNISER_PACK: recogniser.pack} if recogniser.pack else {}
     return {
         "format": kind.format,
         "format_version": str(kind.version),
         RECOGNISER_SHA256: recogniser.sha256,
         RECOGNISER_COLOURS: recogniser.colours.value,
         "pack_version": pack_version,
+        **pack,
     }
 
 
@@ -168,7 +172,9 @@ def noted_recogniser(metadata: Mapping[str, str]) -> Recogniser | None:
     noted, colours = metadata.get(RECOGNISER_SHA256, ""), metadata.get(RECOGNISER_COLOURS)
     if not SHA256.fullmatch(noted) or colours not in [each.value for each in ColourOrder]:
         return None
-    return Recogniser(noted, ColourOrder(colours))
+    pack = metadata.get(RECOGNISER_PACK, "")
+    # A name that the loaders do not offer, from whatever hand, reaches no message.
+    return Recogniser(noted, ColourOrder(colours), pack if pack in PACKS else "")
 
 
 def _sweep(folder: Path) -> None:

@@ -8,9 +8,13 @@ from .background_job import DownloadJob
 from .comfyui_folders import KINDS, ExtraPathsError, model_roots
 from .download import Progress, RetryPolicy, sha256_of
 from .face_model_files import (
+    BUFFALO,
+    BUFFALO_RECOGNISER,
     DETECTOR,
     FOREIGN_RECOGNISERS,
     MODEL_PACK,
+    PACKS,
+    PUBLISHED_BUFFALO,
     PUBLISHED_RECOGNISER,
     RECOGNISER,
     FaceModelFiles,
@@ -21,12 +25,16 @@ from .manifest import HOW_TO_GET, MIRROR_VARIABLE, Download, chosen, published, 
 from .retrieval import fetch, require_space_for
 
 __all__ = [
+    "BUFFALO",
+    "BUFFALO_RECOGNISER",
     "DETECTOR",
     "FOREIGN_RECOGNISERS",
     "HOW_TO_GET",
     "KINDS",
     "MIRROR_VARIABLE",
     "MODEL_PACK",
+    "PACKS",
+    "PUBLISHED_BUFFALO",
     "PUBLISHED_RECOGNISER",
     "RECOGNISER",
     "Download",

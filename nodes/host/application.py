@@ -14,7 +14,9 @@ from ...instantid_core.adapter import (
     site_identities,
     site_weights,
 )
+from ...instantid_core.errors import IncompatibleModelError
 from ...instantid_core.types import IdentityTokens
+from .adapter_lora import with_lora
 from .attention_patch import install
 from .conditioning import Conditioning, attach
 from .identity_net import IdentityCondition, with_identity
@@ -47,6 +49,8 @@ def apply_adapter(
         return model
     sites = cross_attention_sites(model.get_model_object("diffusion_model"))
     require_matching_sites(adapter.config, sites, _name_of(model))
+    if adapter.lora is not None:
+        model = with_lora(model, adapter.lora)
     # As the UNet computes, also where its weights are stored in fp8.
     keys_values = adapter.keys_values(tokens, model.model.get_dtype_inference(), report)
     weights = site_weights(settings.profile, settings.weight, sites)
@@ -71,17 +75,28 @@ def apply_identity_net(
     """Copies of (positive, negative) with IdentityNet behind the ControlNets they have.
 
     Both come back as they are when the strength is 0, the identity is nobody, or the hint has no
-    face. Raises IncompatibleModelError for a ControlNet that is not IdentityNet.
+    face. Raises IncompatibleModelError for a ControlNet that is not IdentityNet, and for tokens of
+    an adapter that it does not belong to.
     """
     if _changes_nothing(tokens, settings.strength, "The conditioning"):
         return conditioning
     if hint.is_empty:
         log.warning("The conditioning passes through unchanged: the pose has no face.")
         return conditioning
+    _require_tokens_for_net(tokens)
     net = require_identity_net(control_net, tokens.context_width)
     warn(hint.advice())
     condition = IdentityCondition(tokens, settings, hint)
     return attach(*conditioning, with_identity(net, condition))
+
+
+def _require_tokens_for_net(tokens: IdentityTokens) -> None:
+    if tokens.foreign_to_net:
+        raise IncompatibleModelError(
+            f"The adapter is {tokens.foreign_to_net}, and IdentityNet was trained on the tokens of "
+            "InstantID's. Connect InstantID's adapter here, or use InstantID Apply Adapter alone "
+            "with this one."
+        )
 
 
 def _name_of(model: ModelPatcher) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,20 @@ import torch
 from safetensors import SafetensorError
 
 from ...instantid_core.adapter import (
+    INSTANTID,
     PARTS,
     AdapterConfig,
     IdentityAdapter,
     KeysValues,
+    Kind,
     Projections,
     joined,
+    kind_of,
     part_of,
     partner,
     project_keys_values,
     project_tokens,
     read_checkpoint,
-    require_own_recogniser,
 )
 from ...instantid_core.errors import (
     CheckpointError,
@@ -34,12 +37,13 @@ from ...instantid_core.errors import (
     TensorFileError,
     UnknownNumbersError,
 )
-from ...instantid_core.faces import about_recogniser
+from ...instantid_core.faces import about_recogniser, require_pack
 from ...instantid_core.identity import NegativeIdentity
 from ...instantid_core.libraries import first_line
 from ...instantid_core.models import sha256_of
 from ...instantid_core.types import Family, IdentityEmbedding, IdentityTokens, family_of
 from ...instantid_core.weights import read_archive, require_sound_safetensors
+from .adapter_lora import AttentionLora, beside
 from .notices import warn
 from .progress import Reporter, unreported
 
@@ -49,6 +53,10 @@ if TYPE_CHECKING:
 
 UNREADABLE = (TensorFileError, OSError, KeyError, ValueError, RuntimeError, SafetensorError)
 """Errors of reading files that are cut short, of another kind, or made to do harm."""
+WITHOUT_LORA = (
+    "'{name}' is an IP-Adapter FaceID without its LoRA, which belongs to it: expected it in the "
+    "file, or as {wanted} beside it. Put that file there, or likeness will be lower."
+)
 SAFETENSORS = (".safetensors", ".sft")
 
 
@@ -62,27 +70,35 @@ class LoadedAdapter:
     patcher: ModelPatcher
     """The host looks for this name to learn what a node's output holds in memory."""
     config: AdapterConfig
+    kind: Kind = INSTANTID
+    lora: AttentionLora | None = None
     projections: Projections = field(default_factory=Projections)
 
     @property
     def family(self) -> Family | None:
         """The base model that it is for; None for one of no known family."""
-        return family_of(self.config.resampler.context_dim)
+        return family_of(self.config.projection.context_dim)
 
     def tokens(self, identity: IdentityEmbedding, negative: NegativeIdentity) -> IdentityTokens:
-        """Run the resampler, on the device that the host chose for the adapter.
+        """Project an identity, on the device that the host chose for the adapter.
 
-        Warns of an identity that was read for another family's adapter. Nobody has no tokens.
+        Warns of an identity that was read for another base model's adapter. Nobody has no tokens.
+        Raises IdentityError for one of another recogniser than the adapter's.
         """
-        resampler = self.config.resampler
+        projection = self.config.projection
         if identity.is_nobody:
-            none = torch.empty(0, resampler.tokens, resampler.context_dim)
+            none = torch.empty(0, projection.tokens, projection.context_dim)
             return IdentityTokens(none, none)
-        warn(filter(None, [about_recogniser(identity, resampler.context_dim)]))
-        device = self.patcher.load_device
-        return self.projections.tokens(
-            identity, negative, lambda: project_tokens(self._ready(), identity, negative, device)
+        require_pack(identity, self.kind.pack, self.kind.name)
+        if self.kind.has_identity_net:
+            warn(filter(None, [about_recogniser(identity, projection.context_dim)]))
+        tokens = self.projections.tokens(
+            identity,
+            negative,
+            lambda: project_tokens(self._ready(), identity, negative, self.patcher.load_device),
         )
+        foreign = "" if self.kind.has_identity_net else self.kind.name
+        return replace(tokens, foreign_to_net=foreign) if foreign else tokens
 
     def keys_values(
         self, tokens: IdentityTokens, dtype: torch.dtype, report: Reporter = unreported
@@ -112,7 +128,6 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
     """
     file = Path(path)
     raw = _readable(file, name)
-    require_own_recogniser(name, file.stat().st_size, lambda: sha256_of(file))
     part = part_of(raw)
     if part is not None:
         other = partner(name, part, (file.name for file in Path(path).parent.iterdir()))
@@ -120,6 +135,7 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         parts = {part: raw, part_of(neighbour) or "": neighbour}
         raw = joined(parts) if len(parts) == len(PARTS) and "" not in parts else neighbour
     checkpoint = read_checkpoint(raw, name)
+    kind = kind_of(checkpoint.kind, name, file.stat().st_size, lambda: sha256_of(file))
     adapter = IdentityAdapter.from_checkpoint(checkpoint, comfy.ops.manual_cast)
     # By attribute: the host exchanges this class when it streams weights dynamically.
     patcher = comfy.model_patcher.CoreModelPatcher(
@@ -127,7 +143,24 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         load_device=comfy.model_management.get_torch_device(),
         offload_device=comfy.model_management.unet_offload_device(),
     )
-    return LoadedAdapter(patcher, checkpoint.config)
+    lora = _lora_of(kind, checkpoint.lora, file, name)
+    return LoadedAdapter(patcher, checkpoint.config, kind, lora)
+
+
+def _lora_of(
+    kind: Kind, own: Mapping[str, torch.Tensor], file: Path, name: str
+) -> AttentionLora | None:
+    """The LoRA of an adapter: its own, or that of the file beside it."""
+    if not kind.lora:
+        return None
+    if own:
+        return AttentionLora(own, str(file.resolve()), is_numbered=True)
+    neighbour = beside(file)
+    if neighbour is None:
+        warn([WITHOUT_LORA.format(name=name, wanted=f"{file.stem}_lora.safetensors")])
+        return None
+    tensors = _readable(neighbour, neighbour.name)
+    return AttentionLora(tensors, str(neighbour.resolve()), is_numbered=False)
 
 
 def load_control_net(path: str, name: str) -> ControlBase:

@@ -15,6 +15,7 @@ from ...instantid_core.errors import (
     printable,
 )
 from ...instantid_core.models import HOW_TO_GET, MODEL_PACK, find_models
+from .adapter_lora import beside
 
 ADAPTERS = "instantid"
 FACE_MODELS = "insightface"
@@ -67,12 +68,14 @@ def file_state(path: Path) -> str:
 
 def adapter_state(name: str | None) -> str:
     """Changes when an adapter does: its file, or one beside it that may be the other half of an
-    adapter for SD 1.5. None for a name that a wire brings: it is not known yet."""
+    adapter for SD 1.5, or its LoRA. None for a name that a wire brings: it is not known yet."""
     path = folder_paths.get_full_path(ADAPTERS, name) if name in adapter_names() else None
     if path is None:
         return "missing"
     halves = sorted(each for each in Path(path).parent.iterdir() if is_half(each.name))
-    return "; ".join(f"{each.name!a} {file_state(each)}" for each in (Path(path), *halves))
+    lora = beside(Path(path))
+    files = (Path(path), *halves, *([lora] if lora else []))
+    return "; ".join(f"{each.name!a} {file_state(each)}" for each in files)
 
 
 def face_models_state(pack: str | None) -> str:

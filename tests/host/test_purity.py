@@ -163,7 +163,7 @@ def test_only_keys_and_values_stay_on_the_model(
     patches = patched.model_options["transformer_options"]["patches_replace"]["attn2"]
     held = bytes_of(reachable_tensors(list(patches.values())))
     widths = sum(small_sdxl.SmallConfig().site_widths)
-    tokens = adapter.config.resampler.tokens
+    tokens = adapter.config.projection.tokens
     assert held == 2 * tokens * 2 * widths * torch.float32.itemsize
     assert bytes_of(added) <= held + 4096, "only the sampler's own scalars besides"
 

@@ -144,7 +144,7 @@ def test_either_file_gives_the_adapter(pack: Any, files: Path, weights: Any, cho
     network = loaded.patcher.model
     for number, layer in enumerate(network.to_k):
         assert torch.equal(layer.weight, weights["ip_adapter"][f"{2 * number + 1}.to_k_ip.weight"])
-    assert torch.equal(network.resampler.latents, weights["image_proj"]["latents"])
+    assert torch.equal(network.projection.latents, weights["image_proj"]["latents"])
 
 
 @pytest.mark.combination(GROUP, "ip-state.ckpt without image_proj.ckpt")
@@ -166,7 +166,8 @@ def test_the_number_decides(pack: Any, models_dir: Path, weights: Any) -> None:
         saved(folder / f"image_proj-{number}.ckpt", scaled)
         saved(folder / f"ip-state-{number}.ckpt", layers(weights["ip_adapter"]))
     (loaded,) = pack.run("InstantIDLoadAdapter", adapter_name="several/ip-state-200.ckpt")
-    assert torch.equal(loaded.patcher.model.resampler.latents, 2 * weights["image_proj"]["latents"])
+    latents = loaded.patcher.model.projection.latents
+    assert torch.equal(latents, 2 * weights["image_proj"]["latents"])
 
 
 @pytest.fixture

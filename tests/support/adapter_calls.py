@@ -9,7 +9,7 @@ class Calls:
     def __init__(self, adapter: Any) -> None:
         self.resampler = self.projections = 0
         network = adapter.patcher.model
-        self.hooks = [network.resampler.register_forward_hook(self._resampler)]
+        self.hooks = [network.projection.register_forward_hook(self._resampler)]
         for layer in (*network.to_k, *network.to_v):
             self.hooks.append(layer.register_forward_hook(self._projection))
 

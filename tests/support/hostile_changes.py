@@ -205,6 +205,8 @@ def deep_json(_whole: bytes, choices: Choices) -> bytes:
 CHANGES: dict[str, tuple[Change, ...]] = {
     "adapter as safetensors": (spliced, cut, odd_header),
     "adapter by torch.save": (spliced, cut, odd_archive, odd_pickle),
+    "FaceID as safetensors": (spliced, cut, odd_header),
+    "FaceID by torch.save": (spliced, cut, odd_archive, odd_pickle),
     "adapter for SD 1.5": (spliced, cut, odd_archive, odd_pickle),
     "identity": (spliced, cut, odd_header),
     "person of an identity": (spliced, cut, odd_header),

@@ -33,9 +33,10 @@ from instantid_core.types import Direction, Evidence, IdentityEmbedding, Person,
 from instantid_core.weights.safetensors_check import require_sound_safetensors
 from instantid_core.weights.torch_zip import read_archive
 from support.model_server import zipped
-from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
+from tools.small_world.adapter import AdapterSizes, FaceIDSizes, adapter_weights, flat
 
 SMALL = AdapterSizes((64, 64), depth=1)
+FACE_ID = FaceIDSizes((64, 64), tokens=2, rank=1)
 FACE = [[0.2, 0.2], [0.4, 0.2], [0.3, 0.3], [0.2, 0.4], [0.4, 0.4]]
 POSE = json.dumps({"version": 1, "extent": [64, 48], "faces": [FACE]})
 REFUSALS = (InstantIDError, TensorFileError)
@@ -118,9 +119,9 @@ def _onnx() -> bytes:
     return onnx.helper.make_model(graph).SerializeToString()
 
 
-def _archive() -> bytes:
+def _archive(sizes: AdapterSizes | FaceIDSizes = SMALL) -> bytes:
     buffer = io.BytesIO()
-    torch.save(adapter_weights(SMALL), buffer)
+    torch.save(adapter_weights(sizes), buffer)
     return buffer.getvalue()
 
 
@@ -150,6 +151,10 @@ def readers() -> dict[str, Reader]:
             save(flat(adapter_weights(SMALL))), read_safetensors_adapter
         ),
         "adapter by torch.save": Reader(_archive(), read_torch_adapter),
+        "FaceID as safetensors": Reader(
+            save(flat(adapter_weights(FACE_ID))), read_safetensors_adapter
+        ),
+        "FaceID by torch.save": Reader(_archive(FACE_ID), read_torch_adapter),
         "adapter for SD 1.5": Reader(_layers(), read_split_adapter),
         "identity": Reader(_identity(), identity_file.read),
         "person of an identity": Reader(_identity(), identity_file.summary),

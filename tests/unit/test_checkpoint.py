@@ -42,7 +42,7 @@ def test_the_published_listing_has_the_published_counts() -> None:
 def test_the_published_layout_is_recognised(form: Callable[[Nested], Any]) -> None:
     checkpoint = read_checkpoint(form(published_shapes.published()), FILE)
     assert checkpoint.config.site_widths == tuple(published_shapes.SITE_WIDTHS)
-    assert checkpoint.config.resampler == ResamplerConfig(
+    assert checkpoint.config.projection == ResamplerConfig(
         embed_dim=512,
         width=1280,
         inner_width=1280,
@@ -59,7 +59,7 @@ def test_the_published_layout_becomes_an_adapter(form: Callable[[Nested], Any]) 
     adapter = IdentityAdapter.from_checkpoint(checkpoint, nn)
     assert {parameter.device.type for parameter in adapter.parameters()} == {"meta"}
     assert len(list(adapter.parameters())) == 51 + 140
-    assert [layer[0].heads for layer in adapter.resampler.layers] == [20] * 4
+    assert [layer[0].heads for layer in adapter.projection.layers] == [20] * 4
     assert len(adapter.to_k) == len(adapter.to_v) == 70
 
 
@@ -88,7 +88,7 @@ def test_a_small_adapter_survives_the_file(
     checkpoint = read_checkpoint(saved(tmp_path, weights), FILE)
     config = checkpoint.config
     assert config.site_widths == SIZES.site_widths
-    assert config.resampler == ResamplerConfig(512, 128, 128, 512, 3, 4, 48)
+    assert config.projection == ResamplerConfig(512, 128, 128, 512, 3, 4, 48)
     assert same_tensors(checkpoint, weights)
     assert config == read_checkpoint(weights, FILE).config
 

@@ -47,7 +47,7 @@ def ours(weights: Weights) -> nn.Module:
     site = torch.empty(64, context_dim)
     adapter = {"1.to_k_ip.weight": site, "1.to_v_ip.weight": site}
     raw = {"image_proj": weights, "ip_adapter": adapter}
-    config = read_checkpoint(raw, "weights").config.resampler
+    config = read_checkpoint(raw, "weights").config.projection
     resampler = Resampler(config, nn, device="meta")
     resampler.load_state_dict(weights, assign=True)
     return resampler

@@ -130,7 +130,7 @@ def _passes(scene: Scene) -> dict[str, list[float]]:
             x=torch.zeros(rows, 4, cells, cells),
             hint=torch.zeros(rows, 3, EFFORT.pixels, EFFORT.pixels),
             timesteps=torch.full((rows,), 500.0),
-            context=torch.zeros(rows, 16, scene.adapter.config.resampler.context_dim),
+            context=torch.zeros(rows, 16, scene.adapter.config.projection.context_dim),
             y=torch.zeros(rows, 2816),
         )
 

@@ -58,7 +58,46 @@ class AdapterSizes:
         }
 
 
-def adapter_weights(sizes: AdapterSizes, seed: int = 2) -> dict[str, Tensors]:
+@dataclass(frozen=True)
+class FaceIDSizes:
+    """Sizes of an IP-Adapter FaceID; the defaults fit the small SDXL."""
+
+    site_widths: tuple[int, ...]
+    context_dim: int = 64
+    embed_dim: int = 512
+    tokens: int = 4
+    rank: int = 4
+    """Of its LoRA; 0 for FaceID-Portrait, which has none."""
+
+    @property
+    def shapes(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Names and shapes of both parts, as in the published files."""
+        sites = AdapterSizes(self.site_widths, self.context_dim).shapes["ip_adapter"]
+        return {"image_proj": self._projection(), "ip_adapter": sites | self._lora()}
+
+    def _projection(self) -> dict[str, tuple[int, ...]]:
+        width, out = 2 * self.embed_dim, self.tokens * self.context_dim
+        return {
+            "proj.0.weight": (width, self.embed_dim),
+            "proj.0.bias": (width,),
+            "proj.2.weight": (out, width),
+            "proj.2.bias": (out,),
+            "norm.weight": (self.context_dim,),
+            "norm.bias": (self.context_dim,),
+        }
+
+    def _lora(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for number, width in enumerate(width for site in self.site_widths for width in (site,) * 2):
+            context = self.context_dim if number % 2 else width
+            for layer in ("to_q", "to_k", "to_v", "to_out") if self.rank else ():
+                source = context if layer in ("to_k", "to_v") else width
+                shapes[f"{number}.{layer}_lora.down.weight"] = (self.rank, source)
+                shapes[f"{number}.{layer}_lora.up.weight"] = (width, self.rank)
+        return shapes
+
+
+def adapter_weights(sizes: AdapterSizes | FaceIDSizes, seed: int = 2) -> dict[str, Tensors]:
     """The nested form: `image_proj` and `ip_adapter`."""
     return {
         part: {name: _weights(f"{part}.{name}", shape, seed) for name, shape in shapes.items()}

@@ -1,0 +1,106 @@
+"""The family of adapters: what each kind wants, and which published files are of which kind.
+
+An adapter and the recogniser whose embeddings it was trained on belong together. Shapes tell the
+kinds apart, but for one: FaceID-Portrait unnorm has InstantID's layout to the last tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..models import BUFFALO, MODEL_PACK
+
+UNNORM_WORD = "unnorm"
+"""Part of the name of the one file that its name alone tells, by which IPAdapter_plus knows it as
+well."""
+
+
+class Kind(NamedTuple):
+    """A kind of adapter."""
+
+    name: str
+    """As messages call it."""
+    pack: str
+    """The face models whose recogniser its embeddings come from."""
+    normalised: bool
+    """Whether embeddings are brought to length 1 before they are projected."""
+    has_identity_net: bool
+    """Whether IdentityNet was trained on its tokens."""
+    lora: bool = False
+    """Whether it was trained together with a LoRA of the UNet's attention."""
+
+
+INSTANTID = Kind("InstantID's adapter", MODEL_PACK, normalised=False, has_identity_net=True)
+FACE_ID = Kind("IP-Adapter FaceID", BUFFALO, normalised=True, has_identity_net=False, lora=True)
+PORTRAIT = Kind("IP-Adapter FaceID-Portrait", BUFFALO, normalised=True, has_identity_net=False)
+UNNORM = Kind("IP-Adapter FaceID-Portrait unnorm", BUFFALO, False, has_identity_net=False)
+
+
+class PublishedAdapter(NamedTuple):
+    """A published file."""
+
+    name: str
+    size: int | None
+    """Bytes; None where no public record has it."""
+    sha256: str
+    kind: Kind
+    context_width: int
+    tokens: int
+    """Of one photo."""
+
+
+PUBLISHED = (
+    PublishedAdapter(
+        "ip-adapter.bin",
+        1691134141,
+        "02b3618e36d803784166660520098089a81388e61a93ef8002aa79a5b1c546e1",
+        *(INSTANTID, 2048, 16),
+    ),
+    PublishedAdapter(
+        "ip-adapter-faceid_sd15.bin",
+        96740574,
+        "201344e22e6f55849cf07ca7a6e53d8c3b001327c66cb9710d69fd5da48a8da7",
+        *(FACE_ID, 768, 4),
+    ),
+    PublishedAdapter(
+        "ip-adapter-faceid_sdxl.bin",
+        None,
+        "f455fed24e207c878ec1e0466b34a969d37bab857c5faa4e8d259a0b4ff63d7e",
+        *(FACE_ID, 2048, 4),
+    ),
+    PublishedAdapter(
+        "ip-adapter-faceid-portrait-v11_sd15.bin",
+        64586623,
+        "a48cb4f89ed18e02c6000f65aa9efec452e87eaed4a1bc9fcf4a460c8d0e3bc6",
+        *(PORTRAIT, 768, 16),
+    ),
+    PublishedAdapter(
+        "ip-adapter-faceid-portrait_sdxl.bin",
+        749822515,
+        "5631ce7824cdafd2db37c5e85b985730a95ff59c5b4fc80c2b79b0bee5711512",
+        *(PORTRAIT, 2048, 16),
+    ),
+    PublishedAdapter(
+        "ip-adapter-faceid-portrait_sdxl_unnorm.bin",
+        1009523411,
+        "220bb86e205393a3d0411631cb473caddbf35fd371be2905ca9008818170db55",
+        *(UNNORM, 2048, 16),
+    ),
+)
+"""Hashes as at least two public records that do not quote each other have them: a Nix collection
+of models, the model lists of SwarmUI, and an inventory of a ComfyUI installation, which has the
+sizes."""
+
+
+def kind_of(layout: Kind, name: str, size: int, sha256: Callable[[], str]) -> Kind:
+    """The kind of a file. layout: what its tensors say. name: the file's. size: in bytes.
+
+    sha256: reads the file, and is asked only where the tensors leave it open and the size is that
+    of the published unnorm.
+    """
+    if layout is not INSTANTID:
+        return layout
+    unnorm = next(each for each in PUBLISHED if each.kind is UNNORM)
+    is_it = UNNORM_WORD in name.lower() or (size == unnorm.size and sha256() == unnorm.sha256)
+    return UNNORM if is_it else INSTANTID
