@@ -338,7 +338,8 @@ def test_apply_finds_faces_before_it_runs(editor: Editor, photo: str) -> None:
     dialog.get_by_role("button", name="Done").click()
     assert editor.value(node, "face") == 3
     (mine,) = [each for each in editor.saved()["nodes"] if each["type"] == "InstantIDApply"]
-    assert mine["widgets_values"][-1] == 3, "the button takes no place among the saved values"
+    face, reuse = mine["widgets_values"][-2:]
+    assert (face, reuse) == (3, 1), "the button takes no place among the saved values"
 
 
 def test_no_face_is_the_servers_sentence(canvas_editor: Editor, client: ComfyClient) -> None:

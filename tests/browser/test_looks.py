@@ -29,7 +29,7 @@ COLOURS = """(types) => types.map((type) => [
 
 
 def test_each_wire_has_a_colour_of_its_own(canvas_editor: Editor) -> None:
-    assert len(TYPES) == 6
+    assert len(TYPES) == 7
     shown = canvas_editor.page.evaluate(COLOURS, TYPES)
     assert all(len(set(colours)) == 1 for colours in shown), "equal in both engines"
     assert len({colours[0] for colours in shown}) == len(TYPES)

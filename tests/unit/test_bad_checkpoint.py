@@ -81,16 +81,19 @@ def test_a_file_of_something_else_shows_some_of_its_names() -> None:
 
 
 IP_ADAPTER_PLUS = published_shapes.image_proj() | {"proj_in.weight": (1280, 1280)}
-FACE_ID = {"proj.0.weight": (1024, 512), "proj.2.weight": (8192, 1024), "norm.weight": (2048,)}
-FACE_ID_PLUS = FACE_ID | {"perceiver_resampler.proj_in.weight": (2048, 1280)}
+FACE_ID_PLUS = {
+    "proj.0.weight": (1024, 512),
+    "proj.2.weight": (8192, 1024),
+    "norm.weight": (2048,),
+    "perceiver_resampler.proj_in.weight": (2048, 1280),
+}
 FAMILIES = {
     "a plain IP-Adapter for CLIP image features": {
         "proj.weight": (8192, 1280),
         "norm.bias": (2048,),
     },
     "an IP-Adapter Plus for image features of width 1280": IP_ADAPTER_PLUS,
-    "an IP-Adapter FaceID;": FACE_ID,
-    "an IP-Adapter FaceID Plus;": FACE_ID_PLUS,
+    "an IP-Adapter FaceID Plus,": FACE_ID_PLUS,
     "a PuLID adapter": {"mapping_0.0.weight": (1024, 1024), "body.0.weight": (1024, 1280)},
 }
 
