@@ -21,6 +21,7 @@ from tools.workflows.names import FILES, LONGEST, TITLES
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
 NODES = read_nodes()
+LABELS = REPOSITORY / "locales" / "en" / "nodeDefs.json"
 CORE_CLASSES = {
     "BatchImagesNode",
     "CheckpointLoaderSimple",
@@ -219,6 +220,19 @@ def test_wires_lead_to_the_right_or_down_and_groups_lie_apart(path: Path) -> Non
 def test_the_note_begins_with_how_to_get_the_models(path: Path) -> None:
     note = load(path)["nodes"][0]["widgets_values"][0]
     assert "**Get InstantID models**" in note.splitlines()[0]
+
+
+@each_workflow
+def test_notes_call_inputs_as_the_editor_labels_them(path: Path) -> None:
+    labels = json.loads(LABELS.read_text("utf-8"))
+    nodes = json.loads(path.read_text("utf-8"))["nodes"]
+    ours = [labels[node["type"]]["inputs"] for node in nodes if node["type"] in labels]
+    shown = {each.get("name") for inputs in ours for each in inputs.values()}
+    hidden = {key for inputs in ours for key in inputs} - shown
+    core = {one["name"] for node in nodes if node["type"] in CORE_CLASSES for one in node["inputs"]}
+    for note in (node for node in nodes if node["type"] == "MarkdownNote"):
+        named = set(re.findall(r"`([^`]+)`", note["widgets_values"][0]))
+        assert not named & hidden - core, "the editor shows another name"
 
 
 @each_workflow

@@ -201,8 +201,8 @@ BEST_OF_BATCH_ABOUT = f"""
        moderate or weak. **Keep Best** takes the one with the highest score and saves it as
        `best`; all of them are saved, too.
 
-    To keep more than one, raise `keep`. More pictures to choose from: raise `batch_size`, or run
-    again, which takes another seed.
+    To keep more than one, raise `images to keep`. More pictures to choose from: raise `batch_size`,
+    or run again, which takes another seed.
     """
 
 

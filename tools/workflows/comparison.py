@@ -42,8 +42,8 @@ WITH_AND_WITHOUT_ABOUT = """
     2. Run.
 
     The slider needs Nodes 2.0 (in the editor's menu); the classic canvas shows the two pictures in
-    the nodes that save them. What differs is the work of InstantID: change `weight` and `strength`
-    of its nodes, run again and compare.
+    the nodes that save them. What differs is the work of InstantID: change `likeness weight` and
+    `pose strength` of its nodes, run again and compare.
     """
 
 

@@ -87,7 +87,7 @@ FACE_SWAP_ABOUT = """
 
     A `denoise` of 0.8 keeps light and pose; lower keeps more of the old face. Describe the picture
     in the prompt if it is not a photo. The last node scores the result against the photo. The mask
-    covers only part of the hair: raise `padding`, an advanced input of Crop Face, to include more.
+    covers only part of the hair: raise `margin`, an advanced input of Crop Face, to include more.
 
     Ask people before you put their face into a picture.
     """

@@ -47,7 +47,7 @@ def two_people(object_info: ObjectInfo) -> Graph:
         a third person connect one more identity, and use a pose photo with three faces. Faces
         without an identity are left to the prompt.
 
-        If likeness leaks from one person to the other, lower `padding`. If hair or neck do not
+        If likeness leaks from one person to the other, lower `margin`. If hair or neck do not
         match, raise it.
         """
     advice = replace(USUAL, size=LANDSCAPE_SIZE)
@@ -89,8 +89,8 @@ TWO_STYLES_ABOUT = """
     # Two people, each in their own style
 
     **Split between two faces** is a subgraph; open it to see its nodes. **Face Mask** with
-    `each_face` splits the image between the two faces of the pose photo: the first mask is the
-    left person's part, its inverse the right person's. Each part has a prompt (Conditioning Set
+    `one mask per face` splits the image between the two faces of the pose photo: the first mask is
+    the left person's part, its inverse the right person's. Each part has a prompt (Conditioning Set
     Mask) and an identity, in a chain of Apply Adapter and Apply IdentityNet.
 
     1. Choose a photo of each person and a **pose photo** with two faces.

@@ -56,7 +56,7 @@ BASIC_ABOUT = """
     3. Run.
 
     **InstantID Apply** does everything: it finds the face, computes its embedding, and applies it
-    to the model and to IdentityNet. Connect a second photo to `image_kps` to take the position
+    to the model and to IdentityNet. Connect a second photo to `pose photo` to take the position
     and pose of the face from there.
     """
 NAMED = replace(USUAL, amounts=NAMED_AMOUNTS)
@@ -192,11 +192,11 @@ def stylized(object_info: ObjectInfo) -> Graph:
         1. Choose the photo.
         2. Put the style into the prompt, and what you do not want ("photo, photorealistic") into
            the negative prompt.
-        3. Run. Then change `weight` and `strength` in steps of 0.1.
+        3. Run. Then change `likeness weight` and `pose strength` in steps of 0.1.
 
-        Other settings of **Apply Adapter** that leave room for the style: a `start_at` of 0.1 to
-        0.2; the advanced input `profile`, which lowers the weight in some layers; `curve` set to
-        `fade in`.
+        Other settings of **Apply Adapter** that leave room for the style: a `start at` of 0.1 to
+        0.2; the advanced input `weight over layers`, which lowers the weight in some layers;
+        `weight over time` set to `fade in`.
         """
     amounts = (
         "**weight 0.5 and strength 0.5**, not 0.8. If the likeness is low, raise the weight "
@@ -228,7 +228,8 @@ def style_lora(object_info: ObjectInfo) -> Graph:
 
         1. Choose the photo.
         2. Choose the LoRA, and write its trigger word into the prompt (here `papercut`).
-        3. Run. More style: raise `strength_model` of the LoRA to 1. More likeness: raise `weight`.
+        3. Run. More style: raise `strength_model` of the LoRA to 1. More likeness: raise
+           `likeness weight`.
 
         Any SDXL LoRA works, and so do several in a chain.
         """
