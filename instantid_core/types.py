@@ -231,7 +231,7 @@ class Direction:
     vector: torch.Tensor
     """[512] float32, CPU: the mean of raw embeddings with it, minus the mean of those without."""
     midpoint: float
-    """Where the middle between the two means lies along `vector`, in the units of an embedding."""
+    """Place of the middle between the two means along `vector`, in the units of an embedding."""
     recogniser: Recogniser
     name: str
     evidence: Evidence
@@ -252,7 +252,7 @@ class IdentityTokens:
     negative: torch.Tensor
     """[N, T, C] float32, CPU: the same for the negative identity."""
     foreign_to_net: str = ""
-    """What the adapter is called where IdentityNet was not trained on its tokens."""
+    """Name of the adapter where IdentityNet was not trained on its tokens."""
 
     @property
     def identities(self) -> int:

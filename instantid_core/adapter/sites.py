@@ -35,20 +35,9 @@ def cross_attention_sites(unet: nn.Module) -> tuple[AttentionSite, ...]:
     middle: that of diffusers' `attn_processors`, by which IP-Adapter files are numbered. Empty
     for a network of another shape. SDXL gives 24 + 36 + 10 = 70.
     """
-    if not all(hasattr(unet, name) for name in ("input_blocks", "middle_block", "output_blocks")):
-        return ()
-    middle = getattr(unet, "middle_block", None)
-    stages = (
-        ("input", enumerate(unet.input_blocks)),  # pyright: ignore[reportArgumentType]
-        ("output", enumerate(unet.output_blocks)),  # pyright: ignore[reportArgumentType]
-        # Pruned models, such as KOALA 700M, have no middle block.
-        ("middle", [(0, middle)] if middle is not None else []),
-    )
     return tuple(
-        site
-        for stage, blocks in stages
-        for number, block in blocks
-        for site in _sites_of_block(stage, number, block)  # pyright: ignore[reportArgumentType]
+        AttentionSite(stage, number, index, *_sizes(layer.attn2.to_k))  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+        for stage, number, index, layer in _layers(unet)
     )
 
 
@@ -57,25 +46,27 @@ def transformer_layers(unet: nn.Module) -> tuple[str, ...]:
 
     unet: as `cross_attention_sites` takes it.
     """
-    names = {id(module): name for name, module in unet.named_modules()}
-    return tuple(
-        names[id(layer)]
-        for stage in ("input_blocks", "output_blocks", "middle_block")
-        if (blocks := getattr(unet, stage, None)) is not None
-        for block in ([blocks] if stage == "middle_block" else blocks)
-        for transformer in block.children()
-        for layer in getattr(transformer, "transformer_blocks", ())
-        if getattr(layer, "attn2", None) is not None
+    names = {module: name for name, module in unet.named_modules()}
+    return tuple(names[layer] for *_, layer in _layers(unet))
+
+
+def _layers(unet: nn.Module) -> Iterator[tuple[str, int, int, nn.Module]]:
+    """Stage, number of the block, index within it, and module of each layer that has a site."""
+    if not all(hasattr(unet, name) for name in ("input_blocks", "middle_block", "output_blocks")):
+        return
+    middle = getattr(unet, "middle_block", None)
+    stages = (
+        ("input", enumerate(unet.input_blocks)),  # pyright: ignore[reportArgumentType]
+        ("output", enumerate(unet.output_blocks)),  # pyright: ignore[reportArgumentType]
+        # Pruned models, such as KOALA 700M, have no middle block.
+        ("middle", [(0, middle)] if middle is not None else []),
     )
-
-
-def _sites_of_block(stage: str, number: int, block: nn.Module) -> Iterator[AttentionSite]:
-    transformers = [m for m in block.children() if hasattr(m, "transformer_blocks")]
-    for transformer in transformers:
-        for index, layer in enumerate(transformer.transformer_blocks):  # pyright: ignore[reportArgumentType]
-            attention = getattr(layer, "attn2", None)
-            if attention is not None:
-                yield AttentionSite(stage, number, index, *_sizes(attention.to_k))
+    for stage, blocks in stages:
+        for number, block in blocks:
+            for transformer in block.children():  # pyright: ignore[reportAttributeAccessIssue]
+                for index, layer in enumerate(getattr(transformer, "transformer_blocks", ())):
+                    if getattr(layer, "attn2", None) is not None:
+                        yield stage, number, index, layer
 
 
 def _sizes(projection: nn.Module) -> tuple[int, int]:

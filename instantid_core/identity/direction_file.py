@@ -90,7 +90,7 @@ def read(path: Path) -> Direction:
 
 
 def _evidence(metadata: Mapping[str, str]) -> Evidence | None:
-    """What the direction was learnt from as noted; None where the notes make no sense."""
+    """The noted evidence of a direction; None where the notes make no sense."""
     counts = [metadata.get(key, "") for key in (WITH, WITHOUT)]
     paired, auc = TRUTHS.get(metadata.get(PAIRED, "")), _number(metadata.get(AUC, ""))
     if not all(COUNT.fullmatch(count) for count in counts):

@@ -71,7 +71,7 @@ class IdentityFile(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a file says about itself, read without its numbers."""
+    """Notes of a file about itself, read without its numbers."""
 
     person: Person
     identities: int

@@ -1,4 +1,4 @@
-"""What the pack's own files have in common: one tensor with notes, in safetensors.
+"""The common form of the pack's own files: one tensor with notes, in safetensors.
 
 A file is written whole or not at all. Of a file from elsewhere everything is checked before its
 numbers are used.
@@ -52,9 +52,9 @@ class Kind(NamedTuple):
     node: str
     """The node that writes such files."""
     again: str
-    """What to do about a damaged file."""
+    """Advice on a damaged file."""
     renewed: str
-    """What to do about numbers that are none."""
+    """Advice on numbers that are none."""
     error: type[InstantIDError]
 
 

@@ -194,7 +194,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return super().get_control(*call._replace(cond=own))
 
     def _layout(self, call: NetCall, rows: BatchRows) -> CallLayout:
-        """What makes the residuals of a call those of another, later one."""
+        """Everything that makes the residuals of a call those of another, later one."""
         x, texts = call.x_noisy, tuple(call.options.get("uuids", ()))
         given = self._given_for(x, rows)
         hints = id(given), id(self.cond_hint_original)

@@ -63,12 +63,12 @@ class Widths(NamedTuple):
 
     @classmethod
     def of(cls, network: torch.nn.Module) -> Widths:
-        """What a network takes."""
+        """Widths that a network takes."""
         return cls(_context_width(network), _label_width(network))
 
     @classmethod
     def given(cls, context: torch.Tensor, labels: torch.Tensor | None) -> Widths:
-        """What a step brings. context: [B, T, C]. labels: [B, D]."""
+        """Widths that a step brings. context: [B, T, C]. labels: [B, D]."""
         return cls(context.shape[-1], None if labels is None else labels.shape[-1])
 
     def require(self, found: Widths, name: str = "") -> None:

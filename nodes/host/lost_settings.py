@@ -1,4 +1,4 @@
-"""What IdentityNet loses where another pack turns it into a ControlNet of its own kind."""
+"""Settings that IdentityNet loses where another pack turns it into a ControlNet of its own kind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 def lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]:
     """Sentences on what is lost when another pack makes a net of its own kind of IdentityNet."""
-    lost, shape = _lost(condition)
-    if lost or shape:
-        without = f", without {lost}" if lost else ""
+    without, shape = _lost(condition)
+    if without or shape:
         yield (
             f"Another pack turned IdentityNet into a {name}. The identity goes along{without}."
             f"{shape} Put InstantID's node behind that pack's."
@@ -24,9 +23,8 @@ def lost_with_the_type(name: str, condition: IdentityCondition) -> Iterator[str]
 
 def lost_in_a_type(name: str, condition: IdentityCondition) -> Iterator[str]:
     """Sentences on what is lost when another pack has loaded the net."""
-    lost, shape = _lost(condition)
-    if lost or shape:
-        without = f", without {lost}" if lost else ""
+    without, shape = _lost(condition)
+    if without or shape:
         yield (
             f"Another pack loaded IdentityNet as a {name}, with keyframes and weights of its own. "
             f"The identity joins them{without}.{shape} Load it with Load ControlNet Model to have "
@@ -35,7 +33,8 @@ def lost_in_a_type(name: str, condition: IdentityCondition) -> Iterator[str]:
 
 
 def _lost(condition: IdentityCondition) -> tuple[str, str]:
-    """What a net of another type does not take along, and a sentence on the shape of its hint."""
+    """Words on settings that a net of another type leaves out, and a sentence on its hint's shape;
+    each empty where there is nothing to say."""
     settings = condition.settings
     lost = [] if settings.region is None else ["InstantID's mask"]
     lost += ["reuse"] if settings.reuses else []
@@ -46,4 +45,5 @@ def _lost(condition: IdentityCondition) -> tuple[str, str]:
             " The keypoints have the photo's shape, and ComfyUI will center-crop them if the "
             "aspect ratio differs."
         )
-    return " and ".join(lost), shape
+    without = f", without {' and '.join(lost)}" if lost else ""
+    return without, shape

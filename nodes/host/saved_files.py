@@ -29,7 +29,7 @@ class Shelf(NamedTuple):
     saved: str
     """Folder in the output folder."""
     empty: str
-    """What an error says where there is no file at all, and what to do then."""
+    """Words of an error where there is no file at all; `first` says what to do then."""
     first: str
     example: str
     """Of a prefix."""

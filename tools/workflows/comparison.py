@@ -135,13 +135,13 @@ class Same:
     parts: Parts
     who: Person
     text: tuple[Output, Output]
-    """What is wanted, and what is not."""
+    """The prompt and the negative prompt."""
     seed: Output
     latent: Output
 
     @property
     def plain(self) -> Conditioned:
-        """What the sampler takes without any identity."""
+        """Inputs of the sampler without any identity."""
         return conditioned(self.parts, self.text)
 
     def with_identity(self, graph: Graph) -> Conditioned:
