@@ -137,7 +137,7 @@ class Face(Detection):
     quality: FaceQuality | None = field(default=None, kw_only=True)
     """None where it was not measured."""
     portrait: bytes = field(default=b"", kw_only=True)
-    """A small JPEG of the face, for people to know it by; empty where there is none."""
+    """A small JPEG of the face, for people to recognise; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +183,13 @@ class Faces:
 
 
 class Person(NamedTuple):
-    """What people know somebody by. Nothing of it changes a picture."""
+    """Name and picture of somebody, for people; nothing of it changes a generated picture."""
 
     name: str = ""
     portrait: bytes = b""
     """A small JPEG of the face."""
     consent: str = ""
-    """Who agreed, and to what."""
+    """Note on who agreed, and to what."""
 
 
 UNKNOWN_PERSON = Person()
@@ -225,7 +225,7 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """A way through the embeddings of a recogniser: from faces without something to faces with it,
+    """A direction in a recogniser's embedding space: from faces without something to faces with it,
     such as glasses."""
 
     vector: torch.Tensor

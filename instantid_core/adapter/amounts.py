@@ -1,4 +1,4 @@
-"""How much of a person is kept: weight, strength and window under one name."""
+"""Named amounts of likeness: weight, strength and window under one name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .window import Span
 
 @dataclass(frozen=True)
 class Amounts:
-    """The numbers of an identity that people weigh against the prompt."""
+    """The settings that balance an identity against the prompt."""
 
     weight: float
     """Of the adapter, in cross-attention."""

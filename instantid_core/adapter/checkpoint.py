@@ -27,7 +27,7 @@ PARTS = ("image_proj", "ip_adapter")
 WHAT_TO_DO = "Choose InstantID's ip-adapter.bin (1.69 GB), placed in models/instantid."
 
 LIMITS = ResamplerConfig(*[1 << 16] * 4, depth=64, tokens=1 << 12, context_dim=1 << 16)
-"""Sizes above these are not built, not even without memory."""
+"""Largest sizes that are accepted; above these not even a network on the meta device is built."""
 
 FACE_ID_TOKENS = 4
 """Of FaceID for one photo; with more, and without a LoRA, it is FaceID-Portrait."""
@@ -49,7 +49,7 @@ class AdapterCheckpoint(NamedTuple):
     ip_adapter: StateDict
     config: AdapterConfig
     kind: Kind = INSTANTID
-    """As far as the tensors tell."""
+    """According to the tensors alone."""
     lora: StateDict = MappingProxyType({})
     """Of FaceID: changes of the UNet's attention, by `attention_lora`; empty where it has none."""
 
@@ -91,7 +91,7 @@ def _read_face_id(image_proj: StateDict, both: StateDict, name: str) -> AdapterC
 def _part(raw: Mapping[str, Any], part: str) -> StateDict:
     nested = raw.get(part)
     if isinstance(nested, Mapping):
-        # Names may be numbers; as text they are told as foreign ones.
+        # Keys may be numbers; as text they are reported like any other unknown key.
         found = {str(key): value for key, value in nested.items()}
     else:
         prefix = part + "."

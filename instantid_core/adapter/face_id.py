@@ -17,13 +17,13 @@ from ..errors import CheckpointError
 from ..types import EMBEDDING_WIDTH
 
 FIRST = "proj.0.weight"
-"""A tensor that no other kind has in this width."""
+"""Key of a tensor that no other kind has in this width."""
 WHAT_TO_DO = (
     "Choose one of h94's IP-Adapter FaceID files, such as ip-adapter-faceid_sdxl.bin, placed in "
     "models/instantid."
 )
 LARGEST = 1 << 16
-"""Sizes above this are not built, not even without memory."""
+"""Largest size that is accepted; above it not even a network on the meta device is built."""
 
 
 class FaceIDConfig(NamedTuple):

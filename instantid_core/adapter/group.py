@@ -1,4 +1,4 @@
-"""Several people in one picture: who gets which face, and which part of the picture."""
+"""Several people in one picture: each gets a face of the pose and a part of the picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MATCH = ("left_to_right", "as_given", "by_index")
 
 @dataclass(frozen=True, eq=False)
 class FramePartition:
-    """The picture divided among the faces of a frame, for whatever grid asks."""
+    """The picture divided among the faces of a frame, at any grid size."""
 
     frame: FrameFaces
     fit: str

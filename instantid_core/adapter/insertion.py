@@ -1,4 +1,4 @@
-"""Insertion rules: what of an identity's attention goes beside the text's at a site.
+"""Insertion rules: the part of an identity's attention that is added to the text's at a site.
 
 `normalised` follows UniID (arXiv 2512.03964), whose adapter has the norm of the text attention in
 every row; `orthogonal` follows PuLID (arXiv 2404.16022), which takes out the part along the text's.

@@ -81,8 +81,8 @@ class KeysValues(Sequence["SiteKeysValues"]):
         return self.buffer.index_select(0, index)
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> KeysValues:
-        """On another device, the same object for all who ask while one of them holds it; itself
-        where nothing changes. A change of dtype makes a new one."""
+        """A copy on another device, shared by all callers while one of them holds it; itself where
+        nothing changes. A change of dtype makes a new copy."""
         dtype = dtype or self.buffer.dtype
         if self.buffer.device == device and self.buffer.dtype == dtype:
             return self

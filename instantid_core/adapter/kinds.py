@@ -1,4 +1,4 @@
-"""The family of adapters: what each kind wants, and which published files are of which kind.
+"""Kinds of adapter: the requirements of each, and the published files by kind.
 
 An adapter and the recogniser whose embeddings it was trained on belong together. Shapes tell the
 kinds apart, but for one: FaceID-Portrait unnorm has InstantID's layout to the last tensor.

@@ -41,9 +41,9 @@ def resize_mask(
 
 
 def about_black(mask: torch.Tensor, what: str) -> tuple[str, ...]:
-    """What is said of masks [M, H, W] without any white.
+    """Advice on masks [M, H, W] without any white.
 
-    what: happens where they are white, such as `the identity acts`.
+    what: the effect of white, such as `the identity acts`.
     """
     black = [n for n, lit in enumerate(mask.flatten(1).any(1).tolist(), start=1) if not lit]
     if not black:
@@ -58,7 +58,7 @@ def about_black(mask: torch.Tensor, what: str) -> tuple[str, ...]:
 
 
 def about_lost_region(region: Region, run: Run) -> tuple[str, ...]:
-    """What is said, once in a run, of a region that no layer of it could see."""
+    """Advice on a region that is empty at the size of every layer that asked for it."""
     return (TOO_SMALL,) if run.lit.is_lost(region) else ()
 
 
@@ -75,7 +75,7 @@ class Region(ABC):
 
     @property
     def is_black(self) -> bool:
-        """Whether it is known, before there are layers, that nothing is in the region."""
+        """Whether the region is empty at its own size, before any layer resizes it."""
         return False
 
     def advice(self) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class Region(ABC):
         )
 
     def _noted(self, rendered: torch.Tensor, run: Run) -> torch.Tensor:
-        """The masks of a layer; the run hears whether they have any white left."""
+        """The masks of a layer, after noting in the run whether they have any white left."""
         run.lit.note(self, bool(rendered.any()) or self.is_black)
         return rendered
 

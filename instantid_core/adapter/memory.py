@@ -1,4 +1,4 @@
-"""Values that are made once, within a bound."""
+"""A cache with a bound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Memory:
     """
 
     def __init__(self, most: int, size: Callable[[Any], int] | None = None) -> None:
-        """most: sum of the values' sizes that are kept; without `size` their number."""
+        """most: limit of the sum of the values' sizes; of their number without `size`."""
         self.most = most
         self._size = size
         self._values: dict[Hashable, Any] = {}

@@ -13,9 +13,9 @@ NEAR = 1e-5
 class NoiseLevels:
     """Each step's sigma as a number, for UNet sites and IdentityNets alike.
 
-    On a GPU every look at a tensor waits for all work that was queued. So each step's is read
-    once; where a sampler takes a known list one by one, the list is read in place of them, at the
-    first question, and compared with what that step is really given. Threads may share one object.
+    On a GPU, reading a tensor waits for all queued work. So each step's sigma is read once; where a
+    sampler follows a known list, the list is read instead, on first use, and checked against the
+    sigma of that step. Threads may share one object.
     """
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class NoiseLevels:
         """Index in that list, of the step that the sampler is at."""
 
     def follow(self, sigmas: torch.Tensor | None) -> None:
-        """From now on step i is at `sigmas[i]`, if the first that is asked for is; with None each
-        step's own sigma is read again."""
+        """Take step i to be at `sigmas[i]`, if that holds for the first step asked for; with None,
+        read each step's own sigma again."""
         self._list, self._known, self.step = sigmas, [], 0
 
     def of(self, sigma: torch.Tensor) -> float:
@@ -42,8 +42,8 @@ class NoiseLevels:
         return latest[1]
 
     def _listed(self, sigmas: torch.Tensor, found: float) -> list[float]:
-        """The list's numbers; none, and nothing is followed, where it is not what runs: another
-        pack may have put other sigmas in its place."""
+        """The list's numbers; empty, and the list is dropped, where the run does not follow it:
+        another pack may have replaced the sigmas."""
         known = sigmas.tolist()
         if self.step < len(known) and math.isclose(known[self.step], found, rel_tol=NEAR):
             return known

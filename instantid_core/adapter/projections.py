@@ -13,7 +13,7 @@ from .keys_values import KeysValues
 from .memory import Memory
 
 MOST_BYTES = 256 * 2**20
-"""About 24 people of SDXL in half precision."""
+"""Enough for about 24 identities of SDXL in half precision."""
 
 
 class Projections:

@@ -1,4 +1,4 @@
-"""How much of an identity the calls of a run come to: its sites, and the white of its masks."""
+"""Reach of an identity in the calls of a run: the sites that were asked, the masks with white."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Applied:
 
     window: Span
     sites: int
-    """Sites that it was put at."""
+    """Number of sites at which it was installed."""
     region: Hashable = None
     """Its region, if it has one."""
 
@@ -44,7 +44,7 @@ class Reach:
 
 
 class Lit:
-    """The regions that layers have asked for, and whether there was anything in them."""
+    """Regions that layers have asked for, and whether any of their masks had white."""
 
     def __init__(self) -> None:
         self._lit: dict[Hashable, bool] = {}

@@ -52,7 +52,7 @@ class CallLayout:
 
     @property
     def is_lost(self) -> bool:
-        """Whether rows are a part of the picture that nobody knows."""
+        """Whether some rows cover a part of the picture whose place is not known."""
         in_a_latent = self.given is not None or any(row.latent is not None for row in self.rows)
         return in_a_latent and not self.is_placed
 
@@ -83,7 +83,7 @@ class KeptResiduals:
         level: float,
         compute: Callable[[], Residuals | None],
     ) -> Residuals | None:
-        """The residuals of a call, in lists of the caller's own.
+        """The residuals of a call, in new lists that the caller may change.
 
         sigma: the tensor that holds `level`; calls of one evaluation of the model share it.
         """

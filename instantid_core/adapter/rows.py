@@ -92,8 +92,8 @@ class BatchRows:
 class SamplingRows(BatchRows):
     """A UNet call as the attention sites see it.
 
-    Made once per call and dropped with it: answers last that long, so that 70 sites cost
-    one look at sigma.
+    Made once per call and dropped with it. Answers are cached for that long, so that 70 sites read
+    sigma once.
     """
 
     sigma: torch.Tensor

@@ -17,7 +17,7 @@ MOST_NETS = 32
 
 
 class Run:
-    """Everything that the calls of a run remember together.
+    """The state that all calls of a run share.
 
     Made when a run of a model begins and dropped when it ends; two runs share nothing. Each part
     has a bound of its own.
@@ -44,7 +44,7 @@ class Run:
         return self._sigmas.once(percent, lambda: self._percent_to_sigma(percent))
 
     def is_news(self, sentence: str) -> bool:
-        """Whether this run has not been told a sentence yet; from now on it has."""
+        """Whether a sentence is new to this run; marks it as said."""
         known = sentence in self._said
         self._said.add(sentence)
         return not known

@@ -33,7 +33,7 @@ def part_of(raw: Mapping[str, Any]) -> str | None:
 
 
 def is_half(name: str) -> bool:
-    """Whether a file is called like one of the two."""
+    """Whether a file is named like one of the two."""
     return any(word in name.lower() for words in WORDS.values() for word in words)
 
 

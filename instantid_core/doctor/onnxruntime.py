@@ -118,7 +118,7 @@ def provider(machine: Machine, probed: Result) -> Finding:
 
 
 def cuda(machine: Machine) -> Finding:
-    """Whether ONNX Runtime and torch are built for the same major version of CUDA."""
+    """Comparison of the CUDA versions that ONNX Runtime and torch are built for."""
     runtime, torch = runtime_cuda(machine), result(machine, "torch").get("cuda")
     if not runtime:
         return ok("cuda", "ONNX Runtime's build uses no CUDA, so it does not have to match torch's")

@@ -1,6 +1,6 @@
-"""What people should know of a run that went well: sentences for the screen and for the log.
+"""Advice on runs that succeed: sentences for the screen and the log.
 
-Every function here decides and words; who is told, and how often, is the host's business.
+The functions here decide and word; the host decides where and how often a sentence is shown.
 """
 
 from __future__ import annotations

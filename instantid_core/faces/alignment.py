@@ -1,4 +1,4 @@
-"""The five points of a face beside those that the recogniser is aligned to."""
+"""Alignment of the five points of a face with the recogniser's template."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Alignment(NamedTuple):
     residual: float
     """Mean distance of the points to the template, in pixels of the aligned crop."""
     offset: tuple[float, float]
-    """Where the crop's corner (0, 0) lies in the picture."""
+    """Position of the crop's corner (0, 0) in the picture, in pixels."""
 
     @property
     def span(self) -> float:

@@ -26,7 +26,7 @@ ANALYSES = 4
 
 
 class FaceEngine(Detector, Protocol):
-    """The face models as analysis needs them; `FaceAnalyzer` is the real one."""
+    """Interface of the face models; `FaceAnalyzer` implements it."""
 
     recogniser: Recogniser
 

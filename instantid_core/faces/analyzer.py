@@ -121,7 +121,7 @@ class LandmarkModel:
         self._model: Any = None
 
     def find(self, bgr: np.ndarray, box: Box) -> np.ndarray | None:
-        """As `FaceAnalyzer.landmarks`. A file that cannot be used is told once."""
+        """As `FaceAnalyzer.landmarks`. An unusable file is logged once and not tried again."""
         if self._path is None:
             return None
         try:

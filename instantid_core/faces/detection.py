@@ -44,7 +44,7 @@ STRAIGHT = 8.0
 
 
 class Detector(Protocol):
-    """The detector; `FaceAnalyzer` is the real one."""
+    """Interface of the detector; `FaceAnalyzer` implements it."""
 
     def detect(self, bgr: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]: ...
 
@@ -63,8 +63,8 @@ class _Shown(NamedTuple):
 def detect(bgr: np.ndarray, detector: Detector, min_score: float) -> tuple[Detection, ...]:
     """All faces of a picture [H, W, 3] uint8 BGR from left to right; empty without any.
 
-    Of a picture that shows no plainly upright face, turned ones are looked at as well, and the one
-    with the best score counts.
+    Where no face is plainly upright, the picture is searched in other orientations as well, and the
+    one with the best score counts.
     """
     faces = _at_best_size(_Shown(bgr), DETECTION_SIZES[:1], detector, min_score)
     if not any(is_plainly_upright(face) for face in faces):
@@ -84,7 +84,7 @@ def is_plainly_upright(face: Detection) -> bool:
 
 
 def is_small_for_detector(face: Detection, bgr: np.ndarray) -> bool:
-    """Whether the picture is so large that the detector saw little of the face."""
+    """Whether the face is small in the picture as the detector sees it, scaled down."""
     shrunk = min(1.0, DETECTION_SIZES[0] / max(bgr.shape[:2]))
     return _longer_side(face) * shrunk < SMALL
 
@@ -236,8 +236,8 @@ def _turned_back(shown: _Shown, points: np.ndarray) -> np.ndarray:
 
 
 def _is_about_upright(points: np.ndarray) -> bool:
-    """Whether a picture turned by quarters is right for a face; another quarter is better for a
-    face that is tilted further."""
+    """Whether a face is upright enough for this quarter turn; another turn is better for a face
+    that is tilted further."""
     return abs(alignment_of(points).roll) <= ABOUT_UPRIGHT
 
 

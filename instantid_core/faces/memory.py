@@ -1,4 +1,4 @@
-"""Latest values by key, so that what was computed a moment ago is not computed again."""
+"""A cache of the latest values by key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Latest(Generic[Key, Value]):
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
-        """The value of a key, which thereby becomes the newest; None without one."""
+        """The value of a key, which becomes the newest entry; None without one."""
         if key not in self._entries:
             return None
         self._entries[key] = self._entries.pop(key)

@@ -1,4 +1,4 @@
-"""Small pictures of faces, by which people know who is meant."""
+"""Small pictures of faces, for people to recognise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITIES = (85, 60, 30)
 """JPEG qualities, of which the first that gives few enough bytes is taken."""
 BEGINNING, END = b"\xff\xd8\xff", b"\xff\xd9"
 FRAMES = {0xC0, 0xC1, 0xC2}
-"""Marks of the part of a JPEG that states its size, in the kinds that browsers show."""
+"""Markers of the JPEG segment that states the size, in the kinds that browsers show."""
 
 
 def portrait_of(bgr: np.ndarray, face: Detection) -> bytes:
@@ -69,7 +69,7 @@ def pixels_of(portrait: bytes) -> np.ndarray | None:
 
 
 def _size_of(content: bytes) -> Extent | None:
-    """The size that a JPEG states, before any of its pixels is read; None where it states none."""
+    """The size stated in a JPEG's header; None where there is none."""
     place = len(BEGINNING) - 1
     while content[place : place + 1] == b"\xff" and place + 9 <= len(content):
         mark, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")

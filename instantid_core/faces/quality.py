@@ -17,8 +17,8 @@ BLURRED, DARK, NOISY = 0.15, 0.18, 15.0
 """Sharpness, brightness and noise at which an embedding has changed by a cosine of about 0.7 or
 less. Photographs that are well seen have 0.155 to 0.35, 0.40 to 0.71 and at most 6."""
 TURNED_AWAY = 0.6
-"""How far the nose may lie beside the middle of the eyes, in distances between the eyes. The model
-of `geometry.FACE_MODEL` gets there when it is turned by 52 degrees; at 60 it has 0.8."""
+"""Distance of the nose from the middle of the eyes above which a face is a profile, in eye
+distances. `geometry.FACE_MODEL` has it when turned by 52 degrees; at 60 it has 0.8."""
 SURE_DETECTION = 0.65
 """Detector score below which a face is hidden in part, or cut by the edge of the picture."""
 FACE_PART = slice(20, 104), slice(24, 88)
@@ -37,7 +37,7 @@ class Flaw(Enum):
 
 
 def flaws_of(face: Face) -> tuple[Flaw, ...]:
-    """All that keeps the recogniser from seeing this face well."""
+    """The flaws of this face for the recogniser, empty where it is seen well."""
     seen = face.quality
     found = {
         Flaw.SMALL: seen is not None and seen.span < SMALL_SPAN,
@@ -51,7 +51,7 @@ def flaws_of(face: Face) -> tuple[Flaw, ...]:
 
 
 def is_turned_away(face: Detection) -> bool:
-    """Whether the five points are those of a profile; a tilted head is none."""
+    """Whether the five points are those of a profile; a tilted head does not count."""
     left_eye, right_eye, nose = np.asarray(face.keypoints[:3], np.float64)
     across = right_eye - left_eye
     beside = abs((nose - (left_eye + right_eye) / 2) @ across)

@@ -1,4 +1,4 @@
-"""Recognisers: whose embeddings go together, and the order of colours that each is shown.
+"""Recognisers: compatibility of their embeddings, and the colour order of their input.
 
 InstantID for SD 1.5 (TheDenk/InstantID-SD1.5) gives insightface RGB where it expects BGR, in
 training (`process_laion_dataset.py`) as in use (`instantid/utils/load_components.py`). Its adapter
@@ -75,9 +75,9 @@ def require_pack(identity: IdentityEmbedding, pack: str, adapter: str) -> None:
 
 
 def mismatch_message(named: Mapping[str, Recogniser | None]) -> str:
-    """Reason why embeddings of two recognisers cannot be taken together, and what to do.
+    """Reason why embeddings of two recognisers do not go together, and what to do.
 
-    named: the two, each by what a message calls it. None stands for a pose.
+    named: the two recognisers by their names in the message. None stands for a pose.
     """
     (one, first), (other, second) = named.items()
     if first is None or second is None:

@@ -1,4 +1,4 @@
-"""What analysis saw, as plain values that the front end draws and lets people choose from."""
+"""Report of an analysis as plain values, for the front end's face picker."""
 
 from __future__ import annotations
 

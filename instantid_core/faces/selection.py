@@ -1,4 +1,4 @@
-"""Which of the faces in a picture are meant."""
+"""Selection among the faces of a picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Selection:
     numbers: tuple[int, ...] = ()
     """For `index`: several faces, in this order, in place of the one that `index` names."""
     has_inputs: bool = True
-    """Whether the node at hand has inputs for all this, which messages then name."""
+    """Whether the calling node has inputs for these settings, so that messages may name them."""
 
     def __post_init__(self) -> None:
         one_of("select", self.policy, SELECT)

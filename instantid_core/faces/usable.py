@@ -1,4 +1,4 @@
-"""Errors of face models that open and cannot be used."""
+"""Errors of face models that open but cannot be used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..libraries import first_line
 from ..models import MODEL_PACK
 
 INSTEAD = f"put the file of the {MODEL_PACK} pack in its place"
-"""What to do about a file of the pack."""
+"""Advice for a damaged file of the pack, as part of a sentence."""
 
 
 @contextmanager
 def usable(path: Path, instead: str = INSTEAD) -> Iterator[None]:
-    """Whatever a model that opens does wrong later becomes a FaceModelError that names its file.
+    """Turns errors of an opened model into a FaceModelError that names its file.
 
     instead: what to do about a damaged file.
     """

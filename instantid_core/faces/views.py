@@ -67,7 +67,7 @@ def upright_view(bgr: np.ndarray, face: Detection) -> View | None:
 def view_of(bgr: np.ndarray, box: Box, angle: float) -> View:
     """A view around a face's box, in which a face turned clockwise by `angle` degrees is upright.
 
-    Black lies outside of the picture, as the detector itself fills what it looks at.
+    Outside the picture it is black, like the detector's own padding.
     """
     cv2 = import_cv2()
     side = max(CONTEXT * max(box.width, box.height), 2.0)
@@ -95,8 +95,8 @@ def view_of(bgr: np.ndarray, box: Box, angle: float) -> View:
 def _around(
     bgr: np.ndarray, centre: tuple[float, float], side: float
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """The part of the picture that a turned square can show, its corner, and by how much it was
-    shrunk: a view is not made of every tenth pixel."""
+    """The part of the picture that a turned square can show, its corner, and the factor by which it
+    was shrunk beforehand, so that the warp does not skip pixels."""
     cv2 = import_cv2()
     reach = side * math.sqrt(0.5) + 2
     height, width = bgr.shape[:2]

@@ -35,8 +35,8 @@ def combine_album(
 
     identities: by the names that messages call them. weights: one for each, or none for all alike.
     how: `average` is the weighted mean (`combine_identities`); `robust` takes all references of
-    all identities, leaves out those that are not of the person whom most agree on, and gives one
-    reference [N, 1, 512]; there weights are the most that each may count. Raises SettingError for
+    all identities, leaves out those that disagree with the majority, and gives one reference
+    [N, 1, 512]; there weights are the most that each may count. Raises SettingError for
     meaningless weights, IdentityError for identities that do not go together and, robustly, where
     no two are of one person.
     """
@@ -61,16 +61,16 @@ def _robustly(identities: Mapping[str, IdentityEmbedding], weights: tuple[float,
     clear = np.repeat(shares, [each.references.shape[1] for each in identities.values()])
     recogniser = next(iter(identities.values())).recogniser
     bands, labels = bands_of(recogniser), _labels(identities)
-    means, told = [], []
+    means, judged = [], []
     for number, each in enumerate(references, start=1):
         weighing = weigh_vectors(each.numpy(), clear, bands)
         means.append(weighted_mean(each, weighing.weights))
         batch = f"identity {number} of the batch, " if len(references) > 1 else ""
-        told += _judged([batch + label for label in labels], weighing, clear, bands)
-    named = [f"{each.label} ({each.reason})" for each in told if each.reason]
-    text = "\n".join(each.line for each in told)
+        judged += _judged([batch + label for label in labels], weighing, clear, bands)
+    named = [f"{each.label} ({each.reason})" for each in judged if each.reason]
+    text = "\n".join(each.line for each in judged)
     combined = IdentityEmbedding(torch.stack(means), recogniser, mixed(identities.values()))
-    return Combined(combined, text, left_out(named, len(told), "references"))
+    return Combined(combined, text, left_out(named, len(judged), "references"))
 
 
 class _Judged(NamedTuple):
@@ -92,7 +92,7 @@ class _Judged(NamedTuple):
 def _judged(
     labels: Sequence[str], weighing: Weighing, clear: np.ndarray, bands: Bands
 ) -> list[_Judged]:
-    """References whose weight agreement has taken, and those that count, in their order."""
+    """All references in their order, with the reason where disagreement took their weight."""
     kept = weighing.weights / np.where(clear > 0, clear, np.inf)
     lost = (clear > 0) & (kept < LITTLE * kept.max())
     return [

@@ -34,7 +34,7 @@ class Bands(NamedTuple):
     """Origin of the figures."""
 
     def of_photos(self, cosine: float) -> str:
-        """Whether two photos show one person, in words."""
+        """`SAME`, `UNSURE` or `ANOTHER`: the words for a cosine between two photos."""
         return SAME if cosine >= self.same else UNSURE if cosine >= self.another else ANOTHER
 
     def of_result(self, cosine: float) -> str:

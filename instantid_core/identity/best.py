@@ -20,7 +20,7 @@ class Best:
 
 
 def best(scores: Sequence[float], keep: int, at_least: float) -> Best:
-    """The `keep` highest of the scores that are `at_least` so high; NaN is no score.
+    """The `keep` highest scores that are no lower than `at_least`; NaN is no score.
 
     Equal scores stay in the batch's order. Raises SettingError where no picture is kept.
     """

@@ -24,13 +24,13 @@ LEAST_PHOTOS = 8
 at a cosine of 0.74 to 0.85 to what 1,800 give."""
 LEAST_PAIRS = 4
 HARDLY = 0.7
-"""AUC below which a direction is told of as hardly better than chance."""
+"""AUC below which a direction is reported as hardly better than chance."""
 NOWHERE = 1e-6
-"""Length of a direction over that of an embedding, from which on down it points nowhere."""
+"""Length relative to that of an embedding, at or below which a direction points nowhere."""
 
 
 class Learnt(NamedTuple):
-    """A direction and what to say about it."""
+    """A direction with its report."""
 
     direction: Direction
     text: str
@@ -104,11 +104,11 @@ def held_out_auc(with_it: np.ndarray, without_it: np.ndarray, paired: bool) -> f
     """
     others_with, others_without = _means_without_each(with_it), _means_without_each(without_it)
     if paired:
-        ways_with = ways_without = others_with - others_without
+        axes_with = axes_without = others_with - others_without
     else:
-        ways_with = others_with - without_it.mean(0)
-        ways_without = with_it.mean(0) - others_without
-    return _auc((with_it * ways_with).sum(1), (without_it * ways_without).sum(1))
+        axes_with = others_with - without_it.mean(0)
+        axes_without = with_it.mean(0) - others_without
+    return _auc((with_it * axes_with).sum(1), (without_it * axes_without).sum(1))
 
 
 def _means_without_each(rows: np.ndarray) -> np.ndarray:

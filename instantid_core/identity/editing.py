@@ -16,9 +16,9 @@ from .blending import require_one_recogniser
 ADD, NEUTRALISE = "add", "neutralise"
 MODES = (ADD, NEUTRALISE)
 LOWEST, HIGHEST = -3.0, 3.0
-"""Amounts."""
+"""Range of the amount."""
 NOTHING_LEFT = 1e-6
-"""Share of an embedding's length, from which on down an edit has taken all of it away."""
+"""Share of an embedding's length, at or below which an edit has removed all of it."""
 
 
 class Edited(NamedTuple):
@@ -40,7 +40,7 @@ def edit(
     """Move each reference of an identity along a direction; across it nothing changes.
 
     mode: `add` goes `amount` times from the mean without to the mean with; `neutralise` goes that
-    share of the way to the middle between the two, where neither is said. keep_length: each
+    share of the distance to the midpoint, where neither is expressed. keep_length: each
     reference is scaled to its former norm afterwards. amount: -3..3. Raises SettingError for other
     amounts and modes, IdentityError for nobody, for a direction of another recogniser, and where
     nothing is left.

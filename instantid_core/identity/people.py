@@ -1,4 +1,4 @@
-"""The people behind identities: what is known of them together, and what to call them."""
+"""People behind identities: their notes merged, and their labels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def person_of(faces: Faces) -> Person:
 
 
 def mixed(identities: Iterable[IdentityEmbedding]) -> Person:
-    """What is known of several identities together: all names, all consent, and the portrait if
-    they have but one among them."""
+    """One person for several identities: all names, all consent, and the portrait if there is only
+    one among them."""
     people = list(dict.fromkeys(each.person for each in identities))
     if len(people) == 1:
         return people[0]

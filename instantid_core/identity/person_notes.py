@@ -1,7 +1,7 @@
-"""What an identity file tells of a person, beside the numbers: name, picture, consent.
+"""Notes on a person in an identity file: name, picture, consent.
 
-Optional entries of the file's metadata, which packs that do not know them pass over. What of them
-makes no sense counts as not there: nothing here keeps an identity from being loaded.
+Optional entries of the file's metadata, which other readers ignore. Invalid entries count as
+missing: nothing here keeps an identity from being loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def notes_of(person: Person) -> dict[str, str]:
 
 
 def person_in(metadata: Mapping[str, str], file_name: str) -> Person:
-    """The person whom a file is about, called by the file's name where it has no other."""
+    """The person of an identity file, named after the file where it notes no name."""
     name = one_line(metadata.get(NAME, ""), LONGEST_NAME)
     consent = one_line(metadata.get(CONSENT, ""), LONGEST_CONSENT)
     return Person(name or name_of_file(file_name), _picture(metadata.get(PICTURE, "")), consent)

@@ -14,7 +14,7 @@ from ..types import Face, Faces
 from .bands import Bands, bands_of
 
 ROBUST = "robust"
-"""The way of combining, as the widget calls it."""
+"""The widget's value."""
 SHARES = {
     Flaw.SMALL: 0.5,
     Flaw.BLURRED: 0.1,
@@ -23,7 +23,7 @@ SHARES = {
     Flaw.TURNED: 0.2,
     Flaw.HIDDEN: 0.3,
 }
-"""What a face counts that the recogniser sees badly; one without a flaw counts 1."""
+"""Weight of a face with this flaw; one without a flaw weighs 1."""
 LITTLE = 0.3
 """Share of the largest weight below which a face is named as left out."""
 ROUNDS = 5
@@ -118,7 +118,7 @@ def _clearness(face: Face) -> float:
 
 
 def _cosines(embeddings: np.ndarray) -> np.ndarray:
-    """[F, D] to [F, F] float64, with zeros on the diagonal: nobody vouches for himself."""
+    """[F, D] to [F, F] float64, with zeros on the diagonal: a face does not support itself."""
     vectors = embeddings.astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(lengths, 1e-12)

@@ -26,7 +26,7 @@ from ..weights import require_sound_safetensors
 
 UNKNOWN = "unknown"
 ABANDONED = 3600
-"""Age in seconds at which nobody writes a draft any more."""
+"""Age in seconds at which a draft counts as abandoned."""
 VERSION_NUMBER = re.compile("[1-9][0-9]{0,8}")
 SHA256 = re.compile("[0-9a-f]{64}")
 RECOGNISER_SHA256, RECOGNISER_COLOURS = "recogniser_sha256", "recogniser_colours"
@@ -48,13 +48,13 @@ class Kind(NamedTuple):
     sides: str
     """The tensor's shape, in words."""
     fits: Callable[[list[int]], bool]
-    """Whether a shape is right."""
+    """Whether the tensor may have this shape."""
     node: str
     """The node that writes such files."""
     again: str
     """Advice on a damaged file."""
     renewed: str
-    """Advice on numbers that are none."""
+    """Advice on NaN or infinite numbers."""
     error: type[InstantIDError]
 
 
@@ -173,7 +173,7 @@ def noted_recogniser(metadata: Mapping[str, str]) -> Recogniser | None:
     if not SHA256.fullmatch(noted) or colours not in [each.value for each in ColourOrder]:
         return None
     pack = metadata.get(RECOGNISER_PACK, "")
-    # A name that the loaders do not offer, from whatever hand, reaches no message.
+    # A name that the loaders do not offer must not reach messages.
     return Recogniser(noted, ColourOrder(colours), pack if pack in PACKS else "")
 
 

@@ -1,7 +1,7 @@
 """Cut faces out of pictures as squares of one size, and paste them back exactly where they were.
 
 A square lies on whole pixels of the picture, so cutting and pasting move nothing. Enlarging is
-bicubic, one matrix per axis, and the way back is the least-squares inverse of that matrix: of all
+bicubic, one matrix per axis, and shrinking is the least-squares inverse of that matrix: of all
 small pictures it takes the one whose enlargement comes nearest to the crop. What was only enlarged
 comes back exactly, where a second bicubic resize would blur it, and detail that is too fine for the
 small picture is averaged away. Squares a little smaller than the crop have no stable inverse; they
@@ -33,7 +33,7 @@ class FaceSquare:
     """A square around a face, in pixels of its picture; may reach outside."""
 
     frame: int
-    """Which picture of the batch."""
+    """Index of the picture in the batch."""
     x: int
     y: int
     side: int
@@ -46,7 +46,7 @@ class FaceCrops:
     source: Extent
     """Size of the pictures."""
     frames: int
-    """How many pictures the batch has."""
+    """Number of pictures in the batch."""
     squares: tuple[FaceSquare, ...]
     """One per crop, picture by picture."""
 
@@ -236,7 +236,7 @@ def _overlap(one: FaceSquare, other: FaceSquare) -> bool:
 
 
 def _resized_mask(mask: torch.Tensor, side: int) -> torch.Tensor:
-    """[h, w] -> [side, side]; neither way lets the mask grow by more than a pixel."""
+    """[h, w] -> [side, side]; in neither direction does the mask grow by more than a pixel."""
     mode = "area" if min(mask.shape) >= side else "bilinear"
     return torch.nn.functional.interpolate(mask[None, None], size=(side, side), mode=mode)[0, 0]
 

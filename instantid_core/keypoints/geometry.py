@@ -25,10 +25,10 @@ looks straight ahead. One unit is the height of the face, from the upper forehea
 EYE_SPAN = float(FACE_MODEL[1, 0] - FACE_MODEL[0, 0])
 EYES_TO_MOUTH = float(FACE_MODEL[3, 1])
 CENTRE_BELOW_EYES = 0.10
-"""How far below the eyes the middle of the face lies: the eyes are at 0.4 of its height."""
+"""Distance of the middle of the face below the eyes, which are at 0.4 of its height."""
 HALF_HEIGHT, HALF_WIDTH = 0.5, 0.37
 MIRRORED_ORDER = [1, 0, 2, 4, 3]
-"""A flipped face names its points anew, so that image-left stays before image-right."""
+"""Order of a flipped face's points, so that image-left stays before image-right."""
 
 FITS = ("letterbox", "crop", "stretch")
 """Ways to lay one picture on another."""
@@ -90,8 +90,8 @@ class Oval(NamedTuple):
 def oval_of_points(points: np.ndarray) -> Oval:
     """The oval of a face with these keypoints [5, 2] in pixels.
 
-    Its size is the larger of two estimates, from the span of the eyes and from the way to the
-    mouth: turning a head shortens one of them at a time.
+    Its size is the larger of two estimates, from the span of the eyes and from the distance to
+    the mouth: turning a head shortens one of them at a time.
     """
     left_eye, right_eye, _, left_mouth, right_mouth = np.asarray(points, np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2

@@ -23,7 +23,7 @@ LONGEST_TEXT = 1 << 20
 MOST_FACES = 256
 LARGEST_SIDE = 1 << 16
 FARTHEST = 100.0
-"""Points may lie outside the picture, but not at the end of the world."""
+"""Largest fraction: points may lie outside the picture, but stay finite."""
 
 
 def to_json(pose: Faces) -> str:
@@ -56,7 +56,7 @@ def from_json(text: str) -> Faces:
     if data.get("version") != VERSION:
         raise SettingError(
             f"This pose has version {_shown(data.get('version'))}, expected {VERSION}. It was "
-            "written by another version of InstantID Compose: update, or make the pose anew."
+            "written by another version of InstantID Compose: update, or make the pose again."
         )
     extent = _extent(data.get("extent"))
     faces = data.get("faces")

@@ -1,4 +1,4 @@
-"""Poses as data: views of a model face, edits of faces, and the way from one pose to another.
+"""Poses as data: views of a model face, edits of faces, and interpolation between two poses.
 
 A pose is a `Faces` value whose faces are nobody's: keypoints and boxes without embeddings.
 """
@@ -80,7 +80,7 @@ class FacePlacement(NamedTuple):
     eye_line: float = 0.34
     """Height at which the middle between the eyes lies, of the picture's height from its top."""
     center_x: float = 0.5
-    """Where the middle of the head lies, of the picture's width; a turned face moves off it."""
+    """Middle of the head, as a fraction of the picture's width; a turned face moves off it."""
 
 
 class PoseEdit(NamedTuple):
@@ -166,7 +166,7 @@ def with_style(faces: Faces, style: KeypointStyle) -> Faces:
 
 
 def interpolate_poses(a: Faces, b: Faces, steps: int) -> Faces:
-    """One frame per step on the way from a to b, both included, in the style of a.
+    """One frame per step from a to b, both included, in the style of a.
 
     Faces are paired in the order they come in and every point goes along a straight line. A b of
     another size is laid on a's by letterbox first. Raises SettingError when a pose has several
@@ -179,8 +179,8 @@ def interpolate_poses(a: Faces, b: Faces, steps: int) -> Faces:
     place = placement(last.extent, first.extent, "letterbox")
     if last.extent != first.extent:
         last = FrameFaces(first.extent, tuple(moved(face, place) for face in last.faces))
-    ways = [i / (steps - 1) for i in range(steps)]
-    return as_pose(tuple(_between(first, last, way) for way in ways), a.style)
+    shares = [i / (steps - 1) for i in range(steps)]
+    return as_pose(tuple(_between(first, last, share) for share in shares), a.style)
 
 
 def _project(view: View, where: FacePlacement, extent: Extent) -> np.ndarray:
@@ -226,9 +226,9 @@ def _mapped(box: Box, to: Callable[[np.ndarray], np.ndarray], scale: float) -> B
     return Box(x - half_width, y - half_height, x + half_width, y + half_height)
 
 
-def _between(first: FrameFaces, last: FrameFaces, way: float) -> FrameFaces:
+def _between(first: FrameFaces, last: FrameFaces, share: float) -> FrameFaces:
     def mix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (1 - way) * np.asarray(a, np.float64) + way * np.asarray(b, np.float64)
+        return (1 - share) * np.asarray(a, np.float64) + share * np.asarray(b, np.float64)
 
     pairs = zip(first.faces, last.faces, strict=True)
     faces = tuple(
@@ -253,7 +253,7 @@ def _one_frame(faces: Faces, name: str) -> FrameFaces:
 
 def _require_pairs(first: FrameFaces, last: FrameFaces) -> None:
     if not first.faces and not last.faces:
-        raise NoFaceError("Neither pose has a face, so there is nothing on the way between them.")
+        raise NoFaceError("Neither pose has a face, so there is nothing to interpolate.")
     if len(first.faces) != len(last.faces):
         raise SettingError(
             f"faces_a has {len(first.faces)} faces and faces_b {len(last.faces)}; between two "

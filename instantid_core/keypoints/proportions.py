@@ -1,4 +1,4 @@
-"""Proportions of a face, told apart from its pose, and carried over to another pose.
+"""Proportions of a face, separated from its pose and transferred to another pose.
 
 Five points show a face's proportions and the direction of its head together. Both are estimated by
 turning the model face, whose proportions may vary as people's do, until it meets the points: the
@@ -20,9 +20,9 @@ from .geometry import FACE_MODEL, oval_of_points
 from .poses import View, as_pose
 
 SPREAD = np.array([0.12, 0.20, 0.20, 0.04])
-"""How much faces differ from the model face (standard deviation of the logarithm): span of the
-eyes, width of the mouth, length of the nose, way from the eyes to the mouth. The last differs
-least, so that it sets the scale."""
+"""Spread of faces about the model face (standard deviation of the logarithm): span of the eyes,
+width of the mouth, length of the nose, distance from the eyes to the mouth. The last varies least,
+so that it sets the scale."""
 YAW_SPREAD, PITCH_SPREAD = 30.0, 10.0
 """Of heads in photos, degrees."""
 ROLL_SPREAD = 90.0
@@ -127,12 +127,12 @@ def _shaped(face: Detection, proportions: np.ndarray) -> Detection:
 
 def _projected(numbers: np.ndarray) -> np.ndarray:
     """[5, 2]: the shaped model face, turned, as seen from the front."""
-    eyes, mouth, nose, way = np.exp(numbers[6:])
+    eyes, mouth, nose, drop = np.exp(numbers[6:])
     face = FACE_MODEL * 1.0
     face[:2, 0] *= eyes
     face[3:, 0] *= mouth
     face[2, 1] *= nose
-    face[3:, 1] *= way
+    face[3:, 1] *= drop
     turned = face @ View(*numbers[:3]).rotation.T
     return math.exp(numbers[3]) * turned[:, :2] + numbers[4:6]
 

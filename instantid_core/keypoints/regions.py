@@ -26,7 +26,7 @@ class FaceShape:
     kind: str = "ellipse"
     """`ellipse` follows the tilt of the face; `box` is the detector's box."""
     padding: float = 0.1
-    """How far the outline lies outside the face; negative numbers go inside."""
+    """Distance of the outline outside the face; negative numbers go inside."""
     feather: float = 0.1
     """Width of the soft edge. It lies across the outline, where the mask is 0.5."""
 

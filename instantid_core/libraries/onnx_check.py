@@ -34,7 +34,7 @@ CHILDREN: dict[str, dict[int, str]] = {
     "sparse tensor": {1: TENSOR, 2: TENSOR},
     TENSOR: {},
 }
-"""Messages by the number of their field, as onnx.proto has them: the ways to a tensor."""
+"""Messages by the number of their field, as onnx.proto has them: the paths to a tensor."""
 
 
 def require_own_data(path: Path) -> None:

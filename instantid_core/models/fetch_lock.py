@@ -22,7 +22,7 @@ else:
     import fcntl
 
 TAKEN = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
-"""What a lock that somebody else holds is told by; other errors are shares without locks."""
+"""Errors of a lock that another process holds; others come from shares without locks."""
 
 
 @contextmanager
@@ -35,7 +35,8 @@ def fetching(target: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            # Before the lock goes: who waits for its name must not find it and hold another file.
+            # Before unlocking: otherwise a waiting process could open this file and lock it after
+            # it was removed.
             with suppress(OSError):
                 path.unlink()
             _unlock(file)

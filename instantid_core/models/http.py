@@ -48,7 +48,7 @@ PARTIAL = 206
 POLL = 0.1
 """Seconds between two looks at whether to go on waiting."""
 SIZE = "[0-9]{1,18}"
-"""A number of bytes as headers tell it."""
+"""Pattern of a number of bytes in a header."""
 
 
 @dataclass
@@ -209,7 +209,7 @@ class Connection:
 
     def __init__(self) -> None:
         self.is_late = False
-        """Whether it was cut because the headers did not come."""
+        """Whether it was cut because the headers took too long."""
         self._is_cut = self._has_answered = False
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -256,7 +256,7 @@ class Connection:
                 each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Let go of the sockets."""
+        """Close the sockets."""
         with self._lock:
             for each in self._sockets:
                 each.close()

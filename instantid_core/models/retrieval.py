@@ -29,7 +29,7 @@ DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(ValueError, LookupError, OverflowError),
 )
-"""What zipfile raises for damaged archives."""
+"""Errors of zipfile for damaged archives."""
 MAX_ENTRIES = 1000
 """Larger archives are refused; the published one has six entries."""
 
