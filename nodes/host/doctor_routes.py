@@ -9,22 +9,18 @@ from aiohttp import web
 
 from ...instantid_core.doctor import as_json, as_text, examine, this_machine
 from . import installation
-from .requests import same_origin
-from .server import running_server
+from .requests import add_routes
 
 ROUTE = "/instantid_compose/doctor"
 
 
 def register_doctor_route() -> None:
-    """Add the route to ComfyUI's server, once. Does nothing where there is none."""
-    server = running_server()
-    if server is None or any(getattr(route, "path", "") == ROUTE for route in server.routes):
-        return
-    server.routes.get(ROUTE)(same_origin(Examination().report))
+    """Add the route to ComfyUI's server."""
+    add_routes(("GET", ROUTE, Examination().report))
 
 
 class Examination:
-    """Looks at the installation when asked, one look at a time: each takes seconds."""
+    """Examines the installation on request, one request at a time: each takes seconds."""
 
     def __init__(self) -> None:
         self._busy = asyncio.Lock()

@@ -9,7 +9,7 @@ from ...instantid_core.errors import IdentityFileError
 from ...instantid_core.identity import IdentityFile, Notes, identity_file
 from ...instantid_core.types import Extent, IdentityEmbedding
 from .saved_files import Shelf, pack_version
-from .server import running_server
+from .server import send_to_pages
 
 EVENT = "instantid_compose.identities"
 """Tells pages that identities were saved, renamed or deleted."""
@@ -73,9 +73,7 @@ def is_own(path: Path) -> bool:
 def announce() -> None:
     """Tell all pages that the list of identities, or what it says of one, has changed."""
     SHELF.forget_list()
-    server = running_server()
-    if server is not None:
-        server.send_sync(EVENT, {})
+    send_to_pages(EVENT, {})
 
 
 def fingerprint(name: str) -> str:

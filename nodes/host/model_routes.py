@@ -1,4 +1,4 @@
-"""The pack's routes on ComfyUI's server: list the published files, fetch them, stop.
+"""The pack's routes for model files: list the published ones, download, cancel.
 
 A request names entries of the pack's own list and nothing else: no part of it reaches a path or a
 URL. The mirror is the server's environment variable.
@@ -31,24 +31,22 @@ from ...instantid_core.models import (
     shown_mirror,
 )
 from . import paths
-from .requests import json_body, refusal, same_origin
-from .server import running_server
+from .requests import add_routes, json_body, refusal
+from .server import send_to_pages
 
 PREFIX = "/instantid_compose/models"
 EVENT = "instantid_compose.models"
 
 
 def register_model_routes() -> None:
-    """Add the routes to ComfyUI's server. Does nothing where nodes are loaded without one."""
-    server = running_server()
-    if server is None or any(getattr(route, "path", "") == PREFIX for route in server.routes):
-        # A second copy of the pack must not stop the server, which takes each route once.
-        return
-    handlers = ModelRoutes(lambda state: server.send_sync(EVENT, state))
-    server.routes.get(PREFIX)(same_origin(handlers.listing))
-    server.routes.get(f"{PREFIX}/progress")(same_origin(handlers.progress))
-    server.routes.post(f"{PREFIX}/download")(same_origin(handlers.download))
-    server.routes.post(f"{PREFIX}/cancel")(same_origin(handlers.cancel))
+    """Add the routes to ComfyUI's server."""
+    handlers = ModelRoutes(lambda state: send_to_pages(EVENT, state))
+    add_routes(
+        ("GET", PREFIX, handlers.listing),
+        ("GET", f"{PREFIX}/progress", handlers.progress),
+        ("POST", f"{PREFIX}/download", handlers.download),
+        ("POST", f"{PREFIX}/cancel", handlers.cancel),
+    )
 
 
 class ModelRoutes:

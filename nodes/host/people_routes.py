@@ -1,4 +1,4 @@
-"""The pack's routes for saved identities: whom they show, a new name, an end.
+"""The pack's routes for saved identities: list, rename, delete.
 
 A request names a file of the list and nothing else; only files of the output folder are changed.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -16,8 +17,7 @@ from ...instantid_core.errors import IdentityFileError, SettingError
 from ...instantid_core.identity import identity_file, person_notes
 from . import identity_files
 from .on_screen import without_folders
-from .requests import json_body, refusal, same_origin
-from .server import running_server
+from .requests import add_routes, json_body, refusal
 
 PREFIX = "/instantid_compose/identities"
 EXAMPLE = "{'file': 'anna_00001_.safetensors', 'name': 'Anna'}"
@@ -25,13 +25,12 @@ Change = Callable[[str, str], None]
 
 
 def register_people_routes() -> None:
-    """Add the routes to ComfyUI's server. Does nothing where nodes are loaded without one."""
-    server = running_server()
-    if server is None or any(getattr(route, "path", "") == PREFIX for route in server.routes):
-        return
-    server.routes.get(PREFIX)(same_origin(listing))
-    server.routes.post(f"{PREFIX}/rename")(same_origin(changes(rename)))
-    server.routes.post(f"{PREFIX}/delete")(same_origin(changes(delete)))
+    """Add the routes to ComfyUI's server."""
+    add_routes(
+        ("GET", PREFIX, listing),
+        ("POST", f"{PREFIX}/rename", changes(rename)),
+        ("POST", f"{PREFIX}/delete", changes(delete)),
+    )
 
 
 async def listing(_request: web.Request) -> web.Response:
@@ -57,7 +56,7 @@ def changes(change: Change) -> Callable[[web.Request], Any]:
 
 
 def rename(file: str, name: str) -> None:
-    """Call the person of a file by another name."""
+    """Rename the person of a file."""
     identity_file.rename(identity_files.own_path_of(file), person_notes.checked_name(name))
 
 
@@ -68,18 +67,17 @@ def delete(file: str, _name: str) -> None:
 
 def everybody() -> list[dict[str, Any]]:
     """Plain values of every identity file, for the page."""
-    return [described(name) for name in identity_files.identity_names()]
+    return [described(name, path) for name, path in identity_files.SHELF.paths().items()]
 
 
-def described(name: str) -> dict[str, Any]:
+def described(name: str, path: Path) -> dict[str, Any]:
     """Plain values of one identity file; of one that cannot be read, the reason."""
-    entry: dict[str, Any] = {"file": name, "name": person_notes.name_of_file(name)}
+    entry = {"file": name, "own": identity_files.is_own(path)}
     try:
-        path = identity_files.path_of(name)
-        entry["own"] = identity_files.is_own(path)
         found = identity_file.summary(path)
     except IdentityFileError as error:
-        return {"own": False, **entry, "problem": without_folders(str(error))}
+        reason = without_folders(str(error))
+        return {**entry, "name": person_notes.name_of_file(name), "problem": reason}
     portrait = base64.b64encode(found.person.portrait).decode("ascii")
     return {
         **entry,

@@ -1,6 +1,6 @@
-"""Requests to the pack's routes: who may ask, and what a question looks like.
+"""Requests to the pack's routes: their origin and their body.
 
-Every route wants a request of the page that the same server gave; ComfyUI's own check lets pages
+Every route accepts requests from the page of the same server only; ComfyUI's own check lets pages
 of another port on the same machine through.
 """
 
@@ -17,6 +17,7 @@ from aiohttp import web
 from comfy.cli_args import args
 
 from ...instantid_core.errors import SettingError
+from .server import running_server
 
 HOSTS_VARIABLE = "INSTANTID_COMPOSE_HOSTS"
 """Environment variable with further names of this server, for pages without https."""
@@ -28,8 +29,23 @@ server does not allow it."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def add_routes(*routes: tuple[str, str, Handler]) -> None:
+    """Add routes to ComfyUI's server: method, path and handler of each.
+
+    Does nothing without a server, and where a second copy of the pack has added them already: the
+    server does not start with two handlers for one path.
+    """
+    server = running_server()
+    if server is None:
+        return
+    known = {getattr(route, "path", "") for route in server.routes}
+    for method, path, handler in routes:
+        if path not in known:
+            server.routes.route(method, path)(same_origin(handler))
+
+
 def same_origin(handler: Handler) -> Handler:
-    """The handler, for requests of a page that this server itself gave."""
+    """A handler that refuses requests from pages of other servers."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if HEADER not in request.headers or not _comes_from_here(request):
@@ -60,7 +76,7 @@ def _comes_from_here(request: web.Request) -> bool:
 
 
 def _is_own_name(name: str) -> bool:
-    """Whether a host's name is an address, of this network, or one that the user has named."""
+    """Whether a host name is an IP address, local, or named by the user."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -84,7 +100,7 @@ async def json_body(request: web.Request, example: str) -> Any:
 
 
 async def _content(request: web.Request) -> bytes:
-    """The body, which is small and as it is."""
+    """The body, unencoded and at most LONGEST_BODY long."""
     if "Content-Encoding" in request.headers:
         raise SettingError("Expected JSON in UTF-8, found a Content-Encoding. Send it as it is.")
     content = b""

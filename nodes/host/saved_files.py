@@ -16,7 +16,7 @@ from .paths import file_state, register_folders
 
 EXTENSION = ".safetensors"
 DEEPEST = 17
-"""Parts of a prefix, the name itself among them."""
+"""Largest number of parts of a prefix, the name included."""
 PROJECT_FILE = Path(__file__).parents[2] / "pyproject.toml"
 
 
@@ -48,6 +48,11 @@ class Shelf(NamedTuple):
         """Files, relative to their folder."""
         return folder_paths.get_filename_list(self.models)
 
+    def paths(self) -> dict[str, Path]:
+        """Files by their names, from a single read of the list; without those deleted since."""
+        found = {name: folder_paths.get_full_path(self.models, name) for name in self.names()}
+        return {name: Path(path) for name, path in found.items() if path is not None}
+
     def path_of(self, name: str) -> Path:
         """A file in the list. Raises the kind's error for any other name: a wire goes around the
         choice."""
@@ -71,8 +76,8 @@ class Shelf(NamedTuple):
         return "missing" if path is None else file_state(Path(path))
 
     def forget_list(self) -> None:
-        """Have the host look into the folders again."""
-        # It goes by the folder's time, of which two files may have the same.
+        """Drop the host's cached list, so that it reads the folders again."""
+        # The host compares the folder's modification time, which is too coarse for two quick saves.
         folder_paths.filename_list_cache.pop(self.models, None)
 
     def new_path(self, prefix: str) -> Path:
@@ -108,7 +113,7 @@ class Shelf(NamedTuple):
 
 
 def pack_version() -> str:
-    """As the pack's project file says it; the pack is not an installed Python package."""
+    """Version in the pack's project file; the pack is not an installed Python package."""
     try:
         found = re.search(r'^version = "(.+)"', PROJECT_FILE.read_text("utf-8"), re.MULTILINE)
     except OSError:
