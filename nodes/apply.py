@@ -46,7 +46,7 @@ WHOLE_METHOD = [
     *("person", "same person", "head", "headshot", "character", "consistent character", "avatar"),
     *("reference", "ipadapter", "pulid", "reactor", "photomaker"),
 ]
-"""Further words for the node to begin with, names of other ways to the same end among them."""
+"""Further search words for the beginner's node, among them names of other methods."""
 LETTERBOX = FITS[0]
 
 
@@ -97,7 +97,7 @@ class ApplyAdapter(io.ComfyNode):
                 inputs.curve(),
                 inputs.insertion(),
             ],
-            outputs=[io.Model.Output(display_name="model", tooltip="The model with the identity.")],
+            outputs=[inputs.model_output()],
         )
 
     @classmethod
@@ -219,7 +219,7 @@ class Apply(io.ComfyNode):
                 inputs.reuse(),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model with the identity."),
+                inputs.model_output(),
                 *inputs.prompt_outputs(),
             ],
         )

@@ -138,9 +138,7 @@ class DrawKeypoints(io.ComfyNode):
                 "InstantID",
             ],
             inputs=[
-                sockets.Faces.Input(
-                    "faces", tooltip="From InstantID Analyze Faces or InstantID Pose."
-                ),
+                inputs.faces_or_pose(),
                 *inputs.picture_size(),
                 inputs.fit(),
             ],

@@ -20,7 +20,6 @@ from .regions import face_shape
 if TYPE_CHECKING:
     from .host.models import LoadedAdapter
 
-MOST_PEOPLE = 16
 GROUP_SHAPE = FaceShape(padding=0.5, feather=0.2)
 """Wide enough for hair and neck; neighbours never overlap."""
 
@@ -49,7 +48,10 @@ class ApplyGroup(io.ComfyNode):
                     "InstantID Analyze Faces with select = left_to_right, or from InstantID "
                     "Pose. Only their keypoints are used, not their identities.",
                 ),
-                _people(),
+                inputs.growing_identities(
+                    "One identity per person. Connecting one adds a socket for the next.",
+                    each="One person. Connecting it adds a socket for the next.",
+                ),
                 inputs.weight(),
                 inputs.strength(),
                 *inputs.window(),
@@ -59,7 +61,7 @@ class ApplyGroup(io.ComfyNode):
                 _face_numbers(),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model with all identities."),
+                inputs.model_output("The model with all identities."),
                 *inputs.prompt_outputs("one IdentityNet per person"),
             ],
         )
@@ -110,21 +112,6 @@ def _matching() -> io.Combo.Input:
         default=MATCH[0],
         tooltip="Which identity takes which face. left_to_right: by position. as_given: in the "
         "order of the faces. by_index: by the numbers in face_numbers.",
-    )
-
-
-def _people() -> io.Autogrow.Input:
-    return io.Autogrow.Input(
-        "identities",
-        template=io.Autogrow.TemplatePrefix(
-            sockets.Identity.Input(
-                "identity", tooltip="One person. Connecting it adds a socket for the next."
-            ),
-            prefix="identity",
-            min=1,
-            max=MOST_PEOPLE,
-        ),
-        tooltip="One identity per person. Connecting one adds a socket for the next.",
     )
 
 

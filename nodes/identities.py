@@ -12,16 +12,14 @@ from ..instantid_core.types import Faces, IdentityEmbedding
 from . import sockets
 from .host import identity_files
 from .host.notices import warn
-from .inputs import IDENTITIES
+from .inputs import IDENTITIES, growing_identities
 
 WORDS = ["InstantID", "identity", "face embedding", "faceid"]
 PREFIX = "identity"
 """Beginning of a file's name before somebody has chosen one."""
-MOST = 16
-"""Identities that one node takes; more go through several nodes."""
 
 
-def pair() -> list[io.Input]:
+def _pair() -> list[io.Input]:
     return [
         sockets.Identity.Input("identity_a", tooltip="The first identity."),
         sockets.Identity.Input(
@@ -31,7 +29,7 @@ def pair() -> list[io.Input]:
     ]
 
 
-def way() -> io.Combo.Input:
+def _method() -> io.Combo.Input:
     return io.Combo.Input(
         "how",
         options=list(blending.METHODS),
@@ -39,14 +37,6 @@ def way() -> io.Combo.Input:
         tooltip="Interpolation method. slerp: along the sphere, which preserves the strength of "
         "the identity. lerp: the weighted mean, which is weaker midway.",
     )
-
-
-def growing_identities(tooltip: str) -> io.Autogrow.Input:
-    one = sockets.Identity.Input(
-        "identity", tooltip="An identity. Connecting it adds a socket for the next."
-    )
-    template = io.Autogrow.TemplatePrefix(one, prefix="identity", min=1, max=MOST)
-    return io.Autogrow.Input("identities", template=template, tooltip=tooltip)
 
 
 class BlendIdentities(io.ComfyNode):
@@ -62,7 +52,7 @@ class BlendIdentities(io.ComfyNode):
             "the second.",
             search_aliases=[*WORDS, "blend", "mix faces", "morph", "interpolate"],
             inputs=[
-                *pair(),
+                *_pair(),
                 io.Float.Input(
                     "ratio",
                     default=0.5,
@@ -72,7 +62,7 @@ class BlendIdentities(io.ComfyNode):
                     tooltip="Share of identity_b: 0 returns identity_a unchanged, 1 returns "
                     "identity_b unchanged.",
                 ),
-                way(),
+                _method(),
             ],
             outputs=[
                 sockets.Identity.Output(display_name="identity", tooltip="The blended identity.")
@@ -103,7 +93,7 @@ class InterpolateIdentities(io.ComfyNode):
             "included. With a latent batch of the same size, every image gets its own identity.",
             search_aliases=[*WORDS, "morph", "animation", "transition", "batch"],
             inputs=[
-                *pair(),
+                *_pair(),
                 io.Int.Input(
                     "steps",
                     default=5,
@@ -112,7 +102,7 @@ class InterpolateIdentities(io.ComfyNode):
                     tooltip="Number of identities, both ends included. Set the batch size of the "
                     "empty latent to the same number.",
                 ),
-                way(),
+                _method(),
             ],
             outputs=[
                 sockets.Identity.Output(
@@ -249,7 +239,7 @@ class SaveIdentity(io.ComfyNode):
 
 
 def _about_the_person() -> list[io.Input]:
-    """What a file keeps beside the numbers."""
+    """Inputs for the notes that a file keeps beside the numbers."""
     return [
         io.String.Input(
             "consent",

@@ -29,6 +29,8 @@ FACE_SWAP = f"{CATEGORY}/face swap"
 CHECKS = f"{CATEGORY}/checks"
 OLDER_FORMS = f"{CATEGORY}/older forms"
 """For graphs that were made with another pack."""
+MOST_IDENTITIES = 16
+"""Identities that one node takes; more go through several nodes."""
 OUTPUT_SIDE = 1016
 """Default side of a picture: with exactly 1024, SDXL tends to paint watermarks."""
 
@@ -38,6 +40,10 @@ def model() -> io.Model.Input:
         "model",
         tooltip="The diffusion model. A patched copy is returned; the original is unchanged.",
     )
+
+
+def model_output(tooltip: str = "The model with the identity.") -> io.Model.Output:
+    return io.Model.Output(display_name="model", tooltip=tooltip)
 
 
 def prompts() -> list[io.Conditioning.Input]:
@@ -64,6 +70,19 @@ def prompt_outputs(added: str = "IdentityNet") -> list[io.Output]:
 
 def analyzer() -> io.Input:
     return sockets.Analyzer.Input("analyzer", tooltip="From InstantID Load Face Analyzer.")
+
+
+def faces_or_pose() -> io.Input:
+    return sockets.Faces.Input("faces", tooltip="From InstantID Analyze Faces or InstantID Pose.")
+
+
+def growing_identities(
+    tooltip: str, each: str = "An identity. Connecting it adds a socket for the next."
+) -> io.Autogrow.Input:
+    """1 to MOST_IDENTITIES sockets; tooltip: of all, each: of one."""
+    one = sockets.Identity.Input("identity", tooltip=each)
+    template = io.Autogrow.TemplatePrefix(one, prefix="identity", min=1, max=MOST_IDENTITIES)
+    return io.Autogrow.Input("identities", template=template, tooltip=tooltip)
 
 
 def picture_size() -> list[io.Int.Input]:

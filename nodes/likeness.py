@@ -25,8 +25,8 @@ from ..instantid_core.types import Box, IdentityEmbedding
 from . import sockets
 from .faces import analyse_frames
 from .host.batches import joined, picked, picked_latent
-from .identities import WORDS, growing_identities
-from .inputs import CHECKS
+from .identities import WORDS
+from .inputs import CHECKS, growing_identities
 from .values import NAN
 
 PANEL = "instantid_likeness"

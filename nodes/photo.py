@@ -95,7 +95,7 @@ class ApplyAdapterFromPhoto(io.ComfyNode):
                 *inputs.negative_identity(),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model with the identity."),
+                inputs.model_output(),
                 sockets.Tokens.Output(
                     display_name="tokens",
                     tooltip="The identity's tokens, for InstantID Apply IdentityNet from Tokens.",

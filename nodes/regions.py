@@ -6,8 +6,7 @@ from comfy_api.latest import io
 
 from ..instantid_core.keypoints import SHAPES, FaceShape, face_masks, frame_masks
 from ..instantid_core.types import Extent, Faces
-from . import sockets
-from .inputs import FACE_SWAP, fit, picture_size
+from .inputs import FACE_SWAP, faces_or_pose, fit, picture_size
 
 USUAL_SHAPE = FaceShape()
 
@@ -64,9 +63,7 @@ class FaceMask(io.ComfyNode):
             "several people apart, or to inpaint.",
             search_aliases=["InstantID", "face mask", "face region", "mask", "inpaint", "segment"],
             inputs=[
-                sockets.Faces.Input(
-                    "faces", tooltip="From InstantID Analyze Faces or InstantID Pose."
-                ),
+                faces_or_pose(),
                 *picture_size(),
                 fit(),
                 *face_shape(),
