@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 from support import listening
+from support.batch_output import finished, finished_prompts
 from support.model_server import ModelServer, Served
 
 from tools.batch import example as batch_small
@@ -30,7 +31,6 @@ pytestmark = [
 ]
 COUNT = 12
 BATCH = "`dev.py batch`"
-FINISHED = re.compile(r"^\[ *\d+/\d+\] (\S+)  (worker \d)", re.MULTILINE)
 PROCESS = re.compile(r"^(worker \d): http://\S+, process (\d+)", re.MULTILINE)
 
 
@@ -42,7 +42,7 @@ class Done(NamedTuple):
     output: Path
 
     def finished(self) -> list[str]:
-        return [name for name, _ in FINISHED.findall(self.said)]
+        return finished_prompts(self.said)
 
     def pictures(self) -> dict[str, dict[str, bytes]]:
         """By prompt and file name: everything that makes the picture."""
@@ -82,7 +82,7 @@ class Running:
 
     def until_finished(self, count: int) -> None:
         """Reads on until so many prompts are done."""
-        while len(FINISHED.findall(self.said)) < count:
+        while len(finished(self.said)) < count:
             line = self.process.stdout.readline()
             assert line, f"ended too early:\n{self.said}"
             self.lines.append(line)
@@ -156,12 +156,12 @@ def killed(repository: Path, prompts: Path, tmp_path_factory: pytest.TempPathFac
     with running(repository, prompts, output, "--workers=3", "--threads=1") as under_way:
         under_way.until_finished(1)
         # It has its next prompt by now.
-        ((_, name),) = FINISHED.findall(under_way.said)
-        os.kill(under_way.workers()[name], signal.SIGKILL)
+        (first,) = finished(under_way.said)
+        os.kill(under_way.workers()[first.worker], signal.SIGKILL)
         # In a session of its own, which has the number of its first process.
         listeners = listening.listeners(under_way.process.pid)
         done = under_way.end()
-    assert f"{name} was lost with" in done.said
+    assert f"{first.worker} was lost with" in done.said
     return Killed(done, listeners)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.killed_batches import FINISHED, MarkedBatch, shows, survive, write_copies
+from support.batch_output import finished_prompts
+from support.killed_batches import MarkedBatch, shows, survive, write_copies
 
 pytestmark = [
     pytest.mark.thorough,
@@ -57,5 +58,5 @@ def test_a_disk_that_fills_up(repository: Path, tmp_path: Path, small_disk: Path
     with batch.started() as process:
         said, _ = process.communicate()
     assert process.returncode == 0
-    assert sorted(FINISHED.findall(said)) == sorted(set(expected) - set(done))
+    assert sorted(finished_prompts(said)) == sorted(set(expected) - set(done))
     assert all(shows(small_disk / name, picture) for name, picture in expected.items())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -24,8 +23,9 @@ from PIL import Image
 
 from tools.batch import example
 
+from .batch_output import finished_prompts
+
 MARK = "INSTANTID_TEST_BATCH"
-FINISHED = re.compile(r"^\[ *\d+/\d+\] (\S+)  worker \d", re.MULTILINE)
 PICTURES = 20
 SIDE = 24
 
@@ -125,12 +125,13 @@ def survive(repository: Path, folder: Path, count: int, kills: int) -> Survived:
             done = read_until(process, moments.randrange(2 * count // (3 * kills)))
             # Somewhere in the middle of the next prompts.
             time.sleep(moments.uniform(0.0, 0.3))
-        finished.update(FINISHED.findall(done))
-        print(f"killed after {len(FINISHED.findall(done))} prompts", flush=True)
+        names = finished_prompts(done)
+        finished.update(names)
+        print(f"killed after {len(names)} prompts", flush=True)
     with batch.started() as process:
         said, _ = process.communicate()
         left = batch.processes()
-    finished.update(FINISHED.findall(said))
+    finished.update(finished_prompts(said))
     return Survived(finished, damaged(batch.output, expected), left, process.returncode)
 
 
@@ -139,7 +140,7 @@ def read_until(process: subprocess.Popen[str], count: int) -> str:
     said = ""
     for line in process.stdout or ():
         said += line
-        if len(FINISHED.findall(said)) >= count:
+        if len(finished_prompts(said)) >= count:
             break
     return said
 
