@@ -1,8 +1,10 @@
 """Sizes and words of the repository's own source files. Each check lists every offender."""
 
 import re
+from pathlib import Path
 
 from support.sources import (
+    REPOSITORY,
     all_python,
     code,
     docstrings,
@@ -20,6 +22,11 @@ RIDDLES = ("What", "Where", "How", "Which", "Who", "Whose")
 """Words that begin a docstring which tells less than a noun or a verb would."""
 RIDDLES_AT_MOST = 0.03
 HOME = re.compile(r"(?<![\w.])(/(?:home|Users|root|work)/\w|[A-Z]:\\\\?Users\\\\?\w)")
+NAMED_FILE = re.compile(
+    r"(?<![\w/.-])((?:instantid_core|nodes|tools|tests|training|web|docs|workflows)/[\w/.-]*\w"
+    r"\.(?:py|js|md|json|css))\b"
+)
+STAND_IN = re.compile(r"/[A-Z]+\.\w+$")
 INDEX_HOSTS = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|/simple/\b")
 
 
@@ -69,6 +76,19 @@ def test_sources_are_readable_on_windows() -> None:
 
 def test_code_is_plain_ascii() -> None:
     assert [named(path) for path in code() if not text_of(path).isascii()] == []
+
+
+def test_files_that_are_named_exist() -> None:
+    """Comments and pages name the files of today. Names in capitals stand for others."""
+    own = named(Path(__file__))
+    missing = [
+        f"{named(path)}: {name}"
+        for path in [*code(), *files("tests/support", ".py"), *documents(), *scripts()]
+        if named(path) not in (own, "CHANGELOG.md")
+        for name in NAMED_FILE.findall(text_of(path))
+        if not ((REPOSITORY / name).exists() or (path.parent / name).exists())
+    ]
+    assert [name for name in missing if not STAND_IN.search(name)] == []
 
 
 def test_nothing_names_a_folder_of_one_machine() -> None:

@@ -1,6 +1,6 @@
 """Names and shapes of the published `ip-adapter.bin`, written out from the file's own layout.
 
-Kept apart from `small_adapter`, which computes its shapes: here every number stands as published.
+Kept apart from `adapter`, which computes its shapes: here every number stands as published.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 /**
- * Five-point keypoints drawn on a canvas, in the style of `instantid_core/keypoints.py`: a dimmed
+ * Five-point keypoints drawn on a canvas, in the style of `instantid_core/keypoints/drawing.py`: a dimmed
  * stick from each outer point to the nose, and a disc on every point.
  *
  * The server draws with OpenCV and without anti-aliasing. Here the canvas draws the same ellipses and

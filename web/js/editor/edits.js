@@ -9,7 +9,7 @@ import { centred, degrees, MIRRORED_ORDER, rotate } from "./face_model.js";
  *   angle: of the axis from the eyes to the mouth, in degrees clockwise from straight down
  */
 
-/** Proportions of the model face, in face heights; `instantid_core/geometry.py` explains them. */
+/** Proportions of the model face, in face heights; see `instantid_core/keypoints/geometry.py`. */
 const EYE_SPAN = 0.3594;
 const EYES_TO_MOUTH = 0.3655;
 const CENTRE_BELOW_EYES = 0.1;

@@ -1,6 +1,6 @@
 /**
  * A face of five points in three dimensions and its projections: the model of
- * `instantid_core/poses.py` and `geometry.py`. `tests/data/pose_numbers.json` has the numbers of both.
+ * `poses.py` and `geometry.py` in `instantid_core/keypoints`. Tests compare the numbers of both.
  *
  * @typedef {number[][]} Face five points [x, y]: eyes, nose, corners of the mouth, image-left first
  * @typedef {{yaw: number, pitch: number, roll: number}} View degrees: yaw moves the nose to image

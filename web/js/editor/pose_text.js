@@ -1,5 +1,5 @@
 /**
- * A pose as the text in the widget `pose_json`: the format of `instantid_core/pose_json.py`.
+ * A pose as the text in the widget `pose_json`: the format of `instantid_core/keypoints/pose_json.py`.
  *
  * {"version": 1, "extent": [width, height], "faces": [[[x, y], ... five points], ...]}, where x and y
  * are fractions of width and height. Everywhere else faces are in pixels of the frame.

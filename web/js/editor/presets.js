@@ -1,4 +1,4 @@
-/** The preset views of `instantid_core/poses.py` and the default place of a face. */
+/** The preset views of `instantid_core/keypoints/poses.py` and the default place of a face. */
 
 /** @type {Record<string, import("./face_model.js").View>} degrees */
 export const VIEWS = {

@@ -1,6 +1,6 @@
 /**
  * The faces that the widgets of Analyze Faces select, and the widgets' values after a click. The same
- * rules as `instantid_core/selection.py`, without the DOM.
+ * rules as `instantid_core/faces/selection.py`. No DOM.
  *
  * @typedef {{select: string, index: number, numbers: string}} Selection values of the three widgets
  * @typedef {{number: number, box: number[], score: number, size: number}} Face box: fractions of the
