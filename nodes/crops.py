@@ -22,7 +22,6 @@ from .host.notices import warn
 from .inputs import FACE_SWAP, OUTPUT_SIDE
 from .regions import USUAL_SHAPE, face_shape
 
-"""instantid_core.crops.FaceCrops"""
 WORDS = ["InstantID", "face swap", "inpaint", "face detailer", "small face", "crop", "group photo"]
 USUAL_PASTING = Pasting()
 

@@ -1,4 +1,4 @@
-"""Nodes that make and change poses: where faces go, whoever they are."""
+"""Nodes that make and change poses: positions of faces, without identities."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .inputs import POSES, picture_size
 
 WORDS = ["InstantID", "pose", "face keypoints", "view", "angle", "novel view", "kps", "landmarks"]
 PHOTO_POSE = "instantid_pose"
-"""What the editor in the browser is shown besides the picture: the pose of the photo as it came."""
+"""Key of the node's output under which the pose editor finds the unedited pose of the photo."""
 
 
 def placement_inputs() -> list[io.Float.Input]:

@@ -1,4 +1,4 @@
-"""Socket types, and what travels on each."""
+"""Socket types, and the values that they take."""
 
 from __future__ import annotations
 
@@ -70,4 +70,4 @@ TRAVELS: Mapping[str, Travels] = {
     io.Boolean.io_type: Travels("true or false", _of(int)),
     io.Combo.io_type: Travels("one of its choices", _of(str)),
 }
-"""What travels on each socket of a node, but for numbers, which have bounds, and growing inputs."""
+"""Values of each socket type, without numbers, which have bounds, and growing inputs."""

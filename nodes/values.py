@@ -1,7 +1,7 @@
-"""What a wire brings is checked as a widget would check it.
+"""Checks of the values that links bring, as strict as those of the widgets.
 
-ComfyUI compares numbers with the bounds of their widgets only while they stand in the widgets, and
-a switch node takes any value into any socket. So each node's `execute` is wrapped once, for all of
+ComfyUI compares a number with the bounds of its widget only if the widget holds it, and a switch
+node takes any value into any socket. So each node's `execute` is wrapped once, for all of
 its inputs.
 """
 

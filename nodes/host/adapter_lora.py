@@ -32,7 +32,7 @@ class AttentionLora:
     source: str
     """Equal for the same file loaded twice."""
     is_numbered: bool
-    """Whether the layers have the numbers of an adapter file, or names that ComfyUI knows."""
+    """True for the numbered layers of an adapter file, False for names that ComfyUI knows."""
 
 
 def beside(file: Path) -> Path | None:

@@ -28,7 +28,7 @@ def picked(batch: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
 
 
 def picked_latent(latent: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:
-    """A latent of these places: samples, and what else it has for each picture.
+    """A latent with the entries at these places: samples, and everything else that is per picture.
 
     Raises SettingError where it has fewer pictures than the places ask for.
     """

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def leave_uncompiled(model_options: dict[str, Any]) -> None:
-    """Take compiled modules out of one run's own options, and say so."""
+    """Remove compiled modules from the options of one run, with a warning."""
     options = model_options["transformer_options"]
     wrappers = options.get("wrappers", {})
     around = wrappers.get(WrappersMP.APPLY_MODEL, {})

@@ -19,7 +19,7 @@ ENTRY = "instantid_consent"
 
 
 def note_consent_on_arrival() -> None:
-    """Let prompts that load identities carry what their people agreed to."""
+    """Add the consent of the people it loads to every prompt."""
     server = running_server()
     if server is not None:
         server.add_on_prompt_handler(with_consent)
@@ -48,7 +48,8 @@ def _loaded(prompt: Any) -> list[str]:
 
 
 def _consent_of(name: str) -> dict[str, str] | None:
-    """Of a file that cannot be read, the node itself will tell."""
+    """The entry for a person; None without consent, and for an unreadable file, which the node
+    itself reports."""
     try:
         person = identity_file.summary(identity_files.path_of(name)).person
     except IdentityFileError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MODULE = "nodes_model_downscale"
-"""Where the host's PatchModelAddDownscale has its patch from."""
+"""Module in which the host's PatchModelAddDownscale defines its patch."""
 SHRUNKEN = (
     "Deep Shrink (PatchModelAddDownscale) shrinks layers while IdentityNet acts, and ComfyUI "
     "leaves out the residuals that no longer fit, so the pose of the face is weak. Set start_at of "
@@ -19,8 +19,8 @@ PATCHES = ("input_block_patch", "input_block_patch_after_skip")
 def about_deep_shrink(options: Mapping[str, Any], sigma: Any) -> Iterator[str]:
     """A sentence where a shrinking patch acts in a call that IdentityNet acts in.
 
-    options: the transformer options. sigma: gives the noise level, and is asked where there is such
-    a patch.
+    options: the transformer options. sigma: returns the noise level; called only where there is
+    such a patch.
     """
     patches = options.get("patches", {})
     for patch in (each for name in PATCHES for each in patches.get(name, ())):

@@ -1,4 +1,4 @@
-"""What a cross-attention site of a patched model calls."""
+"""Replacement for the attention of one cross-attention site of a patched model."""
 
 from __future__ import annotations
 

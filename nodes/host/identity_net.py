@@ -67,7 +67,7 @@ class NetMemory:
 
 
 class NetCall(NamedTuple):
-    """What the host gives a ControlNet, in its order."""
+    """Arguments of `get_control`, in the host's order."""
 
     x_noisy: torch.Tensor
     """Latent, [B, C, h, w]."""
@@ -94,7 +94,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
         super().__init__(None, **settings)
         self.condition = condition
         self.preview: torch.Tensor | None = None
-        """The hint that tiling packs find and may exchange; IdentityNet draws for each size."""
+        """The hint that tiling packs find and may replace; IdentityNet draws one for each size."""
         self.sub_idxs: list[int] | None = None
         """Frames of the window that AnimateDiff samples. It refuses ControlNets without this name,
         and sets it; for frames that their tags do not place."""
@@ -194,7 +194,7 @@ class IdentityNet(comfy.controlnet.ControlNet):
             return super().get_control(*call._replace(cond=own))
 
     def _layout(self, call: NetCall, rows: BatchRows) -> CallLayout:
-        """Everything that makes the residuals of a call those of another, later one."""
+        """The properties that two calls share if one's residuals serve the other."""
         x, texts = call.x_noisy, tuple(call.options.get("uuids", ()))
         given = self._given_for(x, rows)
         hints = id(given), id(self.cond_hint_original)

@@ -1,4 +1,4 @@
-"""Sites that another pack took away from an identity: found in a run's first calls, told once."""
+"""Sites that another pack took from an identity: found in a run's first calls, reported once."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def about_lost_sites(options: Mapping[str, Any]) -> Iterator[str]:
             yield from about_lost_region(applied.region, rows.run)
         if lost:
             takers = (_below_ours(present[key]) for key in lost if key in present)
-            yield _told(packs_of(takers), lost, keys)
+            yield _sentence(packs_of(takers), lost, keys)
 
 
 def _holds(patch: Any, applied: Applied) -> bool:
-    """Whether an identity lies at a site where it is asked. Packs that make options of their own
-    ask it without the run's memory."""
+    """Whether an identity is still installed at a site. Packs that make their own options call it
+    without the run's memory."""
     while isinstance(patch, IdentityAttention):
         if patch.identity.applied is applied:
             return True
@@ -56,7 +56,7 @@ def _below_ours(patch: Any) -> Any:
     return patch
 
 
-def _told(takers: Sequence[str], lost: Sequence[Any], keys: Sequence[Any]) -> str:
+def _sentence(takers: Sequence[str], lost: Sequence[Any], keys: Sequence[Any]) -> str:
     found = f"{len(lost)} of {len(keys)} places at which InstantID acts"
     if not takers:
         return f"The model leaves out {found}, so the identity is weaker there or absent."

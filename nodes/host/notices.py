@@ -1,7 +1,7 @@
 """Warnings of this pack: once per run each, in the log and on the screen.
 
-Whatever the pack logs as a warning comes by here, so that code which has something to say needs to
-know neither the browser nor what was said before.
+A filter on the pack's loggers sees every warning, so that code which logs one needs to know neither
+the browser nor earlier warnings.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def warn_in(run: Run, sentences: Iterable[str]) -> None:
     warn(sentence for sentence in sentences if run.is_news(sentence))
 
 
-class _Teller(logging.Filter):
-    """Makes what the pack logs printable, tells the browser each warning once per run, and keeps
+class _NoticeFilter(logging.Filter):
+    """Makes log records printable, sends each warning to the browser once per run, and keeps
     repetitions out of the log."""
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class _Teller(logging.Filter):
         if sentence in self._said:
             return False
         self._said.add(sentence)
-        _tell_browser(context.prompt_id, context.node_id, sentence)
+        _send_to_browser(context.prompt_id, context.node_id, sentence)
         return True
 
 
 def watch_warnings() -> None:
-    """Let the pack's warnings come by. Calling it again changes nothing.
+    """Add the filter to each of the pack's loggers; calling it again changes nothing.
 
-    At each logger of the pack, because one above them would see only what is no longer stopped.
+    Filters of a parent logger do not see the records of its children.
     """
     known = list(logging.getLogger().manager.loggerDict.items())
     loggers = [
@@ -69,14 +69,14 @@ def watch_warnings() -> None:
         for name, logger in known
         if isinstance(logger, logging.Logger) and name.startswith(f"{PACK}.")
     ]
-    # One for all of them, which know together what a run has said; the first call makes it.
+    # One filter for all of them, so that repetitions are found across modules.
     filters = [each for logger in loggers for each in logger.filters]
-    teller = next((each for each in filters if isinstance(each, _Teller)), None) or _Teller()
+    shared = next((each for each in filters if isinstance(each, _NoticeFilter)), _NoticeFilter())
     for logger in loggers:
-        logger.addFilter(teller)
+        logger.addFilter(shared)
 
 
-def _tell_browser(run: str, node: str, sentence: str) -> None:
+def _send_to_browser(run: str, node: str, sentence: str) -> None:
     server = running_server()
     if server is not None:
         data = {"prompt_id": run, "node": node, "message": without_folders(sentence)}

@@ -1,6 +1,6 @@
-"""How this pack's sentences and errors look in a browser: without the folders of the server.
+"""Sentences and errors of this pack as a browser shows them: without the server's folders.
 
-The page may be open on another machine, and a folder of five names hides the word that matters.
+The page may be open on another machine, and a long path hides the word that matters.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def shorten(error: InstantIDError) -> None:
 
 
 def _folders() -> list[Path]:
-    """ComfyUI's folder and those that it was told of, outer ones first: what is inside one that
-    was replaced has no whole path any more."""
+    """ComfyUI's folder and the configured ones, outer ones first: replacing an outer one would hide
+    those inside it."""
     known = {folder_paths.base_path, folder_paths.models_dir, folder_paths.get_output_directory()}
     folders = {Path(folder) for folder in known}
     folders |= {folder for roots in paths.model_roots().values() for folder in roots}

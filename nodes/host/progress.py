@@ -10,7 +10,7 @@ import comfy.utils
 
 Step: TypeAlias = Callable[[], None]
 Reporter: TypeAlias = Callable[[int], Step]
-"""Takes how many steps there will be; gives what to call after each."""
+"""Takes the number of steps; returns a function to call after each."""
 
 
 def progress(total: int) -> Step:

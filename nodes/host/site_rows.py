@@ -1,7 +1,7 @@
-"""Which rows a UNet call has, told to the cross-attention sites.
+"""Rows of a UNet call, passed to its cross-attention sites.
 
-Before a call its rows are left in the transformer options; a site finds them there, whatever
-another pack has done to the queries in between.
+They lie in the transformer options from before the call; a site finds them there, whatever another
+pack has done to the queries in between.
 """
 
 from __future__ import annotations
