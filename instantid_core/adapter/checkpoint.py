@@ -20,7 +20,8 @@ from .attention_lora import require_whole_lora, split_lora
 from .face_id import WHAT_TO_DO as FACE_ID_INSTEAD
 from .face_id import FaceIDConfig, is_face_id, read_projection
 from .kinds import FACE_ID, INSTANTID, PORTRAIT, Kind
-from .resampler import HEAD_WIDTH, Resampler, ResamplerConfig
+from .resampler import HEAD_WIDTH, ResamplerConfig
+from .shapes import require_shapes
 from .sites import checkpoint_index
 
 PARTS = ("image_proj", "ip_adapter")
@@ -139,7 +140,8 @@ def _resampler_config(image_proj: StateDict, name: str) -> ResamplerConfig:
             f"'{name}' is damaged or of another family: its resampler would have sizes that no "
             f"adapter has ({config}). {WHAT_TO_DO}"
         )
-    _require_shapes(shapes, config, name)
+    what = f"its resampler of depth {config.depth}"
+    require_shapes(shapes, config.build(nn, device="meta"), name, what, WHAT_TO_DO)
     return config
 
 
@@ -154,22 +156,6 @@ def _read_sizes(shapes: Mapping[str, tuple[int, ...]]) -> ResamplerConfig:
         tokens=shapes["latents"][1],
         context_dim=shapes["proj_out.weight"][0],
     )
-
-
-def _require_shapes(
-    found: Mapping[str, tuple[int, ...]], config: ResamplerConfig, name: str
-) -> None:
-    """Compare every tensor with the network that the sizes describe."""
-    network = Resampler(config, nn, device="meta")
-    expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    for key in sorted(expected.keys() | found.keys()):
-        if expected.get(key) != found.get(key):
-            raise CheckpointError(
-                f"'{name}' is damaged or of another family: expected {len(expected)} tensors in "
-                f"its resampler of depth {config.depth}, found {len(found)}; the first difference "
-                f"is {key}, expected {expected.get(key, 'absent')}, found "
-                f"{found.get(key, 'absent')}. {WHAT_TO_DO}"
-            )
 
 
 def _refuse_other_families(image_proj: StateDict, name: str) -> None:

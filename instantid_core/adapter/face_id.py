@@ -15,6 +15,7 @@ from torch import nn
 
 from ..errors import CheckpointError
 from ..types import EMBEDDING_WIDTH
+from .shapes import require_shapes
 
 FIRST = "proj.0.weight"
 """Key of a tensor that no other kind has in this width."""
@@ -90,16 +91,6 @@ def read_projection(image_proj: Mapping[str, torch.Tensor], name: str) -> FaceID
             f"'{name}' is damaged: its projection would have sizes that no adapter has ({config}). "
             f"{WHAT_TO_DO}"
         )
-    expected = {key: tuple(each.shape) for key, each in _parameters(config).items()}
-    for key in sorted(expected.keys() | shapes.keys()):
-        if expected.get(key) != shapes.get(key):
-            raise CheckpointError(
-                f"'{name}' is damaged or of another family: its projection to {config.tokens} "
-                f"tokens differs first at {key}, expected {expected.get(key, 'absent')}, found "
-                f"{shapes.get(key, 'absent')}. {WHAT_TO_DO}"
-            )
+    what = f"its projection to {config.tokens} tokens"
+    require_shapes(shapes, config.build(nn, device="meta"), name, what, WHAT_TO_DO)
     return config
-
-
-def _parameters(config: FaceIDConfig) -> Mapping[str, torch.Tensor]:
-    return config.build(nn, device="meta").state_dict()

@@ -23,18 +23,16 @@ class Kind(NamedTuple):
     """As messages call it."""
     pack: str
     """The face models whose recogniser its embeddings come from."""
-    normalised: bool
-    """Whether embeddings are brought to length 1 before they are projected."""
     has_identity_net: bool
     """Whether IdentityNet was trained on its tokens."""
     lora: bool = False
     """Whether it was trained together with a LoRA of the UNet's attention."""
 
 
-INSTANTID = Kind("InstantID's adapter", MODEL_PACK, normalised=False, has_identity_net=True)
-FACE_ID = Kind("IP-Adapter FaceID", BUFFALO, normalised=True, has_identity_net=False, lora=True)
-PORTRAIT = Kind("IP-Adapter FaceID-Portrait", BUFFALO, normalised=True, has_identity_net=False)
-UNNORM = Kind("IP-Adapter FaceID-Portrait unnorm", BUFFALO, False, has_identity_net=False)
+INSTANTID = Kind("InstantID's adapter", MODEL_PACK, has_identity_net=True)
+FACE_ID = Kind("IP-Adapter FaceID", BUFFALO, has_identity_net=False, lora=True)
+PORTRAIT = Kind("IP-Adapter FaceID-Portrait", BUFFALO, has_identity_net=False)
+UNNORM = Kind("IP-Adapter FaceID-Portrait unnorm", BUFFALO, has_identity_net=False)
 
 
 class PublishedAdapter(NamedTuple):

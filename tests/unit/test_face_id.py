@@ -41,7 +41,7 @@ def never() -> str:
 def published_layout(known: PublishedAdapter) -> dict[str, dict[str, torch.Tensor]]:
     """The published file's tensors, without numbers."""
     widths = SDXL_WIDTHS if known.context_width == 2048 else SD15_WIDTHS
-    if known.kind.normalised:
+    if known.kind in (FACE_ID, PORTRAIT):
         rank = 128 if known.kind.lora else 0
         sizes: Any = FaceIDSizes(widths, known.context_width, tokens=known.tokens, rank=rank)
     else:
@@ -147,7 +147,7 @@ def tensor(*shape: int) -> torch.Tensor:
     ("changed", "said"),
     [
         ({"image_proj.proj.2.bias": None}, r"proj\.2\.bias, expected \(192,\), found absent"),
-        ({"image_proj.norm.weight": tensor(50)}, r"differs first at norm\.bias"),
+        ({"image_proj.norm.weight": tensor(50)}, r"first difference is norm\.bias"),
         ({"image_proj.norm.weight": tensor(0)}, "not IP-Adapter FaceID's projection"),
         ({"image_proj.proj.3.weight": tensor(64)}, r"proj\.3\.weight, expected absent"),
         ({"ip_adapter.1.to_k_ip.weight": None}, r"to_k_ip.*FaceID files"),
