@@ -21,7 +21,15 @@ from .face_model_files import (
     find_models,
 )
 from .inventory import Found, Item, State, files_below, may_serve, scan, size_of
-from .manifest import HOW_TO_GET, MIRROR_VARIABLE, Download, chosen, published, shown_mirror
+from .manifest import (
+    HOW_TO_GET,
+    MIRROR_VARIABLE,
+    Download,
+    chosen,
+    published,
+    relatives,
+    shown_mirror,
+)
 from .retrieval import fetch, require_space_for
 
 __all__ = [
@@ -54,6 +62,7 @@ __all__ = [
     "may_serve",
     "model_roots",
     "published",
+    "relatives",
     "require_space_for",
     "scan",
     "sha256_of",

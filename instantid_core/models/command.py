@@ -21,7 +21,7 @@ from .comfyui_folders import model_roots
 from .disk_space import megabytes
 from .download import RetryPolicy
 from .inventory import Item, State, scan
-from .manifest import MIRROR_VARIABLE, address, chosen, published
+from .manifest import LIST, MIRROR_VARIABLE, address, chosen, published, relatives
 from .retrieval import fetch, require_space_for
 
 LABELS = {
@@ -41,13 +41,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mirror", metavar="URL", default=mirror, help="base URL that replaces the published hosts"
     )
-    parser.add_argument("--yes", action="store_true", help="download missing files without asking")
+    parser.add_argument("--yes", action="store_true", help="download without asking")
     parser.add_argument(
-        "--only", action="append", metavar="ID", help="only this download; may be repeated"
+        "--only",
+        action="append",
+        metavar="ID",
+        help="only this download, which may be optional; may be repeated",
     )
     parser.add_argument("--verify", action="store_true", help="check the SHA-256 of existing files")
     # For tests: a list of small files instead of the published one.
-    parser.add_argument("--list", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--list", type=Path, default=LIST, help=argparse.SUPPRESS)
 
 
 def where(options: argparse.Namespace) -> tuple[Path, Path]:
@@ -61,7 +64,7 @@ def where(options: argparse.Namespace) -> tuple[Path, Path]:
 
 def run(options: argparse.Namespace, comfyui: Path) -> int:
     """List, ask, download; returns the exit code."""
-    downloads = published(options.list) if options.list else published()
+    downloads = (*published(options.list), *relatives(options.list))
     named = chosen(downloads, options.only) if options.only else list(downloads)
     roots = folders_of(comfyui)
     if options.verify:
@@ -69,7 +72,7 @@ def run(options: argparse.Namespace, comfyui: Path) -> int:
     items = scan(named, roots, options.verify)
     for item in items:
         print(describe(item, options.mirror))
-    wanted = [item for item in items if is_wanted(item, replace=bool(options.only))]
+    wanted = [item for item in items if is_wanted(item, is_named=bool(options.only))]
     if not wanted:
         return 0
     if not (options.yes or confirmed(wanted)):
@@ -96,16 +99,19 @@ def folders_of(comfyui: Path) -> dict[str, list[Path]]:
         ) from error
 
 
-def is_wanted(item: Item, replace: bool) -> bool:
-    """Whether to download it. A different file is replaced only if its id was named."""
-    return item.state is State.MISSING or (item.state is State.OTHER and replace)
+def is_wanted(item: Item, is_named: bool) -> bool:
+    """Whether to download it. Only if its id was named, a different file is replaced, and an
+    optional one downloaded."""
+    if is_named:
+        return not item.complete
+    return item.state is State.MISSING and not item.download.optional
 
 
 def describe(item: Item, mirror: str | None) -> str:
     """One entry of the list, on several lines."""
     download = item.download
     lines = [
-        f"\n{download.id}: {download.title}, {megabytes(download.size)}, {LABELS[item.state]}",
+        f"\n{download.id}: {download.title}, {megabytes(download.size)}, {state_of(item)}",
         *(f"  {found.path}  ({LABELS[found.state]})" for found in item.files),
         *(f"  {found.detail}" for found in item.files if found.detail),
         f"  licence  {download.licence}",
@@ -115,7 +121,17 @@ def describe(item: Item, mirror: str | None) -> str:
         lines.append(f"  from     {address(download, mirror)}")
     if item.state is State.OTHER:
         lines.append(f"  --only {download.id} replaces it with the published file.")
+    elif download.optional and not item.complete:
+        lines.append(f"  --only {download.id} downloads it.")
     return "\n".join(lines)
+
+
+def state_of(item: Item) -> str:
+    """A download's state in words. What InstantID does not need is not missing."""
+    if not item.download.optional:
+        return LABELS[item.state]
+    absent = "not downloaded" if item.state is State.MISSING else LABELS[item.state]
+    return f"optional, {absent}"
 
 
 def confirmed(wanted: Sequence[Item]) -> bool:

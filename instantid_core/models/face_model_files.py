@@ -124,5 +124,9 @@ def _explain_missing(searched: list[Path], pack: str) -> str:
 def _how_to_get(pack: str) -> str:
     """Instructions for getting a published pack; empty for others."""
     if pack == BUFFALO:
-        return f" They are in {BUFFALO}.zip of insightface's releases on GitHub (v0.7, 289 MB)."
+        return (
+            f" 'Get InstantID models' in ComfyUI's menu under Extensions has {BUFFALO} among the "
+            "optional files (289 MB); 'python -m instantid_core models --only buffalo_l' in the "
+            "pack's folder downloads it as well."
+        )
     return f" {HOW_TO_GET}" if pack == MODEL_PACK else ""

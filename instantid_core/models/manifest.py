@@ -1,4 +1,5 @@
-"""The published files that InstantID needs, as listed in `model_files.json`.
+"""The published files that InstantID needs, and those of its relatives, as listed in
+`model_files.json`.
 
 Standard library only, so that `python -m instantid_core models` runs in any Python.
 """
@@ -59,6 +60,8 @@ class Download:
     archive: bool = False
     also_in: tuple[str, ...] = ()
     """Further folders, relative to that of the kind, in which the pack finds the files."""
+    optional: bool = False
+    """Of a relative that InstantID itself does not need: fetched only where it is named."""
 
     @property
     def unpacked(self) -> int:
@@ -67,14 +70,24 @@ class Download:
 
 
 def published(path: Path = LIST) -> tuple[Download, ...]:
-    """The downloads listed in the file `path`."""
+    """The downloads that InstantID needs, as the file `path` lists them."""
+    return _listed(path, "downloads", optional=False)
+
+
+def relatives(path: Path = LIST) -> tuple[Download, ...]:
+    """The optional downloads in the file `path`: other adapters, and what belongs to them."""
+    return _listed(path, "optional", optional=True)
+
+
+def _listed(path: Path, group: str, *, optional: bool) -> tuple[Download, ...]:
     listed = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(_download(entry) for entry in listed["downloads"])
+    return tuple(_download(entry, optional) for entry in listed[group])
 
 
-def _download(entry: dict[str, Any]) -> Download:
+def _download(entry: dict[str, Any], optional: bool) -> Download:
     files = tuple(ModelFile(**file) for file in entry["files"])
-    return Download(**entry | {"files": files, "also_in": tuple(entry.get("also_in", ()))})
+    also_in = tuple(entry.get("also_in", ()))
+    return Download(**entry | {"files": files, "also_in": also_in, "optional": optional})
 
 
 def chosen(downloads: Sequence[Download], ids: Iterable[str]) -> list[Download]:

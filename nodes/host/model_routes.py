@@ -26,6 +26,7 @@ from ...instantid_core.models import (
     chosen,
     fetch,
     published,
+    relatives,
     require_space_for,
     scan,
     shown_mirror,
@@ -53,7 +54,7 @@ class ModelRoutes:
     """The handlers, and the one job they share: made once, when the pack is loaded."""
 
     def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
-        self._downloads = published()
+        self._downloads = (*published(), *relatives())
         self._job = DownloadJob(fetch_into_model_folder, report, require_space_in_model_folders)
 
     async def listing(self, _request: web.Request) -> web.Response:
@@ -117,6 +118,7 @@ def described(item: Item) -> dict[str, Any]:
         "kind": download.kind,
         "state": item.state.value,
         "complete": item.complete,
+        "optional": download.optional,
         "size": download.size,
         "licence": download.licence,
         "source": download.source,

@@ -12,11 +12,14 @@ from support.model_server import Served
 from support.model_site import LIMIT, Site, site_without_models
 from support.small_files import SMALL
 
+from instantid_core.models import published, relatives
 from tools.pictures.browser import TOAST, Editor
 
 COMMAND = "InstantIDCompose.GetModels"
 EVENT = "instantid_compose.models"
 MILLISECONDS = LIMIT * 1000
+ROWS = 2 + len(published()) + len(relatives())
+"""With the head and the heading of the optional files."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def opened(editor: Editor) -> Locator:
     """The dialog, opened by its command."""
     editor.page.evaluate("(id) => window.app.extensionManager.command.execute(id)", COMMAND)
     dialog = editor.page.get_by_role("dialog", name="InstantID models")
-    expect(dialog.get_by_role("row")).to_have_count(4, timeout=MILLISECONDS)
+    expect(dialog.get_by_role("row")).to_have_count(ROWS, timeout=MILLISECONDS)
     return dialog
 
 
@@ -66,6 +69,11 @@ def test_the_list_shows_what_goes_where(canvas_editor, site):
     expect(link).to_have_attribute("href", "https://huggingface.co/InstantX/InstantID")
     expect(dialog.get_by_role("checkbox", checked=True)).to_have_count(3)
     expect(dialog).to_contain_text(site.mirror.url)
+    optional = row(dialog, "buffalo_l face models")
+    for text in ("w600k_r50.onnx", "non-commercial", "not downloaded"):
+        expect(optional).to_contain_text(text)
+    expect(optional.get_by_role("checkbox")).not_to_be_checked()
+    expect(row(dialog, "Optional: IP-Adapter FaceID")).to_be_visible()
     canvas_editor.photograph("model_manager")
     assert not any(file.requests for file in site.mirror.files.values())
 
@@ -85,7 +93,7 @@ def test_the_keyboard_is_enough(canvas_editor):
     dialog, page = opened(canvas_editor), canvas_editor.page
     graph = page.evaluate("() => JSON.stringify(window.app.rootGraph.serialize().nodes)")
     visited = set()
-    for _ in range(14):
+    for _ in range(14 + len(relatives())):
         page.keyboard.press("Tab")
         visited.add(
             page.evaluate(
@@ -144,6 +152,7 @@ def test_text_of_the_server_is_never_markup(own_editor):
                         "title": "<img src=x onerror=window.hacked=1>",
                         "state": "missing",
                         "complete": False,
+                        "optional": False,
                         "size": 5,
                         "licence": "<b>l</b>",
                         "source": "javascript:window.hacked=1",
@@ -351,4 +360,6 @@ def test_progress_without_the_events(own_editor, site):
     dialog = opened(own_editor)
     served(site, ".zip").failures = []
     dialog.get_by_role("button", name="Download").first.click()
-    expect(dialog).to_contain_text("All files are present.", timeout=MILLISECONDS)
+    expect(dialog).to_contain_text(
+        "All files that InstantID needs are present.", timeout=MILLISECONDS
+    )

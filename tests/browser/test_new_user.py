@@ -166,7 +166,7 @@ def get_the_models(person: Person, machine: Machine) -> None:
     expect(dialog.get_by_text("missing", exact=True)).to_have_count(3, timeout=LONG)
     person.sees("models to get")
     person.click(dialog.get_by_role("button", name=re.compile("^Download")))
-    expect(dialog).to_contain_text("All files are present.", timeout=LONG)
+    expect(dialog).to_contain_text("All files that InstantID needs are present.", timeout=LONG)
     person.sees("models are there")
     person.click(dialog.get_by_role("button", name="Close"))
     written = {path.name for path in (machine.base / "models").rglob("*") if path.is_file()}

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.model_site import GUARD, LIMIT, LIST, PREFIX, Site, site_without_models
-from support.small_files import DETECTOR, RECOGNISER, SMALL
+from support.small_files import BUFFALO, DETECTOR, RECOGNISER, SMALL
 
 from tools.comfyui import workspace
 from tools.comfyui.client import ComfyClient, PromptRefusedError
@@ -25,6 +25,7 @@ from tools.comfyui.environment import child_environ
 ROUTES = [("GET", ""), ("GET", "/progress"), ("POST", "/download"), ("POST", "/cancel")]
 DOCTOR = "/instantid_compose/doctor"
 IDS = ["adapter", "identitynet", "face_models"]
+OPTIONAL = ["buffalo_l", "faceid_sd15"]
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,8 @@ def test_without_an_adapter_the_loader_says_what_to_do(site):
 def test_the_list_tells_what_is_missing_and_where_it_goes(site):
     found = site.models()
     assert [found[name]["state"] for name in IDS] == ["missing"] * 3
+    assert [name for name, item in found.items() if not item["optional"]] == IDS
+    assert set(OPTIONAL) <= found.keys()
     assert found["adapter"]["files"][0]["folder"] == str(site.elsewhere)
     controlnet = site.base / "models" / "controlnet" / "instantid"
     assert found["identitynet"]["files"][0]["folder"] == str(controlnet)
@@ -211,12 +214,26 @@ def test_everything_ends_in_the_right_folder(site):
     assert net.read_bytes() == SMALL["identitynet"]
     assert (faces / DETECTOR).read_bytes() == SMALL[DETECTOR]
     assert (faces / RECOGNISER).read_bytes() == SMALL[RECOGNISER]
-    assert all(item["complete"] for item in site.models().values())
+    found = site.models()
+    assert [name for name, item in found.items() if item["complete"]] == IDS
+    assert not any(found[name]["complete"] for name in OPTIONAL), "nobody has asked for them"
+
+
+def test_a_relative_comes_where_it_is_asked_for(site):
+    assert site.ask("POST", f"{PREFIX}/download", {"ids": OPTIONAL})[0] == 202
+    assert site.until_done() == dict.fromkeys(OPTIONAL, "done")
+    faces = site.base / "models" / "insightface" / "models" / "buffalo_l"
+    assert {path.name: path.read_bytes() for path in faces.iterdir()} == {
+        name: SMALL[name] for name in BUFFALO
+    }
+    adapter = site.elsewhere / "ip-adapter-faceid_sd15.bin"
+    assert adapter.read_bytes() == SMALL["faceid_sd15"]
+    assert all(site.models()[name]["complete"] for name in (*IDS, *OPTIONAL))
 
 
 def test_the_choices_of_the_loaders_know_the_new_files(site):
     text = json.dumps(ComfyClient(site.url).object_info())
-    assert '["ip-adapter.bin"]' in text
+    assert '["ip-adapter-faceid_sd15.bin", "ip-adapter.bin"]' in text
     assert "instantid/diffusion_pytorch_model.safetensors" in text.replace("\\\\", "/")
 
 
@@ -257,6 +274,10 @@ def test_the_command_lists_and_downloads(site, own_comfyui, tmp_path):
     listed = command(own_comfyui, site.base, "--mirror", site.mirror.url)
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.count("missing\n") == 3
+    assert "MB, optional, not downloaded" in listed.stdout
+    assert "--only buffalo_l downloads it." in listed.stdout
+    fetched = command(own_comfyui, site.base, "--mirror", site.mirror.url, "--only", "buffalo_l")
+    assert "Nothing was downloaded" in fetched.stdout
     assert "Nothing was downloaded" in listed.stdout
     assert not list(own_comfyui.rglob("*.bin"))
     asked = ("--mirror", site.mirror.url, "--yes", "--only", "identitynet", "--only", "face_models")
@@ -265,6 +286,10 @@ def test_the_command_lists_and_downloads(site, own_comfyui, tmp_path):
     net = tmp_path / "disk" / "adapters" / "instantid" / "diffusion_pytorch_model.safetensors"
     assert net.read_bytes() == SMALL["identitynet"]
     assert not list(own_comfyui.rglob("*.bin"))
+    whole = command(own_comfyui, site.base, "--mirror", site.mirror.url, "--yes")
+    assert whole.returncode == 0, whole.stderr
+    assert [path.name for path in own_comfyui.rglob("*.bin")] == ["ip-adapter.bin"]
+    assert not list(own_comfyui.rglob("w600k_r50.onnx")), "--yes fetches what is needed, no more"
     net.write_bytes(bytes(len(SMALL["identitynet"])))
     checked = command(own_comfyui, site.base, "--verify")
     assert "a different file" in checked.stdout

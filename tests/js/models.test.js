@@ -85,3 +85,10 @@ test("a loaded workflow may name a file that is not there", () => {
   assert.ok(!isMissing("InstantIDLoadAdapter", "a.bin", ["a.bin"]));
   assert.ok(!isMissing("InstantIDLoadAdapter", "a.bin", () => []));
 });
+
+test("a relative that InstantID does not need does not lack", () => {
+  const model = (state, optional) => ({ state, optional });
+  assert.ok(missing.isLacking(model("missing", false)));
+  assert.ok(!missing.isLacking(model("missing", true)));
+  assert.ok(!missing.isLacking(model("other", false)));
+});

@@ -15,7 +15,7 @@ from tools.comfyui import workspace
 from tools.comfyui.server import HostServer, Launch
 
 from .model_server import ModelServer
-from .small_files import served_by_mirror, small_downloads, write_small_list
+from .small_files import served_by_mirror, small_downloads, small_relatives, write_small_list
 
 PREFIX = "/instantid_compose/models"
 GUARD = {"X-InstantID-Compose": "1"}
@@ -87,7 +87,8 @@ def site_without_models(base: Path) -> Iterator[Site]:
         *workspace.processor(environment.python),
     ]
     launch = Launch(environment.python, environment.comfyui, arguments, base / "server.log")
-    with ModelServer(served_by_mirror(small_downloads(base))) as mirror:
+    listed = (*small_downloads(base), *small_relatives(base))
+    with ModelServer(served_by_mirror(listed)) as mirror:
         environ = {"INSTANTID_COMPOSE_MIRROR": mirror.url, "no_proxy": "*"}
         with patch.dict(os.environ, environ), HostServer(launch) as running:
             yield Site(running.url, base, mirror)

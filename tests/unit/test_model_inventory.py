@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.model_server import ModelServer, zipped
-from support.small_files import SMALL, served_by_mirror, small_downloads
+from support.small_files import BUFFALO, SMALL, served_by_mirror, small_downloads, small_relatives
 
+from instantid_core.adapter import kinds
 from instantid_core.errors import (
     ArchiveError,
     DownloadCancelledError,
@@ -23,7 +24,7 @@ from instantid_core.models.background_job import DownloadJob
 from instantid_core.models.disk_space import MARGIN
 from instantid_core.models.download import RetryPolicy
 from instantid_core.models.inventory import State, scan
-from instantid_core.models.manifest import Download, address, chosen, published
+from instantid_core.models.manifest import Download, address, chosen, published, relatives
 from instantid_core.models.retrieval import fetch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,7 +64,11 @@ def states(downloads, roots, verify=False) -> dict[str, State]:
 
 def test_the_list_is_complete():
     assert [item.id for item in published()] == ["adapter", "identitynet", "face_models"]
-    for item in published():
+    assert not any(item.optional for item in published())
+    assert all(item.optional for item in relatives())
+    every = (*published(), *relatives())
+    assert len({item.id for item in every}) == len({item.url for item in every}) == len(every)
+    for item in every:
         assert item.url.startswith("https://")
         assert item.source.startswith("https://")
         assert "non-commercial" in item.licence
@@ -82,8 +87,23 @@ def test_the_recogniser_is_the_one_the_analyzer_knows():
     assert face_model_files.DETECTOR in files
 
 
+def test_the_relatives_are_those_that_the_loaders_know():
+    """A file of the list has the size and the hash by which its adapter is recognised."""
+    known = {each.name: (each.size, each.sha256) for each in kinds.PUBLISHED}
+    listed = {file.name: file for item in relatives() for file in item.files}
+    recogniser = listed.pop(face_model_files.BUFFALO_RECOGNISER)
+    assert recogniser.sha256 == face_model_files.PUBLISHED_BUFFALO
+    assert listed.pop(face_model_files.BUFFALO_DETECTOR)
+    assert {
+        file.name: (file.size, file.sha256) for file in listed.values()
+    }.items() <= known.items()
+    unlisted = {name for name in known if name not in listed}
+    assert unlisted == {"ip-adapter.bin", "ip-adapter-faceid_sdxl.bin"}
+    assert known["ip-adapter-faceid_sdxl.bin"][0] is None, "a size is known by now: list the file"
+
+
 def test_paths_of_the_list_stay_below_their_folder():
-    for item in published():
+    for item in (*published(), *relatives()):
         for folder in (*item.also_in, *(file.folder for file in item.files)):
             assert not folder.startswith("/")
             assert ".." not in folder
@@ -99,6 +119,14 @@ def test_the_readme_tells_the_same_sizes():
             gigabytes, megabytes = f"{file.size / 1e9:.2f}".rstrip("0"), f"{file.size / 1e6:.0f}"
             told = gigabytes if file.size > 1e9 else megabytes
             assert re.search(rf"\b{re.escape(told)}\b", readme), file.name
+
+
+def test_the_guide_tells_the_sizes_of_the_relatives():
+    guide = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
+    for item in relatives():
+        size = f"{item.size / 1e9:.2f} GB" if item.size > 1e9 else f"{item.size / 1e6:.0f} MB"
+        assert re.search(rf"`{item.id}`[^\n]*\b{re.escape(size)}", guide), item.id
+        assert item.source in guide or item.url in guide
 
 
 def test_unknown_ids_are_refused():
@@ -235,6 +263,17 @@ def test_everything_ends_where_it_is_looked_for(downloads, roots, mirror):
     assert face_model_files.find_models(roots["insightface"])
     below = roots["insightface"][0]
     assert sorted(p.name for p in below.rglob("*") if p.is_file()) == sorted(FACES)
+
+
+def test_the_relatives_end_where_they_are_looked_for(tmp_path, roots):
+    optional = small_relatives(tmp_path)
+    assert set(states(optional, roots).values()) == {State.MISSING}
+    with ModelServer(served_by_mirror(optional)) as running:
+        for item in optional:
+            run_fetch(item, roots[item.kind][0], running)
+    assert set(states(optional, roots, verify=True).values()) == {State.VERIFIED}
+    found = face_model_files.find_models(roots["insightface"], face_model_files.BUFFALO)
+    assert (found.detector.name, found.recogniser.name) == BUFFALO
 
 
 def test_an_archive_needs_room_for_what_is_in_it(downloads, roots, mirror):

@@ -12,6 +12,7 @@ import {
   LOADERS,
   fileWidgetNames,
   isFileMissing,
+  isLacking,
   isMissing,
   isPlaceholder,
   offeredFiles,
@@ -89,11 +90,11 @@ class ModelManager {
     if (lacking.some((model) => model.id === "face_models")) await this.hint();
   }
 
-  /** The published files that are not there; none where the server does not say. */
+  /** The needed files that are not there; none where the server does not say. */
   async #lacking() {
     try {
       const { models } = await this.server.list();
-      return models.filter(({ state }) => state === "missing");
+      return models.filter(isLacking);
     } catch (error) {
       console.info("InstantID Compose: the list of model files could not be read.", error);
       return [];

@@ -2,6 +2,7 @@
 
 import { button, element, loadStyle } from "../shared/dom.js";
 import { messageOf, sleep } from "../shared/server.js";
+import { isLacking } from "./missing.js";
 import { ModelRow } from "./model_row.js";
 import { readableSize } from "./size.js";
 
@@ -34,6 +35,7 @@ export class ModelDialog {
     this.onfinished = onfinished;
     this.mirror = element("p");
     this.body = element("tbody");
+    this.optional = element("tbody");
     this.message = element("p", { role: "status", "aria-live": "polite" });
     this.getButton = button(texts.nothing, () => this.#start(), {
       className: "primary",
@@ -104,7 +106,7 @@ export class ModelDialog {
     const t = this.texts;
     const heads = t.columns.map((name) => element("th", { scope: "col" }, name));
     const head = element("thead", {}, element("tr", {}, ...heads));
-    const table = element("table", { "aria-label": t.table }, head, this.body);
+    const table = element("table", { "aria-label": t.table }, head, this.body, this.optional);
     // At 200 % zoom the table may be wider than the window; the keyboard can scroll it.
     const region = { className: "scroll", tabIndex: 0, role: "region", "aria-label": t.table };
     return element("div", region, table);
@@ -115,13 +117,24 @@ export class ModelDialog {
     const isFirst = this.#rows.size === 0;
     const chosen = new Set(this.#chosen().map((model) => model.id));
     const rows = models.map((model) => {
-      const isChosen = isFirst ? model.state === "missing" : chosen.has(model.id);
+      const isChosen = isFirst ? isLacking(model) : chosen.has(model.id);
       return new ModelRow(model, this.texts, isChosen, () => this.#updateButtons());
     });
     this.#rows = new Map(rows.map((row) => [row.model.id, row]));
-    this.body.replaceChildren(...rows.map((row) => row.element));
-    if (models.every((model) => model.complete)) this.#say(this.texts.complete);
+    const [needed, optional] = [false, true].map((isOptional) =>
+      rows.filter((row) => row.model.optional === isOptional).map((row) => row.element),
+    );
+    this.body.replaceChildren(...needed);
+    this.optional.replaceChildren(...(optional.length ? [this.#heading(), ...optional] : []));
+    const isReady = models.every((model) => model.complete || model.optional);
+    if (isReady) this.#say(this.texts.complete);
     this.#updateButtons();
+  }
+
+  /** The row above the optional files. */
+  #heading() {
+    const { columns, optional } = this.texts;
+    return element("tr", {}, element("th", { colSpan: columns.length, scope: "rowgroup" }, optional));
   }
 
   #chosen() {

@@ -64,6 +64,14 @@ export function sameFileElsewhere(widget) {
 }
 
 /**
+ * Whether InstantID lacks a published file. One that is optional does not lack.
+ * @param {import("./server.js").Model} model
+ */
+export function isLacking(model) {
+  return model.state === "missing" && !model.optional;
+}
+
+/**
  * Whether the server has rejected a prompt because a file of InstantID is missing.
  * @param {Record<string, PromptError> | null | undefined} nodeErrors
  */

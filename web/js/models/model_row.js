@@ -21,7 +21,9 @@ export class ModelRow {
   constructor(model, texts, isChosen, onchange) {
     this.model = model;
     this.texts = texts;
-    this.state = element("span", { "aria-live": "polite" }, texts[model.state]);
+    const isAbsent = model.optional && model.state === "missing";
+    const state = isAbsent ? texts.absent : texts[model.state];
+    this.state = element("span", { "aria-live": "polite" }, state);
     this.bar = element("progress", { hidden: true, "aria-label": texts.progress(model.title) });
     const details = model.files.map((file) => element("div", {}, file.detail));
     this.detail = element("div", { className: "error" }, ...details);

@@ -12,6 +12,7 @@ const PREFIX = "/instantid_compose/models";
  * @property {string} title
  * @property {FileState} state
  * @property {boolean} complete
+ * @property {boolean} optional of a relative that InstantID itself does not need
  * @property {number} size bytes
  * @property {string} licence
  * @property {string} source web address
