@@ -1,13 +1,13 @@
-"""InstantID without a host, in rooms: each shows in its `__init__` what others may use.
+"""InstantID without a host, in packages: each shows in its `__init__` what others may use.
 
 Values that travel are in `types`, errors in `errors`, pictures as tensors and bytes in `images`.
-Arrows between rooms go one way:
+Arrows between packages go one way:
 
     adapter -> identity -> faces -> keypoints -> libraries
     adapter, identity -> weights        faces, doctor -> models -> libraries
 
 `models`, `doctor` and `libraries` need the standard library alone. Nothing here imports ComfyUI,
-and importing this package imports no room.
+and importing `instantid_core` imports none of them.
 """
 
 from .errors import InstantIDError

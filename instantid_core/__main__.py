@@ -28,7 +28,7 @@ COMMANDS = {
     "doctor": "check an installation without changing anything",
     "models": "list the model files and download missing ones",
 }
-"""Names and descriptions; each is the module `command` of the room of that name."""
+"""Names and descriptions; each is the module `command` of the package of that name."""
 PROGRAM = "python -m instantid_core"
 OLDEST_PYTHON = (3, 10)
 CHECK_PYTHON = "import sys; print('instantid', sys.version_info[:2] >= (3, 10))"

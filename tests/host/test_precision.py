@@ -190,7 +190,7 @@ def test_little_memory(
 
 FORBIDDEN = {"cuda", "mps", "xpu", "privateuseone"}
 LOOK_AT_MACHINES = ("doctor", "libraries")
-"""Rooms that tell of installations or open ONNX Runtime; they run no tensor of ours."""
+"""Packages that check installations or open ONNX Runtime; they run no tensor of ours."""
 
 
 @pytest.mark.combination(MEMORY, "CUDA, MPS, DirectML, XPU: no device is named in the pack's code")

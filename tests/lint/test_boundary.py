@@ -14,18 +14,18 @@ HOST = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "nodes", "se
 HOST |= {"app", "comfy_config", "latent_preview", "main", "node_helpers", "protocol", "utils"}
 SCHEMA = {"comfy_api"}
 HEAVY = {"insightface", "onnxruntime", "cv2"}
-ROOMS = {path.parent.name for path in CORE.glob("*/__init__.py")}
+PACKAGES = {path.parent.name for path in CORE.glob("*/__init__.py")}
 STANDARD_LIBRARY_ONLY = ("models", "doctor", "libraries")
-"""Rooms that work on a machine where nothing is installed."""
-PARTS_WITHOUT_PACKAGES = ("errors", *STANDARD_LIBRARY_ONLY)
-MOST_ROOMS, MOST_MODULES = 11, 6
+"""Packages of the core that work on a machine where nothing is installed."""
+PARTS_WITHOUT_LIBRARIES = ("errors", *STANDARD_LIBRARY_ONLY)
+MOST_PACKAGES, MOST_MODULES = 11, 6
 LAZY = {
     "torch": {"libraries/imports.py", "doctor/import_probe.py"},
     "cv2": {"libraries/imports.py"},
     "insightface": {"libraries/imports.py", "faces/analyzer.py"},
     "onnxruntime": {"libraries/imports.py"},
 }
-"""Packages that a room of the standard library, or any room, imports inside functions alone."""
+"""Libraries that are imported inside functions alone, to the files that may."""
 
 
 class Import(NamedTuple):
@@ -123,25 +123,25 @@ def test_the_pack_does_not_import_what_is_not_in_its_archive():
 
 
 def test_rooms_are_few_and_modules_beside_them_fewer():
-    assert len(ROOMS) <= MOST_ROOMS
+    assert len(PACKAGES) <= MOST_PACKAGES
     assert len(list(CORE.glob("*.py"))) <= MOST_MODULES
-    assert {path.relative_to(CORE).parts[0] for path in CORE.glob("*/*.py")} == ROOMS
+    assert {path.relative_to(CORE).parts[0] for path in CORE.glob("*/*.py")} == PACKAGES
 
 
 def arrows() -> dict[str, set[str]]:
-    """Room to the rooms that its modules import from, at any time."""
-    found: dict[str, set[str]] = {room: set() for room in ROOMS}
+    """Package to the packages that its modules import from, at any time."""
+    found: dict[str, set[str]] = {package: set() for package in PACKAGES}
     for path in sources("instantid_core"):
-        room = path.parent.name
+        package = path.parent.name
         for one in imports(path):
-            if room in ROOMS and one.level == 2:
-                found[room] |= ({one.package} if one.module else set(one.names)) & ROOMS
+            if package in PACKAGES and one.level == 2:
+                found[package] |= ({one.package} if one.module else set(one.names)) & PACKAGES
     return found
 
 
 def test_arrows_between_rooms_form_no_circle():
     order = tuple(TopologicalSorter(arrows()).static_order())
-    assert set(order) == ROOMS
+    assert set(order) == PACKAGES
     assert arrows()["doctor"], "an arrow that exists is seen"
 
 
@@ -165,38 +165,40 @@ def test_arrows_between_tools_form_no_circle():
 
 
 def test_rooms_are_entered_by_their_door():
-    """Other rooms and the nodes import a room's names from its `__init__`, and only those in
+    """Other packages and the nodes import a package's names from its `__init__`, and only those in
     `__all__`."""
     around = []
     for path in [*sources("instantid_core"), *sources("nodes")]:
         for found in imports(path):
             parts = found.module.split(".")
             parts = parts[1:] if parts[0] == "instantid_core" else parts
-            entering = found.level >= 2 and parts[0] in ROOMS
+            entering = found.level >= 2 and parts[0] in PACKAGES
             if entering and path.parent != CORE:
                 named = parts[1:] or set(found.names) - shown(parts[0])
                 around += [f"{path.relative_to(REPOSITORY)}: {parts[0]}: {named}"] if named else []
     assert around == []
 
 
-def shown(room: str) -> set[str]:
-    """Names in a room's `__all__`."""
-    tree = ast.parse((CORE / room / "__init__.py").read_text(encoding="utf-8"))
+def shown(package: str) -> set[str]:
+    """Names in a package's `__all__`."""
+    tree = ast.parse((CORE / package / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
-    raise AssertionError(f"{room} has no __all__")
+    raise AssertionError(f"{package} has no __all__")
 
 
 def test_some_rooms_need_the_standard_library_alone():
     wrong = []
     paths = [CORE / "errors.py", CORE / "__init__.py", CORE / "__main__.py"]
-    paths += [path for room in STANDARD_LIBRARY_ONLY for path in sources(f"instantid_core/{room}")]
+    paths += [
+        path for package in STANDARD_LIBRARY_ONLY for path in sources(f"instantid_core/{package}")
+    ]
     for path in paths:
         name = path.relative_to(CORE).as_posix()
         for found in imports(path):
             own = found.level > 0 and (found.package or found.names[0])
-            if found.level == 2 and own not in PARTS_WITHOUT_PACKAGES:
+            if found.level == 2 and own not in PARTS_WITHOUT_LIBRARIES:
                 wrong.append(f"{name}: {own}")
             if found.level == 0 and found.package not in sys.stdlib_module_names:
                 lazy = name in LAZY.get(found.package, ()) and not found.is_at_import
@@ -231,8 +233,8 @@ def test_importing_the_core_stays_light():
 
 
 def test_importing_every_room_leaves_heavy_libraries_alone():
-    rooms = "; ".join(f"import instantid_core.{room}" for room in sorted(ROOMS))
-    assert not loaded_by(rooms) & HEAVY
+    packages = "; ".join(f"import instantid_core.{package}" for package in sorted(PACKAGES))
+    assert not loaded_by(packages) & HEAVY
 
 
 def test_the_console_needs_no_package():
