@@ -182,8 +182,9 @@ def _move() -> list[io.Input]:
             max=editing.HIGHEST,
             step=0.05,
             round=0.001,
-            tooltip="How far. With mode = add, 1 is the way from the photos without to those with "
-            "it, and -1 leads back. With mode = neutralise, 1 goes all the way to the middle.",
+            tooltip="How far. With mode = add, 1 adds the whole difference between the photos with "
+            "and without it, and -1 subtracts it. With mode = neutralise, 1 goes all the way to "
+            "the middle.",
         ),
         io.Combo.Input(
             "mode",

@@ -151,9 +151,9 @@ class CombineIdentities(io.ComfyNode):
                     options=list(albums.COMBINE_IDENTITIES),
                     default=albums.COMBINE_IDENTITIES[0],
                     optional=True,
-                    tooltip="average: the weighted mean. robust: for photos of one person among "
-                    "which there may be others. Those that are not of the person on whom most "
-                    "agree are left out, and a weight is the most that a photo may count.",
+                    tooltip="average: the weighted mean. robust: for photos of one person that may "
+                    "include others by mistake. Those that do not match the majority are left "
+                    "out, and a weight is the most that a photo may count.",
                 ),
             ],
             outputs=[

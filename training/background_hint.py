@@ -10,8 +10,8 @@ from .networks.autoencoder import FACTOR
 UNKNOWN = 0.5
 """Value of the hint where it says nothing: mid grey."""
 MARGIN = 0.1
-"""Distance beyond a face within which nothing is told, in widths and heights of its box. Wider,
-and a portrait has no place left to tell of."""
+"""Distance beyond a face within which the hint is grey, in widths and heights of its box. Wider,
+and nothing is left around a portrait."""
 
 
 def colours(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

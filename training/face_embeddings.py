@@ -22,7 +22,7 @@ BATCH = 64
 def album_embeddings(album: Album, recogniser: Path, kept: Path) -> torch.Tensor:
     """[N, 512] float32 of an album with one person a picture, by its own keypoints.
 
-    recogniser: the ONNX file. kept: where the result stays for the next run; it is computed anew
+    recogniser: the ONNX file. kept: where the result stays for the next run; it is computed again
     when the recogniser is newer.
     """
     if not kept.exists() or kept.stat().st_mtime < recogniser.stat().st_mtime:

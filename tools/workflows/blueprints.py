@@ -95,7 +95,7 @@ BLUEPRINTS: Mapping[str, tuple[Any, str]] = {
     "InstantID portrait": (portrait, "A picture of a person from one photo and a text."),
     "InstantID face swap": (
         face_swap,
-        "Paints the face in a picture anew, with the likeness of the person on a photo.",
+        "Repaints the face in a picture with the likeness of the person on a photo.",
     ),
     "InstantID character sheet": (
         character_sheet,

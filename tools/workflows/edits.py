@@ -80,7 +80,7 @@ FACE_SWAP_ABOUT = """
        one, click it in the preview after a run.
     3. Run.
 
-    The face is not copied from the photo: it is painted anew, with the person's likeness, in the
+    The face is not copied from the photo: it is painted again, with the person's likeness, in the
     light and pose of the picture. **Crop Face** enlarges the face with some surroundings, so that
     even a small face in a group photo is painted at full size; **Paste Face** puts it back.
     Outside the mask the picture is unchanged, bit for bit.
