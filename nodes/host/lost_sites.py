@@ -61,6 +61,6 @@ def _sentence(takers: Sequence[str], lost: Sequence[Any], keys: Sequence[Any]) -
     if not takers:
         return f"The model leaves out {found}, so the identity is weaker there or absent."
     return (
-        f"A node of {', '.join(takers)} took {found} and does not call what was there before. Put it "
-        "before InstantID's node, which keeps what it finds."
+        f"A node of {', '.join(takers)} took {found} and does not call what was there before. Put "
+        "it before InstantID's node, which keeps what it finds."
     )
