@@ -189,7 +189,7 @@ class Apply(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstantIDApply",
-            display_name="InstantID Apply",
+            display_name="InstantID",
             category=inputs.CATEGORY,
             description="Applies the whole method in one node: face analysis, image adapter and "
             "IdentityNet with their default settings.",

@@ -79,7 +79,7 @@ def _face_models() -> list[io.Input]:
 def _analyzer() -> io.Output:
     return sockets.Analyzer.Output(
         display_name="analyzer",
-        tooltip="The face models, for InstantID Analyze Faces and InstantID Apply.",
+        tooltip="The face models, for InstantID Analyze Faces and InstantID.",
     )
 
 

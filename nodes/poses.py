@@ -258,7 +258,7 @@ class PoseSheet(io.ComfyNode):
                 io.Image.Output(
                     display_name="preview",
                     tooltip="The keypoints of each view, drawn at width x height; for image_kps "
-                    "of InstantID Apply.",
+                    "of the node InstantID.",
                 ),
                 io.Int.Output(display_name="count", tooltip="Number of views."),
             ],

@@ -210,8 +210,8 @@ def _callers(packs: list[Path], *, has_older: bool) -> Iterator[Finding]:
             "older nodes",
             f"a pack has InstantID nodes that call the older pack's: {', '.join(map(str, found))}",
             "Its nodes easy instantIDApply and easy instantIDApplyADV say that ComfyUI_InstantID "
-            "must be installed. Use InstantID Apply in their place, which takes the model and the "
-            "prompts out of the pipe.",
+            "must be installed. Use the node InstantID in their place, which takes the model and "
+            "the prompts out of the pipe.",
         )
 
 

@@ -33,7 +33,8 @@ class DecoupledGuider(CFGGuider):
         if not _has_identity(self.model_options, positive):
             raise SettingError(
                 "InstantID Guider should get a model or a positive prompt with an identity, found "
-                "neither. Connect the outputs of InstantID Apply, or use ComfyUI's CFG Guider."
+                "neither. Connect the outputs of the node InstantID, or use ComfyUI's CFG "
+                "Guider."
             )
         conds = {"positive": positive, "negative": negative}
         if not self.scales.is_plain:

@@ -1,4 +1,4 @@
-"""The likeness of InstantID Apply, and the numbers that it stands for."""
+"""The likeness of the node InstantID, and the numbers that it stands for."""
 
 from __future__ import annotations
 

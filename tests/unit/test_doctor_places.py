@@ -211,6 +211,6 @@ def test_a_pack_that_calls_the_older_one_is_named(tmp_path: Path) -> None:
     found = findings(host_of(tmp_path))["older nodes"]
     assert found.state is State.NOTE
     assert str(easy) in found.found
-    assert "Use InstantID Apply in their place" in found.advice
+    assert "Use the node InstantID in their place" in found.advice
     easy.with_name("ComfyUI_InstantID").mkdir()
     assert "older nodes" not in findings(host_of(tmp_path)), "it has what it asks for"

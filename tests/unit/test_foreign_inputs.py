@@ -16,7 +16,7 @@ def node(name: str, *inputs: str) -> Any:
     return SimpleNamespace(define_schema=lambda: schema)
 
 
-APPLY = node("InstantID Apply", "image", "weight")
+APPLY = node("InstantID", "image", "weight")
 ANALYZE = node("InstantID Analyze Faces", "image", "select", "min_score")
 GROUP = node("InstantID Apply Group", "match")
 

@@ -270,7 +270,7 @@ USUAL_AMOUNTS = (
     "lower the weight first, then the strength. If the likeness is low, raise both."
 )
 NAMED_AMOUNTS = (
-    "**likeness** on InstantID Apply: `balanced` is weight 0.8 and strength 0.8, a good start. "
+    "**likeness** on the node InstantID: `balanced` is weight 0.8 and strength 0.8, a good start. "
     "`faithful` is closer to the photo, `stylised` leaves room for a style, `pose only` keeps "
     "little more than the position of the face. With `custom` the numbers below it count."
 )

@@ -55,8 +55,8 @@ BASIC_ABOUT = """
     2. Write the prompt.
     3. Run.
 
-    **InstantID Apply** does everything: it finds the face, computes its embedding, and applies it
-    to the model and to IdentityNet. Connect a second photo to `pose photo` to take the position
+    The node **InstantID** does everything: it finds the face, computes its embedding, and applies
+    it to the model and to IdentityNet. Connect a second photo to `pose photo` to take the position
     and pose of the face from there.
     """
 NAMED = replace(USUAL, amounts=NAMED_AMOUNTS)

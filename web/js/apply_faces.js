@@ -1,4 +1,4 @@
-/** Find faces on InstantID Apply: the face is chosen in a dialog before anything is sampled. */
+/** Find faces on the node InstantID: the face is chosen in a dialog before anything is sampled. */
 
 import { app } from "../../../scripts/app.js";
 import { faceBoxes, markSelected } from "./panels/face_boxes.js";

@@ -1,4 +1,4 @@
-/** While InstantID Apply goes by a named likeness, the numbers that it does not use are dimmed. */
+/** While the node InstantID goes by a named likeness, the numbers that it does not use are dimmed. */
 
 import { app } from "../../../scripts/app.js";
 import { widgetOf } from "./shared/widgets.js";

@@ -21,7 +21,7 @@ const REMEMBERED_RUNS = 8;
 /** @typedef {{prompt: [number, string, Prompt], outputs?: import("../shared/partial_run.js").Outputs}} Run */
 
 /**
- * Runs a face analysis of the photo that leads into a node such as InstantID Apply.
+ * Runs a face analysis of the photo that leads into a node such as InstantID.
  * @param {ComfyApp} app @param {ComfyNode} node with inputs `analyzer` and `image`
  * @param {() => boolean} isWanted
  * @returns {Promise<string[]>} the output of the analysis

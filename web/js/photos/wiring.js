@@ -33,7 +33,7 @@ export function givePhoto(node, name) {
 }
 
 /**
- * Uses the photo of a Load Image: in the first InstantID Apply that has none, else in a new one with
+ * Uses the photo of a Load Image: in the first node InstantID that has none, else in a new one with
  * its models, before the sampler if there is just one.
  * @param {ComfyNode} loader
  */
@@ -61,7 +61,7 @@ function addApply(loader) {
 }
 
 /**
- * Leads what a sampler takes through InstantID Apply.
+ * Leads what a sampler takes through the node InstantID.
  * @param {ComfyNode} sampler @param {ComfyNode} apply
  */
 function putBefore(sampler, apply) {
