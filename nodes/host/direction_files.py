@@ -7,12 +7,13 @@ from ...instantid_core.identity import direction_file
 from ...instantid_core.types import Direction
 from .saved_files import Shelf, pack_version
 
-NO_DIRECTION = "none saved yet - use InstantID Learn Direction"
-"""Choice of directions when there is none."""
 SAVED = "directions"
 """Folder in the output folder."""
 SHELF = Shelf(
     direction_file.KIND,
+    loader="InstantIDLoadDirection",
+    choice="direction_name",
+    nothing="none saved yet - use InstantID Learn Direction",
     models="instantid_directions",
     saved=SAVED,
     empty="No direction is saved yet",
@@ -28,7 +29,7 @@ def register_direction_folders() -> None:
 
 def direction_choices() -> list[str]:
     """Direction files to choose from; where there are none, one entry that says so."""
-    return SHELF.names() or [NO_DIRECTION]
+    return SHELF.choices()
 
 
 def load(name: str) -> Direction:
@@ -50,5 +51,5 @@ def save(prefix: str, direction: Direction) -> str:
     """
     path = SHELF.new_path(prefix)
     direction_file.write(path, direction, pack_version())
-    SHELF.forget_list()
+    SHELF.announce()
     return str(path.relative_to(SHELF.own_folder))

@@ -9,16 +9,14 @@ from ...instantid_core.errors import IdentityFileError
 from ...instantid_core.identity import IdentityFile, Notes, identity_file
 from ...instantid_core.types import Extent, IdentityEmbedding
 from .saved_files import Shelf, pack_version
-from .server import send_to_pages
 
-EVENT = "instantid_compose.identities"
-"""Tells pages that identities were saved, renamed or deleted."""
-NO_IDENTITY = "nobody saved yet - use InstantID Save Identity"
-"""Choice of identities when there is none."""
 SAVED = "identities"
 """Folder in the output folder."""
 SHELF = Shelf(
     identity_file.KIND,
+    loader="InstantIDLoadIdentity",
+    choice="identity_name",
+    nothing="nobody saved yet - use InstantID Save Identity",
     models="instantid_identities",
     saved=SAVED,
     empty="Nobody is saved yet",
@@ -39,7 +37,7 @@ def identity_names() -> list[str]:
 
 def identity_choices() -> list[str]:
     """Identity files to choose from; where there are none, one entry that says so."""
-    return identity_names() or [NO_IDENTITY]
+    return SHELF.choices()
 
 
 def load(name: str) -> IdentityFile:
@@ -70,12 +68,6 @@ def is_own(path: Path) -> bool:
     return path.is_relative_to(SHELF.own_folder)
 
 
-def announce() -> None:
-    """Tell all pages that the list of identities, or what it says of one, has changed."""
-    SHELF.forget_list()
-    send_to_pages(EVENT, {})
-
-
 def fingerprint(name: str) -> str:
     """Changes when the file does."""
     return SHELF.fingerprint(name)
@@ -89,5 +81,5 @@ def save(prefix: str, identity: IdentityEmbedding, source_sizes: tuple[Extent, .
     """
     path = SHELF.new_path(prefix)
     identity_file.write(path, identity, Notes(source_sizes, pack_version()))
-    announce()
+    SHELF.announce()
     return str(path.relative_to(SHELF.own_folder))

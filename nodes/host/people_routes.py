@@ -49,7 +49,7 @@ def changes(change: Change) -> Callable[[web.Request], Any]:
             return refusal(400, str(error))
         except IdentityFileError as error:
             return refusal(409, without_folders(str(error)))
-        identity_files.announce()
+        identity_files.SHELF.announce()
         return await listing(request)
 
     return handler

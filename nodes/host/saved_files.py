@@ -13,7 +13,10 @@ import folder_paths
 from ...instantid_core.errors import SettingError, is_file_name
 from ...instantid_core.identity import UNKNOWN, Kind
 from .paths import file_state, register_folders
+from .server import send_to_pages
 
+EVENT = "instantid_compose.saved"
+"""Tells pages what a loader offers now: its class, its input, and the names of the files."""
 EXTENSION = ".safetensors"
 DEEPEST = 17
 """Largest number of parts of a prefix, the name included."""
@@ -21,9 +24,15 @@ PROJECT_FILE = Path(__file__).parents[2] / "pyproject.toml"
 
 
 class Shelf(NamedTuple):
-    """The folders of one kind of file."""
+    """The folders of one kind of file, and the node that loads it."""
 
     kind: Kind
+    loader: str
+    """Class of the node that loads a file."""
+    choice: str
+    """Its input that names the file."""
+    nothing: str
+    """The one entry of that input where there is no file."""
     models: str
     """Name of the model folder."""
     saved: str
@@ -53,6 +62,10 @@ class Shelf(NamedTuple):
         found = {name: folder_paths.get_full_path(self.models, name) for name in self.names()}
         return {name: Path(path) for name, path in found.items() if path is not None}
 
+    def choices(self) -> list[str]:
+        """Files to choose from; where there are none, one entry that says so."""
+        return self.names() or [self.nothing]
+
     def path_of(self, name: str) -> Path:
         """A file in the list. Raises the kind's error for any other name: a wire goes around the
         choice."""
@@ -75,10 +88,12 @@ class Shelf(NamedTuple):
         path = folder_paths.get_full_path(self.models, name)
         return "missing" if path is None else file_state(Path(path))
 
-    def forget_list(self) -> None:
-        """Drop the host's cached list, so that it reads the folders again."""
+    def announce(self) -> None:
+        """Tell all pages that files, or what they say of themselves, have changed."""
         # The host compares the folder's modification time, which is too coarse for two quick saves.
         folder_paths.filename_list_cache.pop(self.models, None)
+        offered = {"node": self.loader, "input": self.choice, "files": self.choices()}
+        send_to_pages(EVENT, offered)
 
     def new_path(self, prefix: str) -> Path:
         """A path with the prefix and the next free number, in the folder for new files.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { everyNode, isSameNode, listenTo, nodePath } from "../../web/js/shared/graph.js";
 import { imageUrl, messageOf } from "../../web/js/shared/server.js";
-import { linkInto, setWidget } from "../../web/js/shared/widgets.js";
+import { linkInto, offer, setWidget } from "../../web/js/shared/widgets.js";
 import { app } from "./support/app.js";
 import { makeGraph, makeNode, setRoot } from "./support/graphs.js";
 
@@ -52,6 +52,24 @@ test("an equal value changes no widget; another one calls its callback", () => {
   assert.deepEqual(node.calls, []);
   setWidget(node, "size", 2);
   assert.deepEqual(node.calls, [["size", 2, app.canvas, node]]);
+});
+
+test("a widget that had nothing to choose takes the first of other choices; others keep theirs", () => {
+  for (const [value, chosen] of [
+    ["nobody saved yet - use InstantID Save Identity", "anna"],
+    ["none saved yet - use InstantID Learn Direction", "anna"],
+    [undefined, "anna"],
+    ["bo", "bo"],
+    ["a file that is gone", "a file that is gone"],
+  ]) {
+    const node = makeNode({ widgets: { file: value } });
+    node.widgets[0].options = {};
+    offer(node, "file", ["anna", "bo"]);
+    assert.deepEqual([node.widgets[0].options.values, node.widgets[0].value], [["anna", "bo"], chosen]);
+    offer(node, "file", []);
+    assert.deepEqual(node.widgets[0].options.values, ["anna", "bo"], "an answer without any");
+    offer(node, "unknown", ["anna"]);
+  }
 });
 
 test("a link is found by the input's name or its widget's, link 0 included", () => {

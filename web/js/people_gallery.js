@@ -8,15 +8,13 @@ import { portraitOf } from "./people/portrait.js";
 import { addPanel } from "./panels/panel.js";
 import { button, element, loadStyle } from "./shared/dom.js";
 import { listenTo } from "./shared/graph.js";
-import { isConnected, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
+import { isConnected, isNothingYet, offer, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
 const NODE = "InstantIDLoadIdentity";
 const NAME = "identity_name";
-const EVENT = "instantid_compose.identities";
+const EVENT = "instantid_compose.saved";
 const HEIGHT = 72;
-/** The server's entry in the list when nobody is saved. */
-const NOBODY = /^nobody saved yet - /;
 
 /** @type {{people: People, dialog: PeopleDialog} | undefined} made when the first node needs it */
 let gallery;
@@ -31,10 +29,12 @@ function theGallery() {
 }
 
 /** Reads the list again; if the server does not answer, the nodes stay as they are. */
-function refresh() {
-  gallery?.people.refresh().catch((error) => {
+async function refresh() {
+  try {
+    await gallery?.people.refresh();
+  } catch (error) {
     console.info("InstantID Compose: the list of identities could not be read.", error);
-  });
+  }
 }
 
 class PersonPanel {
@@ -70,14 +70,7 @@ class PersonPanel {
 
   /** Offers the files that are there now. */
   update() {
-    const widget = widgetOf(this.node, NAME);
-    const files = this.gallery.people.list?.map(({ file }) => file);
-    if (widget?.options && files?.length) {
-      widget.options.values = files;
-      if (NOBODY.test(String(widget.value)) || widget.value === undefined) {
-        setWidget(this.node, NAME, files[0]);
-      }
-    }
+    offer(this.node, NAME, this.gallery.people.list?.map(({ file }) => file) ?? []);
     this.draw();
   }
 
@@ -107,7 +100,7 @@ class PersonPanel {
     const t = texts().people;
     if (isConnected(this.node, NAME)) return [t.byWire, ""];
     if (person) return [person.name, person.problem || person.consent || ""];
-    if (NOBODY.test(String(file))) return [t.nobodyYet, t.nobody];
+    if (isNothingYet(file)) return [t.nobodyYet, t.nobody];
     if (!this.gallery?.people.list) return [String(file ?? ""), ""];
     return [t.gone, String(file)];
   }
@@ -135,7 +128,10 @@ app.registerExtension({
   loadedGraphNode(node) {
     panels.get(node)?.update();
   },
+  refreshComboInNodes: refresh,
   setup() {
-    api.addEventListener(EVENT, refresh);
+    api.addEventListener(EVENT, ({ detail }) => {
+      if (detail?.node === NODE) refresh();
+    });
   },
 });

@@ -171,6 +171,8 @@ interface ComfyExtension {
   setup?(): void | Promise<void>;
   nodeCreated?(node: ComfyNode): void;
   loadedGraphNode?(node: ComfyNode): void;
+  /** After the definitions of nodes were read again. */
+  refreshComboInNodes?(): void | Promise<void>;
   afterConfigureGraph?(): void | Promise<void>;
 }
 

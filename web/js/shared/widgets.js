@@ -23,6 +23,25 @@ export function setWidget(node, name, value) {
   widget.callback?.(value, app.canvas, node, node.pos);
 }
 
+/** The only choice where no file is saved yet. */
+const NOTHING_YET = /^(nobody|none) saved yet - /;
+
+/** Whether a choice stands for no file at all. @param {unknown} choice */
+export function isNothingYet(choice) {
+  return NOTHING_YET.test(String(choice));
+}
+
+/**
+ * Gives a widget other choices. One that had nothing to choose takes the first.
+ * @param {ComfyNode} node @param {string} name @param {string[]} choices
+ */
+export function offer(node, name, choices) {
+  const widget = widgetOf(node, name);
+  if (!widget?.options || !choices.length) return;
+  widget.options.values = choices;
+  if (widget.value === undefined || isNothingYet(widget.value)) setWidget(node, name, choices[0]);
+}
+
 /**
  * The id of the link into an input, or into a widget that was turned into one.
  * @param {ComfyNode} node @param {string} name
