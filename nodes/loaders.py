@@ -98,6 +98,13 @@ def _adapter() -> io.Output:
     )
 
 
+def adapter_answer(name: str | None) -> bool | str:
+    """The host's answer on an adapter's name: True, or why there is no such file. None for a name
+    that a wire brings, which is not known yet."""
+    reason = None if name is None else paths.explain_adapter(name)
+    return without_folders(reason) if reason else True
+
+
 class LoadModels(io.ComfyNode):
     """Loads everything that the method needs beside a checkpoint."""
 
@@ -129,13 +136,10 @@ class LoadModels(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, adapter_name: str | None, control_net_name: str | None) -> bool | str:
-        """Takes the place of the host's "value not in list". A linked name is not known yet."""
-        reasons = (
-            None if adapter_name is None else paths.explain_adapter(adapter_name),
-            None if control_net_name is None else paths.explain_identity_net(control_net_name),
-        )
-        return without_folders(" ".join(filter(None, reasons))) or True
+    def validate_inputs(cls, adapter_name: str | None) -> bool | str:
+        """As for `LoadAdapter`. The other name is left to the host: it would show one answer for
+        both names beside each of them."""
+        return adapter_answer(adapter_name)
 
     @classmethod
     def fingerprint_inputs(
@@ -188,9 +192,8 @@ class LoadAdapter(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, adapter_name: str | None) -> bool | str:
-        """Takes the place of the host's "value not in list". A linked name is not known yet."""
-        reason = None if adapter_name is None else paths.explain_adapter(adapter_name)
-        return without_folders(reason) if reason else True
+        """Takes the place of the host's "value not in list"."""
+        return adapter_answer(adapter_name)
 
     @classmethod
     def fingerprint_inputs(cls, adapter_name: str | None = None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import execution
 import pytest
 import torch
 
@@ -47,14 +49,27 @@ def test_the_published_identity_net_is_the_first_choice(
     assert paths.identity_net_choices() == [paths.NO_FILE]
 
 
-def test_both_files_that_are_missing_are_named(pack: Any) -> None:
-    node = pack.module("nodes.loaders").LoadModels
-    reasons = node.validate_inputs("no.bin", "net.safetensors")
-    assert "Expected the adapter file no.bin in " in reasons
-    assert "Expected the IdentityNet net.safetensors in " in reasons
-    assert "Get InstantID models" in reasons
-    assert node.validate_inputs(SMALL, SMALL) is True
-    assert node.validate_inputs(None, None) is True, "a wire's values are not known yet"
+def test_each_file_that_is_missing_is_told_once_beside_its_name(pack: Any) -> None:
+    found = refused(pack, adapter_name="no.bin", control_net_name="net.safetensors")
+    assert sorted(found) == ["adapter_name", "control_net_name"]
+    assert "Expected the adapter file no.bin in " in found["adapter_name"]
+    assert "Get InstantID models" in found["adapter_name"]
+    assert "'net.safetensors' not in " in found["control_net_name"]
+    assert list(refused(pack, adapter_name="no.bin")) == ["adapter_name"]
+    assert list(refused(pack, control_net_name="net.safetensors")) == ["control_net_name"]
+    assert refused(pack) == {}
+    validate = pack.module("nodes.loaders").LoadModels.validate_inputs
+    assert validate(None) is True, "a wire's values are not known yet"
+
+
+def refused(pack: Any, **names: str) -> dict[str, str]:
+    """What ComfyUI answers to a prompt with these names, by input; each but once."""
+    inputs = {"adapter_name": SMALL, "control_net_name": SMALL, **CHOSEN, **names}
+    prompt = {"1": {"class_type": "InstantIDLoadModels", "inputs": inputs}}
+    _, errors, _ = asyncio.run(execution.validate_inputs("", prompt, "1", {}))
+    told = {error["extra_info"]["input_name"]: error["details"] for error in errors}
+    assert len(told) == len(errors)
+    return told
 
 
 def test_a_name_by_wire_is_looked_up(pack: Any) -> None:
