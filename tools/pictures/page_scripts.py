@@ -15,7 +15,7 @@ START_AGAIN = """async (settings) => {
     for (const one of [...workflow.openWorkflows])
         if (one !== workflow.activeWorkflow) await workflow.closeWorkflow(one);
     if (sidebarTab.activeSidebarTabId) sidebarTab.toggleSidebarTab(sidebarTab.activeSidebarTabId);
-    toast.removeAll();
+    (toast.removeAll ?? toast.dismissAll)();
     app.canvas.ds.reset();
     return !app.graph.nodes.length;
 }"""
