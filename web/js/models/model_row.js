@@ -58,7 +58,7 @@ export class ModelRow {
 
   #row() {
     const { model, texts } = this;
-    const names = model.files.map((file) => element("div", {}, file.name));
+    const names = model.files.map((file) => element("div", {}, ...parts(file.name)));
     const folders = [...new Set(model.files.map((file) => file.folder))];
     return element(
       "tr",
@@ -86,5 +86,5 @@ function webLink(address, label) {
 
 /** A path or an address that lines break after its separators. @param {string} path */
 function parts(path) {
-  return path.split(/(?<=[\\/])/).flatMap((part) => [part, element("wbr")]);
+  return path.split(/(?<=[\\/_])/).flatMap((part) => [part, element("wbr")]);
 }
