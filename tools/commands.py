@@ -61,7 +61,7 @@ def scope_of(options: argparse.Namespace) -> checks.Scope:
 
 
 def suites_of(scope: checks.Scope, with_front_end: bool) -> Sequence[str]:
-    """The suites that run where none is named."""
+    """The suites of a run that names none."""
     if with_front_end:
         return ()
     return checks.PYTEST_SUITES if scope is checks.Scope.THOROUGH else checks.SUITES

@@ -102,7 +102,7 @@ def _reused(world: World, setting: Setting, reuse: int) -> Means:
     cells = setting.pixels[0] // 8, setting.pixels[1] // 8
     # Steps after the first, which draws and encodes the hint.
     later = range(2, 2 + reuse)
-    with _told_levels(world) as reads:
+    with _known_levels(world) as reads:
         found = []
         for steps in later:
             found.append(count_step(one.model, one.prompt, cells, setting.batch, steps=steps))
@@ -114,19 +114,19 @@ def _reused(world: World, setting: Setting, reuse: int) -> Means:
 
 
 @contextmanager
-def _told_levels(world: World) -> Iterator[SigmaReads]:
+def _known_levels(world: World) -> Iterator[SigmaReads]:
     """Noise levels where no tensor can be read: each step has a tensor, and so a number, of its
     own. A sampler that follows its list reads none of them."""
     reads, known = SigmaReads(), {}
     kind = world.pack.module("instantid_core.adapter.noise_levels").NoiseLevels
 
-    def told(_: Any, sigma: torch.Tensor) -> float:
+    def level_of(_: Any, sigma: torch.Tensor) -> float:
         if id(sigma) not in known:
             # Held, so that no other tensor gets its id.
             known[id(sigma)] = reads(sigma) + len(known), sigma
         return known[id(sigma)][0]
 
-    with mock.patch.object(kind, "of", told):
+    with mock.patch.object(kind, "of", level_of):
         yield reads
 
 

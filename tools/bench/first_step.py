@@ -48,7 +48,7 @@ class Person(NamedTuple):
 
 
 def another(identity: Any) -> Any:
-    """Somebody of whom an adapter remembers nothing: it knows people by their numbers."""
+    """An identity that no adapter has cached: their caches go by the embedding."""
     return replace(identity, references=torch.randn_like(identity.references))
 
 
@@ -118,17 +118,17 @@ def first_step_table(
     rates: of the world's device and dtype. counts: of a step with both parts.
     """
     subject = Person(scene.identity, scene.faces, AMOUNT)
-    ways = {"": Ours(world, adapter), ", baseline": Baseline(world, adapter)}
+    compared = {"": Ours(world, adapter), ", baseline": Baseline(world, adapter)}
     seconds = {
-        change + suffix: _measured(way, subject, change, setting)
+        change + suffix: _measured(implementation, subject, change, setting)
         for change in CHANGES
-        for suffix, way in ways.items()
+        for suffix, implementation in compared.items()
     }
     floors = change_floors(world, adapter, setting, counts, rates)
     rows = []
     for change in CHANGES:
         usual = statistics.median(seconds[change + ", baseline"])
-        for suffix in ways:
+        for suffix in compared:
             found = seconds[change + suffix]
             middle, spread = statistics.median(found), (1e3 * min(found), 1e3 * max(found))
             rows.append(Row(change + suffix, 1e3 * middle, "ms", middle / usual, spread))
@@ -143,15 +143,15 @@ def first_step_table(
     return Table(f"{title}, {device}", tuple(rows), notes)
 
 
-def _measured(way: Implementation, subject: Person, change: str, setting: Setting) -> list[float]:
+def _measured(one: Implementation, subject: Person, change: str, setting: Setting) -> list[float]:
     """Seconds of each round, without the first run before a change."""
-    applied, seconds = way.apply(subject, setting.pixels), []
+    applied, seconds = one.apply(subject, setting.pixels), []
     run_one_step(applied, setting)
-    for _ in range(ROUNDS[way.world.device.type]):
+    for _ in range(ROUNDS[one.world.device.type]):
         started = time.perf_counter()
         if change != NOTHING:
             subject = subject.after(change)
-            applied = way.apply(subject, setting.pixels)
+            applied = one.apply(subject, setting.pixels)
         # Its result is returned on the CPU, so a GPU has finished.
         run_one_step(applied, setting)
         seconds.append(time.perf_counter() - started)

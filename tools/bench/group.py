@@ -21,7 +21,7 @@ MASKS = {"match": "left_to_right", "shape": "ellipse", "padding": 0.5, "feather"
 
 
 def group_tables(scene: Scene) -> list[Table]:
-    """Tables of a step with one and two people, and of two ways to run IdentityNet for two."""
+    """Tables of a step with one and two people, and of IdentityNet for two, chained and batched."""
     pose = _two_faces(scene)
     compared = {
         ONE: _group(scene, pose, 1),

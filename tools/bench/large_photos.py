@@ -68,10 +68,11 @@ def analyse(analyzer: Any, image: torch.Tensor) -> Any:
     """The work of Analyze Faces, its previews written as the host writes them."""
     frames = frames_of(image)
     analysis = analyzer.analyse(frames, Selection(on_no_face="skip"), 0.5)
+    # Both stay until the end, as the host keeps a node's outputs.
     outputs = preview.annotated(frames, analysis), preview.box_masks(analysis)
     small = thumbnails(frames)
     write(preview.annotated(small, analysis), batch_of(small))
-    assert len(outputs) == 2
+    del outputs
     return analysis.faces
 
 

@@ -162,9 +162,9 @@ def new_pose(
 
 
 def unchanged_run(
-    world: World, adapter: Any, scene: Any, setting: Setting, way: type[Ours] | type[Baseline]
+    world: World, adapter: Any, scene: Any, setting: Setting, kind: type[Ours] | type[Baseline]
 ) -> Callable[[], object]:
     """Function that runs an unchanged graph, up to the first layer of a network."""
     subject = Person(scene.identity, scene.faces, AMOUNT)
-    applied = way(world, adapter).apply(subject, setting.pixels)
+    applied = kind(world, adapter).apply(subject, setting.pixels)
     return until_the_networks(applied, world.control_net, setting)

@@ -21,7 +21,7 @@ from .cache import CacheError, build_once, cache_root, key_of
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCK = REPOSITORY / "tools" / "locks" / "environment.lock"
 OLDEST_PYTHON = (3, 10)
-# Raise it when the way of building changes, so that environments built the old way go unused.
+# Raise it when the build changes, so that environments of the old build go unused.
 FORMAT = "1"
 LOG = "install.log"
 # A wheel of this size or more is worth a line while it is on its way.
@@ -151,7 +151,7 @@ def install(folder: Path, lock: Path) -> None:
 
 
 def _logged(command: list[str], log: Path) -> None:
-    """Runs `command`, keeping its output in `log` and telling its larger steps."""
+    """Runs `command`, keeping its output in `log` and reporting its larger steps."""
     with (
         log.open("a", encoding="utf-8") as file,
         subprocess.Popen(

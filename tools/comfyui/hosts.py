@@ -82,7 +82,7 @@ def fetch_host(release: HostRelease, python: Path, folder: Path) -> None:
 def index_of(python: Path) -> str:
     """The address of the package index that this Python's pip is set to.
 
-    pip's help tells it, whether it comes from a file, the environment or pip itself.
+    pip's help shows it, whether it comes from a file, the environment or pip itself.
     """
     chosen = os.environ.get("PIP_INDEX_URL")
     if chosen:

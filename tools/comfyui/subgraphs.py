@@ -1,4 +1,4 @@
-"""Subgraphs of a saved workflow put in place, as the server, which knows none, is given them.
+"""Inlining of a saved workflow's subgraphs, which the server does not know.
 
 A node inside gets the id `OUTER:INNER`. Widgets that a subgraph shows on its outside become
 primitive nodes, whose value is that of the outside.
@@ -95,7 +95,7 @@ class _Level:
         mode: int = 0,
         around: Sequence[str] = (),
     ) -> None:
-        """outside: what feeds the ways in. mode: of the node that stands for it. around: types of
+        """outside: origins of its inputs. mode: of the node that stands for it. around: types of
         the subgraphs that it lies in."""
         self._flat, self._prefix, self._outside = flat, prefix, outside
         self._mode, self._around = mode, around
@@ -105,7 +105,7 @@ class _Level:
         self._inside: dict[int, dict[int, Origin]] = {}
 
     def take(self) -> dict[int, Origin]:
-        """Adds its nodes; what feeds its ways out, by slot."""
+        """Adds its nodes; returns the origins of its outputs, by slot."""
         for number, node in self._nodes.items():
             if node["type"] in self._flat.definitions:
                 self._enter(number)
@@ -118,7 +118,7 @@ class _Level:
         return [self._origin_of(given.get("link")) for given in node.get("inputs") or ()]
 
     def _origin_of(self, link: int | None) -> Origin:
-        """Where a wire of this level begins."""
+        """The output that a wire of this level starts from."""
         if link is None or link not in self._origins:
             return None
         number, slot = self._origins[link]

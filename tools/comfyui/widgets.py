@@ -1,7 +1,7 @@
 """Widgets among a node's inputs, and the saved values that belong to them.
 
 A saved workflow lists a node's widget values without names. Their order is that of the node's
-schema, which a running ComfyUI tells at `/object_info`; the editor adds widgets of its own
+schema, which a running ComfyUI serves at `/object_info`; the editor adds widgets of its own
 behind some of them.
 """
 
@@ -140,7 +140,7 @@ def _chosen_inputs(spec: InputSpec, key: Any) -> Iterator[InputSpec]:
 
 
 def _check(spec: InputSpec, value: Any) -> None:
-    """Numbers and switches give away a list of values that slipped by one."""
+    """Refuses a number or switch of the wrong type: the saved values have slipped by one."""
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
     wrong = (spec.kind in ("INT", "FLOAT") and not numeric) or (
         spec.kind == "BOOLEAN" and not isinstance(value, (bool, int))

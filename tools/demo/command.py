@@ -94,7 +94,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def shows_likeness(options: argparse.Namespace) -> bool:
-    """Whether the small world is trained and nothing was asked for that it cannot give."""
+    """Whether the small world is trained, and the options ask for nothing beyond it."""
     wishes = ("photo", "workflow", "checkpoint", "prompt", "seed")
     asked = options.installed or any(getattr(options, wish) is not None for wish in wishes)
     return not asked and not small_world.missing()

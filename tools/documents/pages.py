@@ -70,7 +70,7 @@ def english_texts(nodes: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def label(node: Node, item: Input) -> str:
-    """What people read on an input: its own words, else its id with spaces."""
+    """The label of an input in the editor: its own, or else its id with spaces."""
     known = LABELS["every node"] | LABELS.get(node.id, {})
     return known.get(item.name, item.name.replace("_", " "))
 

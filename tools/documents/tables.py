@@ -57,11 +57,11 @@ def input_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
     words = WORDS[language]
     entries = []
     for item in node.inputs:
-        told = coded(texts["inputs"][item.name]["tooltip"], item.choices)
+        explained = coded(texts["inputs"][item.name]["tooltip"], item.choices)
         name = _named(texts["inputs"][item.name]["name"], item.name, words)
         type_, default = _input_type(item, words), _default(item, words)
         facts = words.input_facts.format(type=type_, default=default)
-        entries.append(words.entry.format(name=name, told=told, facts=facts))
+        entries.append(words.entry.format(name=name, text=explained, facts=facts))
     return "\n".join(entries)
 
 
@@ -70,9 +70,9 @@ def output_list(node: Node, texts: Mapping[str, Any], language: str) -> str:
     words = WORDS[language]
     entries = []
     for slot, item in enumerate(node.outputs):
-        told = coded(texts["outputs"][str(slot)]["tooltip"])
+        explained = coded(texts["outputs"][str(slot)]["tooltip"])
         facts = words.output_facts.format(type=_output_type(item, words))
-        entries.append(words.entry.format(name=f"`{item.name}`", told=told, facts=facts))
+        entries.append(words.entry.format(name=f"`{item.name}`", text=explained, facts=facts))
     return "\n".join(entries)
 
 

@@ -314,16 +314,16 @@ class Editor:
         return path
 
     def _hear(self, message: ConsoleMessage) -> None:
-        told = f"{message.text} ({message.location.get('url', '')})"
-        if HELP_IN_ENGLISH.search(told):
+        text = f"{message.text} ({message.location.get('url', '')})"
+        if HELP_IN_ENGLISH.search(text):
             return
-        if message.type in ("error", "warning") and _is_ours(told):
-            self.complaints.append(f"{message.type}: {told}")
+        if message.type in ("error", "warning") and _is_ours(text):
+            self.complaints.append(f"{message.type}: {text}")
 
     def _suffer(self, error: Error) -> None:
-        told = f"{error.message}\n{error.stack}"
-        if _is_ours(told):
-            self.complaints.append(told)
+        text = f"{error.message}\n{error.stack}"
+        if _is_ours(text):
+            self.complaints.append(text)
 
 
 def _is_ours(text: str) -> bool:

@@ -62,12 +62,12 @@ def ready(python: Path) -> str:
         )
 
 
-def first_of(ways: Mapping[str, Callable[[], str]]) -> str:
-    """The program that the first working way gives. Raises NoChromiumError with every reason."""
+def first_of(sources: Mapping[str, Callable[[], str]]) -> str:
+    """The program from the first source that has one. Raises NoChromiumError with all reasons."""
     reasons = []
-    for name, way in ways.items():
+    for name, source in sources.items():
         try:
-            return way()
+            return source()
         except NoChromiumError as error:
             reasons.append(f"{name}: {error}")
         if os.environ.get(VARIABLE):
@@ -122,7 +122,7 @@ def packaged() -> str:
 
 
 def starts(program: str) -> bool:
-    """Whether it runs here at all: a library may be missing, or a script ask for another installer.
+    """Whether the program runs here: a library may be missing, or a script ask for an installer.
 
     On Windows the question would open a window, and the file's presence has to do.
     """

@@ -15,7 +15,7 @@ WHITE, DARK = (250, 250, 250), (38, 34, 40)
 
 @dataclass(frozen=True)
 class Look:
-    """What makes a person recognisable."""
+    """Features of a drawn person."""
 
     skin: Colour
     hair: Colour
@@ -28,7 +28,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a picture shows beside the person."""
+    """Background and clothes of a drawn picture."""
 
     behind: Sequence[Colour]
     """Colours of the background, from top to bottom."""

@@ -1,7 +1,7 @@
 """Takes the pictures of the help pages: each node in use, between those it is connected to.
 
-Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`; it needs the
-Chromium of the browser tests:
+Run in the environment of the tests, with COMFYUI_PATH set; it needs the Chromium of the browser
+tests:
 
     python tools/run.py tools.pictures.nodes [NODE ...]
 

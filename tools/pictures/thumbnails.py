@@ -2,7 +2,7 @@
 
 Those that ship are drawn (`schematics`) until the small world paints pictures worth looking at.
 
-Run in the environment of the tests, with COMFYUI_PATH set, from the folder `tests`:
+Run in the environment of the tests, with COMFYUI_PATH set:
 
     python tools/run.py tools.pictures.thumbnails [NAME ...]
 

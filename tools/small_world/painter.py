@@ -38,7 +38,7 @@ KEY_COLOURS = np.array(
 # The detector's colour key reaches this far, as the summed difference of the 8-bit channels.
 KEY_REACH = 1.1 * 128
 
-# A flipped photo names its points anew, because detectors list the image-left eye first.
+# Order of a flipped photo's points: detectors list the image-left eye first.
 MIRRORED_ORDER = [1, 0, 2, 4, 3]
 
 # The size of a face is SIZE_PER_SPAN times the root mean square of two spans: eye to eye, and the

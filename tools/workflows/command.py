@@ -30,7 +30,7 @@ from .portraits import PORTRAITS
 
 WORKFLOWS = REPOSITORY / "workflows"
 SUBGRAPHS = REPOSITORY / "subgraphs"
-"""Where ComfyUI looks for a pack's subgraph blueprints."""
+"""Folder in which ComfyUI looks for a pack's subgraph blueprints."""
 SHIPPED = (*PORTRAITS, *EDITS, *PEOPLE, *BATCHES, *COMPARISON)
 
 

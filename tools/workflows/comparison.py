@@ -1,4 +1,4 @@
-"""The shipped workflow that compares InstantID with other ways."""
+"""The shipped workflow that compares InstantID with other methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

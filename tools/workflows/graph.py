@@ -110,7 +110,7 @@ class Graph(Nodes):
 
 @dataclass(frozen=True)
 class App:
-    """What the editor's app mode shows of a workflow; editors without one ignore it."""
+    """The workflow's part in the editor's app mode; editors without one ignore it."""
 
     inputs: Sequence[Sequence[Any]]
     """Node id and widget, from top to bottom."""

@@ -141,7 +141,7 @@ def person(graph: Nodes, parts: Parts, title: str) -> Person:
 
 
 def person_of(graph: Nodes, parts: Parts, photo: Output) -> Person:
-    """Who is on a photo."""
+    """A photo's person: faces and identity."""
     found = graph.add("InstantIDAnalyzeFaces", analyzer=parts.analyzer, image=photo)
     embedded = graph.add("InstantIDEmbedIdentity", faces=found["faces"])
     return Person(photo, found["faces"], embedded["identity"])

@@ -38,12 +38,12 @@ class Subgraph(Nodes):
         """Inside, all nodes lie together."""
 
     def takes(self, name: str, kind: str) -> Output:
-        """Opens a way in."""
+        """Adds an input."""
         self._inputs[name] = kind
         return Output(INPUT_SIDE, len(self._inputs) - 1, kind)
 
     def gives(self, **sources: Output) -> None:
-        """Opens ways out."""
+        """Adds outputs."""
         self._outputs |= sources
 
     def shows(self, inside: Output, *widgets: str) -> None:

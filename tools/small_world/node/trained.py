@@ -25,7 +25,6 @@ from .networks.autoencoder import (
 from .networks.caption_encoder import CaptionConfig, CaptionEncoder
 from .networks.denoiser import DenoiserConfig
 
-FILE_NAME = "small_world.safetensors"
 UNET_PREFIX = "model.diffusion_model."
 Tensors = dict[str, torch.Tensor]
 
