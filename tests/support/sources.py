@@ -73,8 +73,13 @@ def functions(path: Path) -> Iterator[Function]:
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    """The docstrings of a Python file: of itself, its classes and its functions."""
+    """The docstrings of a Python file: of itself, its classes, functions and values."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree_of(path)):
-        if isinstance(node, documented) and (text := ast.get_docstring(node)):
-            yield text
+        if isinstance(node, documented):
+            texts = (each.value for each in node.body if isinstance(each, ast.Expr))
+            yield from (
+                each.value.strip()
+                for each in texts
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            )

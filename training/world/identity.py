@@ -1,4 +1,4 @@
-"""Who a person is: what stays the same in every picture of them."""
+"""The identity of a person: what stays the same in every picture of them."""
 
 from __future__ import annotations
 
