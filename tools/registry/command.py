@@ -197,7 +197,7 @@ def archive_faults(archive: Path) -> list[str]:
 def _faults(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[str]:
     name = entry.filename
     if NEVER.search(name):
-        yield f"{name} does not belong into it"
+        yield f"{name} does not belong in it"
     if entry.file_size > LARGEST_FILE:
         yield f"{name} has {entry.file_size} bytes, where {LARGEST_FILE} is the most"
         return
