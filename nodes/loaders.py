@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..instantid_core.adapter import FROM_FILE, RECOGNISERS, TRAINED
 from ..instantid_core.faces import BASE_MODELS, FaceAnalyzer
 from ..instantid_core.libraries import AUTO, CHOICES
 from ..instantid_core.models import MODEL_PACK, PACKS, find_models
@@ -186,7 +187,31 @@ class LoadAdapter(io.ComfyNode):
             description="Loads InstantID's image adapter (ip-adapter.bin) or an IP-Adapter FaceID "
             "from models/instantid.",
             search_aliases=["ip-adapter", "InstantID", "InstantID model", "identity", "faceid"],
-            inputs=[_adapter_name()],
+            inputs=[
+                _adapter_name(),
+                io.Combo.Input(
+                    "recogniser",
+                    options=list(RECOGNISERS),
+                    default=FROM_FILE,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Face models whose embeddings the adapter was trained on. from the "
+                    "file: antelopev2 for InstantID's layout, buffalo_l for IP-Adapter FaceID, as "
+                    "in all published files. Choose one only for a file of your own that was "
+                    "trained on the other.",
+                ),
+                io.Float.Input(
+                    "lora_strength",
+                    default=TRAINED,
+                    min=0.0,
+                    max=2.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Strength of the LoRA that belongs to an IP-Adapter FaceID. 1 is that "
+                    "of its training; 0 leaves it out. Of no effect with other adapters.",
+                ),
+            ],
             outputs=[_adapter()],
         )
 
@@ -196,9 +221,20 @@ class LoadAdapter(io.ComfyNode):
         return adapter_answer(adapter_name)
 
     @classmethod
-    def fingerprint_inputs(cls, adapter_name: str | None = None) -> str:
+    def fingerprint_inputs(
+        cls,
+        adapter_name: str | None = None,
+        recogniser: str | None = None,
+        lora_strength: float | None = None,
+    ) -> str:
         return paths.adapter_state(adapter_name)
 
     @classmethod
-    def execute(cls, adapter_name: str) -> io.NodeOutput:
-        return io.NodeOutput(models.load_adapter(paths.adapter_path(adapter_name), adapter_name))
+    def execute(
+        cls,
+        adapter_name: str,
+        recogniser: str = FROM_FILE,
+        lora_strength: float = TRAINED,
+    ) -> io.NodeOutput:
+        path = paths.adapter_path(adapter_name)
+        return io.NodeOutput(models.load_adapter(path, adapter_name, recogniser, lora_strength))

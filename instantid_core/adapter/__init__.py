@@ -2,7 +2,7 @@
 
 from .amounts import CUSTOM, LIKENESS, LIKENESS_CHOICES, Amounts, amounts_of
 from .attention import SiteIdentity, site_identities
-from .attention_lora import lora_targets
+from .attention_lora import TRAINED, lora_targets
 from .checkpoint import PARTS, AdapterConfig, read_checkpoint
 from .group import MATCH, Matching, Placing, group_members
 from .guidance import GuidanceScales, Predictions
@@ -15,7 +15,7 @@ from .image_adapter import (
 )
 from .insertion import ADD, INSERTION
 from .keys_values import KeysValues
-from .kinds import INSTANTID, Kind, kind_of
+from .kinds import FROM_FILE, INSTANTID, RECOGNISERS, AdapterFile, Kind, kind_of
 from .masks import Region, RegionMask, Resampling, about_black, about_lost_region
 from .memory import Memory
 from .profiles import PROFILES, UNIFORM, site_weights
@@ -37,6 +37,7 @@ __all__ = [
     "CURVES",
     "CUSTOM",
     "EVERY_STEP",
+    "FROM_FILE",
     "INSERTION",
     "INSTANTID",
     "LIKENESS",
@@ -45,8 +46,11 @@ __all__ = [
     "MOST_STEPS",
     "PARTS",
     "PROFILES",
+    "RECOGNISERS",
+    "TRAINED",
     "UNIFORM",
     "AdapterConfig",
+    "AdapterFile",
     "AdapterSettings",
     "Amounts",
     "Applied",

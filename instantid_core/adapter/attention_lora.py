@@ -16,6 +16,8 @@ import torch
 from ..errors import CheckpointError
 from .face_id import WHAT_TO_DO
 
+TRAINED = 1.0
+"""The strength that it had in training."""
 KEY = re.compile(r"[0-9]{1,5}\.to_(?:q|k|v|out)_lora\.(?:down|up)\.weight")
 LAYERS = {"to_q": "to_q", "to_k": "to_k", "to_v": "to_v", "to_out": "to_out.0"}
 """The layers of an attention, as adapter files and as the UNet call them."""

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..errors import CheckpointError, one_of
 from ..models import BUFFALO, MODEL_PACK
 
 UNNORM_WORD = "unnorm"
 """Part of the name of the one file that its name alone tells, by which IPAdapter_plus knows it as
 well."""
+PORTRAIT_WORDS = ("faceid", "portrait")
+"""Together in a name, they speak of FaceID-Portrait."""
+FROM_FILE = "from the file"
+RECOGNISERS = (FROM_FILE, MODEL_PACK, BUFFALO)
+"""Choices of what an adapter was trained on: as its file tells, or as its user knows."""
 
 
 class Kind(NamedTuple):
@@ -91,14 +97,73 @@ of models, the model lists of SwarmUI, and an inventory of a ComfyUI installatio
 sizes."""
 
 
-def kind_of(layout: Kind, name: str, size: int, sha256: Callable[[], str]) -> Kind:
-    """The kind of a file. layout: what its tensors say. name: the file's. size: in bytes.
+class AdapterFile(NamedTuple):
+    """A file of an adapter, as far as it tells its kind."""
 
-    sha256: reads the file, and is asked only where the tensors leave it open and the size is that
-    of the published unnorm.
+    layout: Kind
+    """As its tensors say."""
+    name: str
+    size: int
+    """Bytes."""
+    sha256: Callable[[], str]
+    """Reads the whole file; asked only where a published file has the same size."""
+
+    @property
+    def base_name(self) -> str:
+        """The name without its folder."""
+        return self.name.replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its size, or where no record has that its name, is a published file's."""
+        return any(
+            self.size == each.size or (each.size is None and self.base_name == each.name)
+            for each in PUBLISHED
+        )
+
+    def is_file(self, published: PublishedAdapter) -> bool:
+        """Whether it is this published file."""
+        return self.size == published.size and self.sha256() == published.sha256
+
+
+def kind_of(file: AdapterFile, recogniser: str = FROM_FILE) -> Kind:
+    """The kind of a file. recogniser: one of `RECOGNISERS`, the user's word.
+
+    Raises CheckpointError for a word against a published file, and for a file that leaves open
+    which recogniser it was trained on; SettingError for another recogniser.
     """
-    if layout is not INSTANTID:
-        return layout
+    one_of("recogniser", recogniser, RECOGNISERS)
+    if recogniser == FROM_FILE:
+        return _told_by_file(file)
+    _require_no_contradiction(file, recogniser)
+    if file.layout is INSTANTID:
+        return UNNORM if recogniser == BUFFALO else INSTANTID
+    return file.layout._replace(pack=recogniser)
+
+
+def _told_by_file(file: AdapterFile) -> Kind:
+    if file.layout is not INSTANTID:
+        return file.layout
+    name = file.name.lower()
     unnorm = next(each for each in PUBLISHED if each.kind is UNNORM)
-    is_it = UNNORM_WORD in name.lower() or (size == unnorm.size and sha256() == unnorm.sha256)
-    return UNNORM if is_it else INSTANTID
+    if UNNORM_WORD in name or file.is_file(unnorm):
+        return UNNORM
+    if all(word in file.base_name.lower() for word in PORTRAIT_WORDS):
+        raise CheckpointError(
+            f"'{file.name}' leaves open which recogniser it was trained on: its tensors are laid "
+            "out as those of InstantID's adapter, and its name is one of IP-Adapter "
+            "FaceID-Portrait, whose unnorm form has the same layout. Set recogniser of InstantID "
+            f"Load Adapter to {MODEL_PACK} for InstantID's, or to {BUFFALO} for FaceID-Portrait's."
+        )
+    return INSTANTID
+
+
+def _require_no_contradiction(file: AdapterFile, recogniser: str) -> None:
+    others = (each for each in PUBLISHED if each.kind.pack != recogniser)
+    known = next((each for each in others if file.is_file(each)), None)
+    if known is not None:
+        raise CheckpointError(
+            f"'{file.name}' is the published {known.kind.name}, which was trained on embeddings of "
+            f"{known.kind.pack}; recogniser says {recogniser}. Set recogniser of InstantID Load "
+            f"Adapter to '{FROM_FILE}'."
+        )

@@ -14,6 +14,7 @@ from ..models import (
     BUFFALO,
     BUFFALO_RECOGNISER,
     MODEL_PACK,
+    PACKS,
     PUBLISHED_BUFFALO,
     PUBLISHED_RECOGNISER,
     RECOGNISER,
@@ -57,11 +58,14 @@ def pack_of(recogniser: Recogniser) -> str:
     return PUBLISHED_PACKS.get(recogniser.sha256, recogniser.pack)
 
 
-def require_pack(identity: IdentityEmbedding, pack: str, adapter: str) -> None:
+def require_pack(
+    identity: IdentityEmbedding, pack: str, adapter: str, assumed_of: str = ""
+) -> None:
     """Check that an identity comes from the recogniser that an adapter was trained on.
 
-    pack: the adapter's face models. adapter: what messages call it. An identity of unknown origin
-    passes. Raises IdentityError.
+    pack: the adapter's face models. adapter: what messages call it. assumed_of: the adapter's file
+    where its layout alone speaks for the pack, and the user may know better. An identity of unknown
+    origin passes. Raises IdentityError.
     """
     found = pack_of(identity.recogniser)
     if identity.is_nobody or found in ("", pack):
@@ -71,6 +75,16 @@ def require_pack(identity: IdentityEmbedding, pack: str, adapter: str) -> None:
         f"identity was read by {found}'s, whose numbers mean other things: the likeness would be "
         f"lost. Choose {pack} as model_pack of InstantID Load Face Analyzer and embed the photos "
         f"again, or connect an adapter that was trained on {found}."
+        + _better_known(assumed_of, found)
+    )
+
+
+def _better_known(file: str, pack: str) -> str:
+    if not file or pack not in PACKS:
+        return ""
+    return (
+        f" '{file}' is no published file: if you know that it was trained on {pack}, set "
+        f"recogniser of InstantID Load Adapter to {pack}."
     )
 
 

@@ -16,9 +16,12 @@ import torch
 from safetensors import SafetensorError
 
 from ...instantid_core.adapter import (
+    FROM_FILE,
     INSTANTID,
     PARTS,
+    TRAINED,
     AdapterConfig,
+    AdapterFile,
     IdentityAdapter,
     KeysValues,
     Kind,
@@ -72,6 +75,8 @@ class LoadedAdapter:
     config: AdapterConfig
     kind: Kind = INSTANTID
     lora: AttentionLora | None = None
+    assumed_of: str = ""
+    """Name of the file where its layout alone speaks for the recogniser; else empty."""
     projections: Projections = field(default_factory=Projections)
 
     @property
@@ -89,7 +94,7 @@ class LoadedAdapter:
         if identity.is_nobody:
             none = torch.empty(0, projection.tokens, projection.context_dim)
             return IdentityTokens(none, none)
-        require_pack(identity, self.kind.pack, self.kind.name)
+        require_pack(identity, self.kind.pack, self.kind.name, self.assumed_of)
         if self.kind.has_identity_net:
             warn(filter(None, [about_recogniser(identity, projection.context_dim)]))
         tokens = self.projections.tokens(
@@ -121,10 +126,13 @@ class LoadedAdapter:
         return self.patcher.model
 
 
-def load_adapter(path: str, name: str) -> LoadedAdapter:
+def load_adapter(
+    path: str, name: str, recogniser: str = FROM_FILE, lora_strength: float = TRAINED
+) -> LoadedAdapter:
     """Load an adapter of any form: one file, or one of the two for SD 1.5 and its neighbour.
 
-    Raises CheckpointError for everything else.
+    recogniser: the pack that it was trained on, where the user says so. Raises CheckpointError for
+    everything else.
     """
     file = Path(path)
     raw = _readable(file, name)
@@ -135,7 +143,8 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         parts = {part: raw, part_of(neighbour) or "": neighbour}
         raw = joined(parts) if len(parts) == len(PARTS) and "" not in parts else neighbour
     checkpoint = read_checkpoint(raw, name)
-    kind = kind_of(checkpoint.kind, name, file.stat().st_size, lambda: sha256_of(file))
+    told = AdapterFile(checkpoint.kind, name, file.stat().st_size, lambda: sha256_of(file))
+    kind = kind_of(told, recogniser)
     adapter = IdentityAdapter.from_checkpoint(checkpoint, comfy.ops.manual_cast)
     # By attribute: the host exchanges this class when it streams weights dynamically.
     patcher = comfy.model_patcher.CoreModelPatcher(
@@ -143,24 +152,25 @@ def load_adapter(path: str, name: str) -> LoadedAdapter:
         load_device=comfy.model_management.get_torch_device(),
         offload_device=comfy.model_management.unet_offload_device(),
     )
-    lora = _lora_of(kind, checkpoint.lora, file, name)
-    return LoadedAdapter(patcher, checkpoint.config, kind, lora)
+    lora = None
+    if kind.lora and lora_strength != 0:
+        lora = _lora_of(checkpoint.lora, file, name, lora_strength)
+    is_assumed = recogniser == FROM_FILE and not told.is_published
+    return LoadedAdapter(patcher, checkpoint.config, kind, lora, name if is_assumed else "")
 
 
 def _lora_of(
-    kind: Kind, own: Mapping[str, torch.Tensor], file: Path, name: str
+    own: Mapping[str, torch.Tensor], file: Path, name: str, strength: float
 ) -> AttentionLora | None:
     """The LoRA of an adapter: its own, or that of the file beside it."""
-    if not kind.lora:
-        return None
     if own:
-        return AttentionLora(own, str(file.resolve()), is_numbered=True)
+        return AttentionLora(own, str(file.resolve()), True, strength)
     neighbour = beside(file)
     if neighbour is None:
         warn([WITHOUT_LORA.format(name=name, wanted=f"{file.stem}_lora.safetensors")])
         return None
     tensors = _readable(neighbour, neighbour.name)
-    return AttentionLora(tensors, str(neighbour.resolve()), is_numbered=False)
+    return AttentionLora(tensors, str(neighbour.resolve()), False, strength)
 
 
 def load_control_net(path: str, name: str) -> ControlBase:

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.face_id_files import write_buffalo
 
 from tools.bench.diffusers_twin import twin_unet
-from tools.small_world import antelope
 from tools.small_world.adapter import FaceIDSizes, adapter_weights, flat
-from tools.small_world.recogniser import build_recogniser
 from tools.small_world.scenes import conditioning, photo, sample
 
 GROUP = "IP-Adapter FaceID"
@@ -32,12 +31,12 @@ def widths(small_sdxl: Any) -> tuple[int, ...]:
 
 
 @pytest.fixture(scope="module")
-def load(pack: Any, models_dir: Path) -> Callable[[str, dict[str, torch.Tensor]], Any]:
+def load(pack: Any, models_dir: Path) -> Callable[..., Any]:
     """Save an adapter under a name, and load it."""
 
-    def saved(name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    def saved(name: str, tensors: dict[str, torch.Tensor], **chosen: Any) -> Any:
         save_file(tensors, models_dir / "instantid" / name)
-        return pack.run("InstantIDLoadAdapter", adapter_name=name)[0]
+        return pack.run("InstantIDLoadAdapter", adapter_name=name, **chosen)[0]
 
     return saved
 
@@ -45,10 +44,7 @@ def load(pack: Any, models_dir: Path) -> Callable[[str, dict[str, torch.Tensor]]
 @pytest.fixture(scope="module")
 def buffalo(pack: Any, models_dir: Path) -> Any:
     """An analyzer of the pack that FaceID wants."""
-    folder = models_dir / "insightface" / "models" / "buffalo_l"
-    folder.mkdir(parents=True)
-    antelope.build_detector(folder / "det_10g.onnx")
-    build_recogniser(folder / "w600k_r50.onnx")
+    write_buffalo(models_dir)
     choice = {"model_pack": "buffalo_l", "provider": "cpu", "base_model": "SD 1.5"}
     return pack.run("InstantIDLoadFaceAnalyzer", **choice)[0]
 
@@ -192,6 +188,28 @@ def test_the_lora_is_added_once(model: Any, face_id: Any, apply: Any, person: An
     assert apply(model, adapter, person, weight=0.0) is model
 
 
+def test_the_loras_strength(
+    pack: Any, model: Any, face_id: Any, load: Any, apply: Any, person: Any, caplog: Any
+) -> None:
+    usual, weights = face_id
+    strengths = {
+        chosen: load("strength.safetensors", flat(weights), lora_strength=chosen)
+        for chosen in (1.0, 0.6, 0.0)
+    }
+    whole, part, none = (apply(model, adapter, person) for adapter in strengths.values())
+    expected = changes(apply(model, usual, person))
+    for patched, strength in ((whole, 1.0), (part, 0.6)):
+        found = changes(patched)
+        assert found.keys() == expected.keys()
+        assert {each[0] for each in found.values()} == {strength}
+    assert not none.patches
+    caplog.clear()
+    again = apply(part, strengths[0.6], person)
+    assert "lora_strength" not in caplog.text
+    assert changes(apply(again, strengths[1.0], person)).keys() == expected.keys()
+    assert "at strength 0.6 already; 1 was not added" in caplog.text
+
+
 @pytest.mark.combination(GROUP, "its LoRA in a file beside it, in names that ComfyUI knows")
 def test_the_lora_may_lie_beside(
     pack: Any,
@@ -306,6 +324,21 @@ def test_identity_net_is_not_for_it(
     with pytest.raises(errors.IncompatibleModelError, match="tokens of InstantID's") as e:
         pack.run("InstantIDApplyIdentityNet", **prompt._asdict(), **net, **how)
     refused(e.value)
+
+
+def test_the_user_says_what_it_was_trained_on(
+    pack: Any, model: Any, face_id: Any, load: Any, apply: Any, person: Any, identity_of: Any
+) -> None:
+    errors = pack.module("instantid_core.errors")
+    weights = flat(face_id[1])
+    assumed = load("own.safetensors", weights)
+    with pytest.raises(errors.IdentityError, match=r"'own.safetensors' is no published file.*ante"):
+        apply(model, assumed, identity_of(4))
+    told = load("own.safetensors", weights, recogniser="antelopev2")
+    assert apply(model, told, identity_of(4)) is not model
+    with pytest.raises(errors.IdentityError, match=r"antelopev2's recogniser.*buffalo_l's") as e:
+        apply(model, told, person)
+    assert "no published file" not in str(e.value)
 
 
 # --- beside InstantID -----------------------------------------------------------------------------

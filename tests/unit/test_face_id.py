@@ -17,11 +17,12 @@ from instantid_core.adapter.kinds import (
     PORTRAIT,
     PUBLISHED,
     UNNORM,
+    AdapterFile,
     Kind,
     PublishedAdapter,
     kind_of,
 )
-from instantid_core.errors import CheckpointError, IdentityError
+from instantid_core.errors import CheckpointError, IdentityError, SettingError
 from instantid_core.faces import require_pack
 from instantid_core.identity import NegativeIdentity
 from instantid_core.models import BUFFALO, MODEL_PACK, PUBLISHED_BUFFALO, PUBLISHED_RECOGNISER
@@ -55,11 +56,13 @@ def published_layout(known: PublishedAdapter) -> dict[str, dict[str, torch.Tenso
 @pytest.mark.parametrize("known", PUBLISHED, ids=[each.name for each in PUBLISHED])
 def test_published_layouts_are_told_apart(known: PublishedAdapter) -> None:
     found = read_checkpoint(published_layout(known), known.name)
-    kind = kind_of(found.kind, known.name, known.size or 0, lambda: known.sha256)
-    assert kind is known.kind
+    file = AdapterFile(found.kind, known.name, known.size or 0, lambda: known.sha256)
+    assert kind_of(file) is known.kind
+    assert file.is_published
+    assert kind_of(file, known.kind.pack) == known.kind
     projection = found.config.projection
     assert (projection.tokens, projection.context_dim) == (known.tokens, known.context_width)
-    assert bool(found.lora) == kind.lora
+    assert bool(found.lora) == known.kind.lora
 
 
 @pytest.mark.parametrize(
@@ -81,14 +84,66 @@ def test_kept_while_sampling(name: str, tokens: int, most: float) -> None:
     ],
 )
 def test_unnorm_is_told_by_name_and_hash(name: str, size: int, sha256: Any) -> None:
-    assert kind_of(INSTANTID, name, size, sha256) is UNNORM
+    assert kind_of(AdapterFile(INSTANTID, name, size, sha256)) is UNNORM
 
 
 def test_other_files_are_not_read_for_it() -> None:
-    assert kind_of(INSTANTID, "ip-adapter.bin", 1691134141, never) is INSTANTID
+    assert kind_of(AdapterFile(INSTANTID, "ip-adapter.bin", 1691134141, never)) is INSTANTID
     size = PUBLISHED[-1].size or 0
-    assert kind_of(INSTANTID, "ip-adapter.bin", size, lambda: "another") is INSTANTID
-    assert kind_of(PORTRAIT, "my_unnorm.bin", 5, never) is PORTRAIT
+    other = AdapterFile(INSTANTID, "ip-adapter.bin", size, lambda: "another")
+    assert kind_of(other) is INSTANTID
+    assert kind_of(AdapterFile(PORTRAIT, "my_unnorm.bin", 5, never)) is PORTRAIT
+
+
+def own(name: str, layout: Kind = INSTANTID) -> AdapterFile:
+    """A file that nobody has published."""
+    return AdapterFile(layout, name, 5, never)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mine.safetensors", "ip-adapter.bin", "instantid-fp16.safetensors"),
+        *("InstantID-FaceID-6M/pytorch_model.bin", "portraits/my_instantid.bin"),
+    ],
+)
+def test_a_file_of_ones_own_loads_without_a_question(name: str) -> None:
+    assert kind_of(own(name)) is INSTANTID
+    assert not own(name).is_published
+
+
+@pytest.mark.parametrize(
+    "name", ["ip-adapter-faceid-portrait_sdxl_v2.bin", "x\\FaceID Portrait.safetensors"]
+)
+def test_a_file_that_leaves_its_recogniser_open_asks(name: str) -> None:
+    with pytest.raises(CheckpointError, match=r"Set recogniser of InstantID Load Adapter to ante"):
+        kind_of(own(name))
+    assert kind_of(own(name), MODEL_PACK) is INSTANTID
+    assert kind_of(own(name), BUFFALO) is UNNORM
+    # With a layout of its own there is nothing to ask.
+    assert kind_of(own(name, PORTRAIT)) is PORTRAIT
+
+
+def test_the_users_word_goes_before_the_name() -> None:
+    assert kind_of(own("my_unnorm.bin"), MODEL_PACK) is INSTANTID
+    found = kind_of(own("mine.bin", FACE_ID), MODEL_PACK)
+    assert found == FACE_ID._replace(pack=MODEL_PACK)
+
+
+def test_a_word_against_a_published_file_is_refused() -> None:
+    for known in PUBLISHED:
+        if known.size is None:
+            continue
+        layout = INSTANTID if known.kind is UNNORM else known.kind
+        wrong = BUFFALO if known.kind.pack == MODEL_PACK else MODEL_PACK
+        file = AdapterFile(layout, "renamed.bin", known.size, lambda sha=known.sha256: sha)
+        with pytest.raises(CheckpointError, match=f"published {known.kind.name}, which.*{wrong}"):
+            kind_of(file, wrong)
+
+
+def test_only_known_recognisers_are_taken() -> None:
+    with pytest.raises(SettingError, match="recogniser"):
+        kind_of(own("mine.bin"), "glintr100")
 
 
 # --- the projection -------------------------------------------------------------------------------
@@ -198,5 +253,11 @@ def test_the_recogniser_belongs_to_the_adapter(kind: Kind) -> None:
         with pytest.raises(IdentityError, match=f"{kind.name}.*{kind.pack}'s.*{other}'s") as caught:
             require_pack(wrong, kind.pack, kind.name)
         assert f"Choose {kind.pack} as model_pack" in str(caught.value)
+        assert "no published file" not in str(caught.value)
+        with pytest.raises(IdentityError, match=f"'my.bin' is .*set recogniser.*to {other}"):
+            require_pack(wrong, kind.pack, kind.name, assumed_of="my.bin")
+    with pytest.raises(IdentityError) as caught:
+        require_pack(read_by("ab" * 32, "mine"), kind.pack, kind.name, assumed_of="my.bin")
+    assert "set recogniser" not in str(caught.value), "a pack that the input does not have"
     for right in (read_by(published[kind.pack]), read_by("ab" * 32, kind.pack), read_by("ab" * 32)):
         require_pack(right, kind.pack, kind.name)

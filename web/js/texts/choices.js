@@ -69,5 +69,6 @@ export const CHINESE_CHOICES = {
   "fade out": "淡出",
   peak: "中间最强",
   none: "无",
+  "from the file": "由文件决定",
   mean_std: "均值与标准差",
 };
