@@ -25,12 +25,12 @@ from .identities import (
     LoadIdentity,
     SaveIdentity,
 )
-from .legacy_nodes import register_replacements
 from .likeness import CompareIdentities, KeepBest, ScoreIdentity
 from .loaders import LoadAdapter, LoadFaceAnalyzer, LoadModels
 from .photo import ApplyAdapterFromPhoto, ApplyIdentityNetFromTokens, PhotoKeypoints
 from .poses import InterpolatePoses, Pose, PoseSheet
 from .regions import FaceMask
+from .replacements import register_replacements
 from .values import checked
 
 NODES: list[type[io.ComfyNode]] = [

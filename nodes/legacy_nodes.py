@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from comfy_api.latest import ComfyAPI, io
+from comfy_api.latest import io
 
 from ..instantid_core.libraries import AUTO
 from ..instantid_core.models import MODEL_PACK
-from .host.legacy_prompts import replace_on_arrival
-from .host.server import running_server
 
 HIDDEN_NOISE = 0.35
 """Noise that the older Apply InstantID adds to the negative identity without a widget for it."""
@@ -35,6 +33,8 @@ class NodeReplacement:
     """The old node's widgets, in the order in which workflow files keep their values."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """New input to a value that the old node had no widget for."""
+    skipped_outputs: int = 0
+    """First outputs of the old node that the new one has not."""
 
     def for_comfyui(self) -> io.NodeReplace:
         """For ComfyUI's table, by which the editor exchanges nodes in an open workflow."""
@@ -47,7 +47,9 @@ class NodeReplacement:
             old_node_id=self.old,
             old_widget_ids=list(self.widgets),
             input_mapping=[*taken, *fixed],
-            output_mapping=[{"new_idx": i, "old_idx": i} for i in range(self.outputs)],
+            output_mapping=[
+                {"new_idx": i, "old_idx": i + self.skipped_outputs} for i in range(self.outputs)
+            ],
         )
 
     def translated(self, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,11 +57,11 @@ class NodeReplacement:
         given = node.get("inputs", {})
         taken = {new: given[old] for new, old in self.inputs.items() if old in given}
         title = {"_meta": {"title": self.old}, **node}
-        inputs = _switched_off({**taken, **self.fixed})
+        inputs = switched_off({**taken, **self.fixed})
         return {**title, "class_type": self.new, "inputs": inputs}
 
 
-def _switched_off(inputs: dict[str, Any]) -> dict[str, Any]:
+def switched_off(inputs: dict[str, Any]) -> dict[str, Any]:
     """The same, with weight 0 in place of a window without length, by which people switch the older
     nodes off. A wire's numbers are not known yet."""
     start, end = inputs.get("start_at"), inputs.get("end_at")
@@ -141,13 +143,3 @@ REPLACEMENTS = (
         widgets=("strength", "start_at", "end_at"),
     ),
 )
-
-
-async def register_replacements() -> None:
-    """Register with ComfyUI, once per server. An installed older pack keeps its own nodes."""
-    if running_server() is None:
-        return
-    replacements = ComfyAPI().node_replacement
-    for replacement in REPLACEMENTS:
-        await replacements.register(replacement.for_comfyui())
-    replace_on_arrival({each.old: each.translated for each in REPLACEMENTS})

@@ -1,4 +1,4 @@
-"""API prompts that were made for the older InstantID pack, translated as they arrive.
+"""API prompts that were made for other packs, translated as they arrive.
 
 ComfyUI can exchange nodes of a prompt by its table of replacements, but fails with an internal
 error where an optional input is not connected or a node has no `_meta`, as prompts from scripts
@@ -16,6 +16,8 @@ from .server import running_server
 
 Node = dict[str, Any]
 Translate = Callable[[Node], Node]
+Rewrite = Callable[[dict[str, Any], frozenset[str]], dict[str, Any]]
+"""(prompt, classes that nobody has registered) -> prompt."""
 
 
 def replace_on_arrival(translations: Mapping[str, Translate]) -> None:
@@ -23,6 +25,21 @@ def replace_on_arrival(translations: Mapping[str, Translate]) -> None:
     server = running_server()
     if server is not None:
         server.add_on_prompt_handler(lambda data: translated(data, translations))
+
+
+def rewrite_on_arrival(kinds: frozenset[str], rewrite: Rewrite) -> None:
+    """Rewrite prompts while some of these classes are registered by nobody."""
+    server = running_server()
+    if server is not None:
+        server.add_on_prompt_handler(lambda data: rewritten(data, kinds, rewrite))
+
+
+def rewritten(data: dict[str, Any], kinds: frozenset[str], rewrite: Rewrite) -> dict[str, Any]:
+    """A submitted prompt, rewritten; the given one is not changed."""
+    prompt, absent = data.get("prompt"), kinds - host_nodes.NODE_CLASS_MAPPINGS.keys()
+    if not isinstance(prompt, dict) or not absent:
+        return data
+    return {**data, "prompt": rewrite(prompt, absent)}
 
 
 def translated(data: dict[str, Any], translations: Mapping[str, Translate]) -> dict[str, Any]:
