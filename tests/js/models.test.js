@@ -92,3 +92,7 @@ test("a relative that InstantID does not need does not lack", () => {
   assert.ok(!missing.isLacking(model("missing", true)));
   assert.ok(!missing.isLacking(model("other", false)));
 });
+
+test("a muted or bypassed node lacks no file", () => {
+  assert.deepEqual([0, 2, 4, undefined].map((mode) => missing.isOff({ mode })), [false, true, true, false]);
+});

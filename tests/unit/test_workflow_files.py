@@ -170,7 +170,7 @@ def test_only_known_nodes(path: Path) -> None:
 
 @each_workflow
 def test_a_large_graph_has_subgraphs(path: Path) -> None:
-    """Only those of two people with two styles and of three methods are as large."""
+    """Only those of two people with two styles and of four methods are as large."""
     saved = load(path)
     assert len(saved["nodes"]) <= 22
     assert len(list(inner_nodes(saved))) <= 21 or "definitions" in saved

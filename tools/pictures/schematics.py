@@ -225,13 +225,14 @@ def comparison() -> Sheet:
     sheet = Sheet()
     looks = (
         (ANNA, 0.86),
+        (between(ANNA, STRANGER, 0.3), 0.7),
         (between(STRANGER, ANNA, 0.6), 0.6),
         (between(ANNA, STRANGER, 0.45), 0.5),
     )
     for number, (look, score) in enumerate(looks):
-        left = 20 + 160 * number
-        sheet.card(portrait(look, GARDEN), (left, 150, 152, 220), GOOD if not number else WHITE)
-        sheet.bar((left, 386, 152, 14), score, GOOD if not number else FAINT)
+        left = 18 + 121 * number
+        sheet.card(portrait(look, GARDEN), (left, 170, 114, 180), GOOD if not number else WHITE)
+        sheet.bar((left, 366, 114, 14), score, GOOD if not number else FAINT)
     sheet.card(portrait(ANNA, PLAIN), (196, 20, 120, 120), ACCENT)
     return sheet
 

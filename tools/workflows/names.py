@@ -27,7 +27,7 @@ TITLES: Mapping[str, str] = {
     "interpolation": "From one person to another",
     "depth_controlnet": "Identity with a depth map",
     "composed": "Identity with separate nodes",
-    "comparison": "Likeness of three methods",
+    "comparison": "Likeness of four methods",
 }
 """Short name, by which the tools know a workflow, to title; from simple to rich."""
 FILES: Mapping[str, str] = {

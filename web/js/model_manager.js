@@ -14,6 +14,7 @@ import {
   isFileMissing,
   isLacking,
   isMissing,
+  isOff,
   isPlaceholder,
   offeredFiles,
   sameFileElsewhere,
@@ -184,7 +185,7 @@ app.registerExtension({
   loadedGraphNode(loaded) {
     for (const node of everyNode([loaded])) {
       takeSameFiles(node);
-      hintIfMissing(node);
+      if (!isOff(loaded) && !isOff(node)) hintIfMissing(node);
     }
   },
 });

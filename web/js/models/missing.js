@@ -16,6 +16,9 @@ const FILE_WIDGETS = {
 };
 // The server's entry in a list of files when there is none.
 const NO_FILE = /^no file found - see Get InstantID models$/;
+// Modes of a node, as the editor numbers them.
+const NEVER = 2;
+const BYPASSED = 4;
 const IDENTITY_NET = /instantid|diffusion_pytorch_model/i;
 
 /** @param {unknown} value of a widget that names a file */
@@ -48,6 +51,11 @@ export function isMissing(node, widget) {
   if (node.comfyClass === CONTROL_NET_NODE && !IDENTITY_NET.test(String(widget.value))) return false;
   if (isPlaceholder(widget.value)) return true;
   return !offeredFiles(widget).includes(widget.value) && sameFileElsewhere(widget) === undefined;
+}
+
+/** Whether a node is muted or bypassed: it runs nothing and lacks nothing. @param {ComfyNode} node */
+export function isOff({ mode }) {
+  return mode === NEVER || mode === BYPASSED;
 }
 
 /**
