@@ -93,7 +93,7 @@ def test_the_keyboard_is_enough(canvas_editor):
     dialog, page = opened(canvas_editor), canvas_editor.page
     graph = page.evaluate("() => JSON.stringify(window.app.rootGraph.serialize().nodes)")
     visited = set()
-    for _ in range(14 + len(relatives())):
+    for _ in range(14 + 2 * len(relatives())):  # a box and a link in each row
         page.keyboard.press("Tab")
         visited.add(
             page.evaluate(
