@@ -271,7 +271,10 @@ def loaders(editor: Editor) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["root", "subgraph"])
+@pytest.mark.parametrize(
+    "inside",
+    [pytest.param(False, id="root", marks=pytest.mark.thorough), pytest.param(True, id="subgraph")],
+)
 def test_names_of_windows_are_those_of_the_workflow(own_editor, inside):
     """There, the server lists a backslash, and refuses the slash that workflows are saved with."""
     windows = {kind: as_windows(name) for kind, (_, name) in PLACES.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -164,10 +164,7 @@ def test_a_file_that_is_broken_or_gone_is_told(
     expect(panel(canvas_editor)).to_contain_text("This person is not here")
 
 
-def test_five_hundred_people_can_be_scrolled(
-    open_editor: Callable[..., Editor], portrait: str, folder: Path
-) -> None:
-    editor = open_editor("vue")
+def test_five_hundred_people_can_be_scrolled(editor: Editor, portrait: str, folder: Path) -> None:
     # A name of its own: the server would skip a run that it remembers.
     save_somebody(editor, portrait, "crowd")
     content = (folder / "crowd_00001_.safetensors").read_bytes()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 from support import templates
+from support.engines import EACH_ENGINE
 from support.templates import Area, Sheet
 
 from tools.comfyui import workspace
@@ -138,7 +139,7 @@ def test_all_templates_are_offered_with_a_picture(open_page: Callable) -> None:
     editor.page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("engine", ["canvas", "vue"])
+@pytest.mark.parametrize("engine", EACH_ENGINE)
 def test_the_app_shows_what_people_set(open_editor: Callable[..., Editor], engine: str) -> None:
     """Photo, text, likeness and size, and no graph."""
     editor = open_editor(engine)
@@ -176,6 +177,7 @@ def test_the_search_finds_them(open_page: Callable) -> None:
     editor.page.keyboard.press("Escape")
 
 
+@pytest.mark.thorough
 def test_a_picture_from_a_run_is_shown_beside_its_workflow(
     open_editor: Callable[..., Editor], server: HostServer, client: ComfyClient
 ) -> None:

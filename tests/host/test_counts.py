@@ -220,13 +220,13 @@ def world(pack: Any) -> Any:
 def count(world: Any) -> Any:
     """Counts of the second step of a run."""
     from tools.bench import world as bench_world
-    from tools.bench.operations import count_step
+    from tools.bench.operations import count_steps
 
     def run(people: int = 0, *, batch: int = 1, **how: Any) -> Any:
         everybody = [bench_world.person(world, seed, batch) for seed in range(people)]
         with torch.inference_mode():
             one = bench_world.variant(world, everybody, bench_world.How(**how))
-            return count_step(one.model, one.prompt, (16, 16), batch)
+            return count_steps(one.model, one.prompt, (16, 16), batch)
 
     return run
 

@@ -179,6 +179,7 @@ def test_ends_keep_their_bits(pack: Any, identity_of: Any, how: str) -> None:
 # --- files ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_saved_here_and_applied_in_another_process_gives_the_same_bits(
     pack: Any,
     saved: Any,

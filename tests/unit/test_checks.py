@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,24 @@ def test_parts_are_suites_then_older_hosts_then_front_ends():
     )
     titles = [part.title for part in parts_of(plan)]
     assert titles == ["unit", "host", "browser", "host, ComfyUI 0.1", "browser, front end 9.9"]
+
+
+def test_the_oldest_host_runs_everything_and_those_between_their_combinations(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    given = {}
+
+    def run(environment, name, arguments, console):
+        given[environment.comfyui.name] = list(arguments)
+        return Outcome(name, True, 1.0, 1)
+
+    monkeypatch.setattr(suites, "run_pytest", run)
+    older = {name: replace(SOMEWHERE, comfyui=Path(name)) for name in ("0.1", "0.2")}
+    for part in parts_of(Plan(SOMEWHERE, [], older=older, scope=Scope.ALL)):
+        part.run(OPEN)
+    assert given == {
+        "0.1": ["-m", "not thorough"],
+        "0.2": ["-m", "combination and not thorough"],
+    }
 
 
 @pytest.mark.parametrize(("watched", "code"), [(True, 0), (False, 1)])

@@ -12,7 +12,7 @@ import torch
 from tools.small_world.scenes import Prompt
 
 from .baseline import with_baseline
-from .operations import StepCounts, count_step
+from .operations import StepCounts, count_steps
 from .report import Row, Table
 from .steps import AMOUNT, Variant
 from .world import META, How, Person, World, person, variant
@@ -78,8 +78,8 @@ def counted(
         if names is None or name in names:
             cells = setting.pixels[0] // 8, setting.pixels[1] // 8
             # Only IdentityNet reuses something of the first step in later ones.
-            steps = 1 if name in (PLAIN, ADAPTER, BASELINE) else 2
-            found[name] = count_step(one.model, one.prompt, cells, setting.batch, steps=steps)
+            before = 0 if name in (PLAIN, ADAPTER, BASELINE) else 1
+            found[name] = count_steps(one.model, one.prompt, cells, setting.batch, before=before)
             found[name].waits += reads.reset()
     return found
 
@@ -100,17 +100,11 @@ def reused(world: World, setting: Setting) -> dict[int, Means]:
 def _reused(world: World, setting: Setting, reuse: int) -> Means:
     one = variant(world, [person(world)], How(reuse=reuse))
     cells = setting.pixels[0] // 8, setting.pixels[1] // 8
-    # Steps after the first, which draws and encodes the hint.
-    later = range(2, 2 + reuse)
     with _known_levels(world) as reads:
-        found = []
-        for steps in later:
-            found.append(count_step(one.model, one.prompt, cells, setting.batch, steps=steps))
-            found[-1].waits += reads.reset() // steps
-    operations, launches, waits = (
-        sum(getattr(each, name) for each in found) / reuse for name in Means._fields
-    )
-    return Means(operations, launches, waits)
+        # The first step, which draws and encodes the hint, is not among them.
+        found = count_steps(one.model, one.prompt, cells, setting.batch, before=1, counted=reuse)
+    waits = found.waits / reuse + reads.reset() / (1 + reuse)
+    return Means(found.operations / reuse, found.launches / reuse, waits)
 
 
 @contextmanager

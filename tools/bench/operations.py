@@ -104,22 +104,24 @@ def _tensors(values: Any) -> Iterator[torch.Tensor]:
 class Steps:
     """A sampler for the host's guiders that only calls the model."""
 
-    def __init__(self, steps: int, counts: StepCounts) -> None:
-        self.steps = steps
+    def __init__(self, before: int, counted: int, counts: StepCounts) -> None:
+        self.before = before
+        self.counted = counted
         self.counts = counts
 
     def sample(
         self, model: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Any, *_: Any
     ) -> torch.Tensor:
-        """Counts only the last step: earlier ones may fill caches."""
-        for step in range(self.steps):
-            level = sigmas.new_full((noise.shape[0],), 5.0 - step)
-            if step < self.steps - 1:
-                model(noise, level, **extra_args)
-            else:
-                with self.counts, _counted_attention(self.counts):
-                    return model(noise, level, **extra_args)
-        raise ValueError("a run has at least one step")
+        """Counts only the later steps: earlier ones may fill caches."""
+        levels = [
+            sigmas.new_full((noise.shape[0],), 5.0 - step)
+            for step in range(self.before + self.counted)
+        ]
+        for level in levels[: self.before]:
+            model(noise, level, **extra_args)
+        with self.counts, _counted_attention(self.counts):
+            found = [model(noise, level, **extra_args) for level in levels[self.before :]]
+        return found[-1]
 
 
 @contextmanager
@@ -132,15 +134,19 @@ def _counted_attention(counts: StepCounts) -> Iterator[None]:
         yield
 
 
-def count_step(
+def count_steps(
     model: Any,
     prompt: Any,
     cells: tuple[int, int],
     batch: int = 1,
     cfg: float = 4.5,
-    steps: int = 2,
+    before: int = 1,
+    counted: int = 1,
 ) -> StepCounts:
-    """Counts of a later step of a run. cells: width and height of the latent."""
+    """Counts of some steps of a run together. cells: width and height of the latent.
+
+    before: number of steps that are not counted, at the start.
+    """
     import comfy.samplers
 
     device = model.load_device
@@ -151,7 +157,7 @@ def count_step(
     latent = torch.zeros(batch, 4, cells[1], cells[0], device=device)
     sigmas = torch.tensor([5.0, 0.0], device=device)
     with without_memory(device), _first_attention(device):
-        guider.sample(latent, latent, Steps(steps, counts), sigmas, disable_pbar=True)
+        guider.sample(latent, latent, Steps(before, counted, counts), sigmas, disable_pbar=True)
     return counts
 
 
