@@ -218,7 +218,7 @@ def world(pack: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def count(world: Any) -> Any:
-    """Counts of the second step of a run."""
+    """Counts of the second step of a run; with nobody, of the first, which is the same."""
     from tools.bench import world as bench_world
     from tools.bench.operations import count_steps
 
@@ -226,7 +226,8 @@ def count(world: Any) -> Any:
         everybody = [bench_world.person(world, seed, batch) for seed in range(people)]
         with torch.inference_mode():
             one = bench_world.variant(world, everybody, bench_world.How(**how))
-            return count_steps(one.model, one.prompt, (16, 16), batch)
+            before = min(people, 1)
+            return count_steps(one.model, one.prompt, (16, 16), batch, before=before)
 
     return run
 
