@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser
@@ -43,29 +44,48 @@ def client(server: HostServer) -> ComfyClient:
     return ComfyClient(server.url)
 
 
+class Kind(NamedTuple):
+    """An editor that several tests want."""
+
+    settings: Mapping[str, Any] = MappingProxyType({})
+    """Of the editor, other than the usual."""
+    context: Mapping[str, Any] = MappingProxyType({})
+    """Of the browser's context."""
+
+
+KINDS = {
+    "usual": Kind(),
+    "chinese": Kind(settings={"Comfy.Locale": "zh"}),
+    "zoomed": Kind(context={"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}),
+}
+"""Zoomed: a window of 1440 x 900 at 200 % has half the room in CSS pixels."""
+
+
 class Pages:
-    """Loaded editors, one for each server and engine, which tests use one after another."""
+    """Loaded editors, one for each server, engine and kind, which tests use one after another."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self.loaded: dict[tuple[str, str], Editor] = {}
+        self.loaded: dict[tuple[str, str, str], Editor] = {}
 
     def new(self, url: str, engine: str, **context: object) -> Editor:
         """An editor that is still to be opened, in a browser that remembers nothing."""
         page = self.browser.new_context(**{"viewport": VIEWPORT, **context}).new_page()
         return Editor(page, url, engine)
 
-    def take(self, url: str, engine: str) -> Editor:
+    def take(self, url: str, engine: str, kind: str) -> Editor:
         """An editor with an empty graph; until it is given back, there is none to reuse."""
-        used = self.loaded.pop((url, engine), None)
+        used = self.loaded.pop((url, engine, kind), None)
         if used and used.start_again():
             return used
         if used:
             used.page.context.close()
-        return self.new(url, engine).open()
+        wanted = KINDS[kind]
+        return self.new(url, engine, **wanted.context).open(**wanted.settings)
 
-    def give_back(self, editor: Editor) -> None:
-        self.loaded[editor.url, editor.engine] = editor
+    def give_back(self, editor: Editor, kind: str) -> None:
+        editor.page.unroute_all()
+        self.loaded[editor.url, editor.engine, kind] = editor
 
     def close(self, url: str | None = None) -> None:
         """Closes the pages of a server that ends, or all."""
@@ -104,33 +124,34 @@ def open_editor(pages: Pages, server: HostServer) -> Iterator[Callable[..., Edit
 @pytest.fixture
 def reused_editor(
     request: pytest.FixtureRequest, pages: Pages, server: HostServer
-) -> Iterator[Callable[[str], Editor]]:
-    """Gives an empty graph in an engine, in the page of the tests before if they left it usable."""
-    taken: list[Editor] = []
+) -> Iterator[Callable[..., Editor]]:
+    """Gives an empty graph in an engine and in a page of one of `KINDS`, the page of the tests
+    before if they left it usable."""
+    taken: list[tuple[Editor, str]] = []
 
-    def take(engine: str) -> Editor:
-        taken.append(pages.take(server.url, engine))
-        return taken[-1]
+    def take(engine: str, kind: str = "usual") -> Editor:
+        taken.append((pages.take(server.url, engine, kind), kind))
+        return taken[-1][0]
 
     failed = request.session.testsfailed
     yield take
-    for editor in taken:
+    for editor, kind in taken:
         # After a failure, nobody knows what the page shows.
         if request.session.testsfailed > failed:
             editor.page.context.close()
         else:
-            pages.give_back(editor)
-    assert [told for editor in taken for told in editor.complaints] == []
+            pages.give_back(editor, kind)
+    assert [told for editor, _ in taken for told in editor.complaints] == []
 
 
 @pytest.fixture(params=EACH_ENGINE)
-def editor(request: pytest.FixtureRequest, reused_editor: Callable[[str], Editor]) -> Editor:
+def editor(request: pytest.FixtureRequest, reused_editor: Callable[..., Editor]) -> Editor:
     """The editor with an empty graph, in each engine; a quick run takes one of them."""
     return reused_editor(request.param)
 
 
 @pytest.fixture
-def canvas_editor(reused_editor: Callable[[str], Editor]) -> Editor:
+def canvas_editor(reused_editor: Callable[..., Editor]) -> Editor:
     """The editor in the classic engine alone, for what does not depend on the engine."""
     return reused_editor("canvas")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Locator, expect
-from support.engines import EACH_ENGINE
 
 from tools.pictures.browser import RUNNING, Editor
 
@@ -31,10 +29,9 @@ def test_problems_come_first_and_no_line_is_cut(editor: Editor) -> None:
     expect(dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize("engine", EACH_ENGINE)
-def test_the_menu_leads_to_it_and_findings_are_copied(open_editor, engine) -> None:
-    editor = open_editor(engine, permissions=["clipboard-read", "clipboard-write"])
+def test_the_menu_leads_to_it_and_findings_are_copied(editor: Editor) -> None:
     page = editor.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_label("ComfyUI menu").or_(page.locator(".comfyui-logo")).first.click()
     page.get_by_text("Extensions", exact=True).first.hover()
     page.get_by_text("Check InstantID").first.click()

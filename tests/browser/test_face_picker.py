@@ -362,10 +362,8 @@ def test_warnings_show_once_in_the_corner(canvas_editor: Editor, photo: str) -> 
     canvas_editor.photograph("warning")
 
 
-def test_at_double_size(open_editor: Callable[..., Editor], photo: str) -> None:
-    """A page at 200 % has half the room in CSS pixels."""
-    half = {"width": 720, "height": 450}
-    editor = open_editor("vue", viewport=half, device_scale_factor=2)
+def test_at_double_size(reused_editor: Callable[..., Editor], photo: str) -> None:
+    editor = reused_editor("vue", "zoomed")
     node = ran(editor, photo)
     faces(editor).nth(2).click()
     assert setting(editor, node) == ("index", 2, "")

@@ -37,13 +37,13 @@ def test_each_wire_has_a_colour_of_its_own(canvas_editor: Editor) -> None:
     assert not {each[0] for each in shown} & {each[0] for each in core}
 
 
-def test_wires_keep_their_colours_in_another_palette(own_editor: Editor) -> None:
+def test_wires_keep_their_colours_in_another_palette(canvas_editor: Editor) -> None:
     choose = """(id) => window.app.extensionManager.setting.set("Comfy.ColorPalette", id)"""
-    page = own_editor.page
+    page = canvas_editor.page
     before = page.evaluate(COLOURS, TYPES)
     page.evaluate(choose, "light")
     page.wait_for_function("() => !document.body.classList.contains('dark-theme')")
-    own_editor.settle()
+    canvas_editor.settle()
     after = page.evaluate(COLOURS, TYPES)
     page.evaluate(choose, "dark")  # the server keeps it for the next page
     assert after == before
@@ -105,8 +105,8 @@ def widgets_of(editor: Editor, node: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("engine", EACH_ENGINE)
-def test_choices_are_chinese_and_values_stay(open_editor: Any, engine: str) -> None:
-    editor = open_editor(engine, {"Comfy.Locale": "zh"})
+def test_choices_are_chinese_and_values_stay(reused_editor: Any, engine: str) -> None:
+    editor = reused_editor(engine, "chinese")
     node = editor.add("InstantIDAnalyzeFaces", 60, 60)
     select = next(each for each in widgets_of(editor, node) if each["name"] == "select")
     assert (select["value"], select["shown"]) == ("largest", "\u6700\u5927")

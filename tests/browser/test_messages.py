@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
-from support.engines import EACH_ENGINE
 
 from tools.comfyui.client import ComfyClient
 from tools.pictures.browser import ENGINES, MESSAGE, Editor
@@ -114,13 +113,13 @@ def test_errors_of_other_nodes_are_left_to_comfyui(canvas_editor: Editor) -> Non
     ids=["models", "check"],
 )
 def test_a_button_leads_to_what_helps(
-    own_editor: Editor, kind: str, sentence: str, name: str
+    canvas_editor: Editor, kind: str, sentence: str, name: str
 ) -> None:
     fault = {"exception_type": f"InstantID.{kind}", "exception_message": sentence}
-    hear(own_editor, FAILURE, prompt_id="a run", node_id=1, node_type="InstantIDApply", **fault)
-    card(own_editor).get_by_role("button", name=name).click()
-    expect(own_editor.page.get_by_role("dialog", name=name)).to_be_visible()
-    expect(card(own_editor)).to_have_count(0)
+    hear(canvas_editor, FAILURE, prompt_id="a run", node_id=1, node_type="InstantIDApply", **fault)
+    card(canvas_editor).get_by_role("button", name=name).click()
+    expect(canvas_editor.page.get_by_role("dialog", name=name)).to_be_visible()
+    expect(card(canvas_editor)).to_have_count(0)
 
 
 def test_a_message_stays_for_some_seconds_and_while_it_is_read(own_editor: Editor) -> None:
@@ -147,15 +146,13 @@ def begin_workflow(editor: Editor) -> None:
     editor.settle()
 
 
-@pytest.mark.parametrize("engine", EACH_ENGINE)
-def test_a_message_belongs_to_its_workflow(open_editor: Any, engine: str) -> None:
-    editor = open_editor(engine)
+def test_a_message_belongs_to_its_workflow(editor: Editor) -> None:
     page = editor.page
     page.route("**/prompt", lambda route: route.fulfill(json={"prompt_id": "first"}))
     begin_workflow(editor)
     node = editor.add("InstantIDPose", 60, 60)
     page.evaluate("() => window.app.api.queuePrompt(0, { output: {}, workflow: {} })")
-    editor.save_as(f"messages_{engine}")
+    editor.save_as(f"messages_{editor.engine}")
     begin_workflow(editor)
     other = editor.add("InstantIDPose", 60, 60)
     assert other == node, "both workflows number their nodes from 1"

@@ -140,8 +140,8 @@ def test_an_error_is_a_sentence_in_its_row(canvas_editor, site):
     assert not site.written()
 
 
-def test_text_of_the_server_is_never_markup(own_editor):
-    page = own_editor.page
+def test_text_of_the_server_is_never_markup(canvas_editor):
+    page = canvas_editor.page
     page.route(
         "**/instantid_compose/models",
         lambda route: route.fulfill(

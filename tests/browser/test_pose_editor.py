@@ -21,8 +21,6 @@ from tools.comfyui.client import ComfyClient
 from tools.pictures.browser import MESSAGE, PICTURES, Editor, apart
 
 TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
-ZOOMED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
-"""A window of 1440 x 900 at a zoom of 200 %."""
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 FRONT = [[0.405, 0.34], [0.595, 0.34], [0.5, 0.431], [0.426, 0.534], [0.574, 0.534]]
 REFUSALS = {
@@ -233,8 +231,8 @@ def test_a_frame_without_pixels_and_a_node_without_the_value(canvas_editor: Edit
     assert canvas_editor.run()["kind"] == "execution_success"
 
 
-def test_at_twice_the_zoom_all_is_reached(open_editor: Callable[..., Editor]) -> None:
-    node = PoseNode(open_editor("canvas", **ZOOMED))
+def test_at_twice_the_zoom_all_is_reached(reused_editor: Callable[..., Editor]) -> None:
+    node = PoseNode(reused_editor("vue", "zoomed"))
     dialog = node.open()
     seen_together(node, 450)
     dialog.get_by_role("button", name="Mirror face").click()
