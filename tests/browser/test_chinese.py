@@ -90,6 +90,6 @@ def test_the_models_dialog_is_chinese(chinese: Editor) -> None:
     command = "() => window.app.extensionManager.command.execute('InstantIDCompose.GetModels')"
     chinese.page.evaluate(command)
     dialog = chinese.page.get_by_role("dialog", name="InstantID \u6a21\u578b")
-    expect(dialog.get_by_role("row")).to_have_count(4)
+    expect(dialog.get_by_role("row").nth(3)).to_be_visible()
     expect(dialog.get_by_role("button", name="\u5173\u95ed")).to_be_visible()
     assert "Close" not in english_in(dialog)
