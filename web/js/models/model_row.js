@@ -64,12 +64,12 @@ export class ModelRow {
       "tr",
       {},
       element("td", {}, this.box ?? "\u2713"),
-      element("td", { className: "file" }, element("strong", {}, model.title), ...names),
+      element("td", {}, element("strong", {}, model.title), ...names),
       element("td", {}, ...folders.map((folder) => element("div", {}, ...parts(folder)))),
       element("td", { className: "size" }, readableSize(model.size)),
       element("td", {}, model.licence),
       element("td", {}, webLink(model.source, texts.source(model.title))),
-      element("td", { className: "state" }, this.state, this.bar, this.detail),
+      element("td", {}, this.state, this.bar, this.detail),
     );
   }
 }
