@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tools.pictures.words import noted_in, words_on
+
 DOCS = Path(__file__).parents[2] / "web" / "docs"
 PAGES = sorted(DOCS.glob("**/*.md"))
 PICTURES = sorted((DOCS / "images").iterdir())
@@ -50,6 +52,11 @@ def test_every_page_has_its_nodes_picture() -> None:
 
 def test_no_picture_is_left_over() -> None:
     assert {path.name for path in PICTURES} == {f"{node_of(page)}.webp" for page in PAGES}
+
+
+def test_no_picture_is_older_than_the_words_on_its_node() -> None:
+    old = [path.stem for path in PICTURES if noted_in(path) != words_on(path.stem)]
+    assert not old, f"run python tools/run.py tools.pictures.nodes {' '.join(old)}"
 
 
 def test_pictures_are_small_and_show_something() -> None:

@@ -32,6 +32,7 @@ from tools.small_world.scenes import png
 
 from .browser import Editor, apart, chromium
 from .node_scenes import ANALYZE, EMBED, Node, Scene
+from .words import note_for
 
 PICTURES = REPOSITORY / "web" / "docs" / "images"
 OWN_NODES = "InstantID"
@@ -142,7 +143,7 @@ def picture(editor: Editor, kind: str, object_info: ObjectInfo, photos: Sequence
     width = min(WIDEST, shot.width)
     small = shot.resize((width, round(shot.height * width / shot.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, format="WEBP", quality=QUALITY, method=6)
+    small.save(buffer, format="WEBP", quality=QUALITY, method=6, exif=note_for(kind))
     return buffer.getvalue()
 
 
