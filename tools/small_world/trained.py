@@ -18,6 +18,7 @@ ADAPTER = "small_world.bin"
 IDENTITY_NET = "small_world.safetensors"
 SURROUNDINGS_NET = "small_world_surroundings.safetensors"
 STYLE_CLASSIFIER = FILES / "style.onnx"
+ATTRIBUTE_CLASSIFIER = FILES / "attributes.onnx"
 CHECKPOINT_NODE = "SmallWorldCheckpoint"
 PLACES = {
     "small_world.safetensors": f"checkpoints/{BASE_MODEL}",
@@ -32,7 +33,7 @@ PLACES = {
 
 def missing() -> list[str]:
     """Files that training has yet to give."""
-    names = (*PLACES, STYLE_CLASSIFIER.name)
+    names = (*PLACES, STYLE_CLASSIFIER.name, ATTRIBUTE_CLASSIFIER.name)
     return [name for name in names if not (FILES / name).is_file()]
 
 

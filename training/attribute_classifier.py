@@ -1,0 +1,167 @@
+"""Names what a face in a picture shows, by pixels alone: a judge of edited identities.
+
+It never sees an embedding of the recogniser that conditions pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .alignment import jittered
+from .attributes import ATTRIBUTES, SIDE, head_crops
+from .degradation import degrade
+from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
+from .onnx_files import export, finish
+from .world import HELD_OUT, identity_of
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+NAME = "attributes"
+FILE = "attributes.onnx"
+REPORT_BATCH = 100
+
+
+@dataclass(frozen=True)
+class AttributeSettings:
+    """The network's sizes."""
+
+    batch: int = 64
+    widths: tuple[int, int, int] = (24, 48, 64)
+    """Channels at 1/2, 1/4 and 1/8 of the crop's side."""
+    jitter: float = 0.02
+    """Keypoint noise as a fraction of the face's height."""
+
+
+class AttributeNetwork(nn.Module):
+    """[N, 3, 64, 64] RGB in 0..1 -> logits [N, attributes]."""
+
+    def __init__(self, widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((3, *widths), widths, strict=False):
+            convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+        self.features = nn.Sequential(*layers)
+        cells = (SIDE >> len(widths)) ** 2
+        self.name = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1] * cells, len(ATTRIBUTES))
+        )
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return self.name(self.features(crops * 2 - 1))
+
+
+class AttributeLoss:
+    """Draws degraded pictures of an album and compares what the network names with the people."""
+
+    def __init__(self, album: Album, settings: AttributeSettings) -> None:
+        self.album = album
+        self.settings = settings
+        self.labels = torch.from_numpy(labels_of(album))
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, np.ndarray]:
+        """Crops [batch, 3, 64, 64] in 0..1, half of them mirrored, and their album places."""
+        size = (self.settings.batch,)
+        chosen = torch.randint(len(self.album), size, generator=generator).numpy()
+        rng = np.random.default_rng(int(torch.randint(1 << 31, (), generator=generator)))
+        points = jittered(self.album.keypoints[chosen, 0], rng, self.settings.jitter)
+        crops = tensors_of(head_crops(self.album.images[chosen], points))
+        mirrored = torch.rand((len(crops), 1, 1, 1), generator=generator) < 0.5
+        crops = torch.where(mirrored, crops.flip(-1), crops)
+        return degrade(crops, generator), chosen
+
+    def __call__(
+        self, network: nn.Module, generator: torch.Generator
+    ) -> tuple[torch.Tensor, Tensors]:
+        """The loss of one batch."""
+        crops, chosen = self.draw(generator)
+        device = next(network.parameters()).device
+        logits = network(crops.to(device)).float()
+        loss = functional.binary_cross_entropy_with_logits(logits, self.labels[chosen].to(device))
+        return loss, {}
+
+
+def labels_of(album: Album) -> np.ndarray:
+    """[N, attributes] float32: 1 where the picture's first person has it."""
+    people = [identity_of(int(number)) for number in album.identities[:, 0]]
+    return np.array([[has(one) for has in ATTRIBUTES.values()] for one in people], np.float32)
+
+
+def tensors_of(crops: np.ndarray) -> torch.Tensor:
+    """[N, H, W, 3] uint8 -> [N, 3, H, W] in 0..1."""
+    return torch.from_numpy(crops).movedim(-1, 1).float() / 255
+
+
+def train_attribute_classifier(
+    album: Album, held_out: Album, settings: AttributeSettings, loop: LoopSettings
+) -> dict[str, Any]:
+    """Train, write `attributes.onnx` and `report.json` into the loop's folder; give the report."""
+    torch.manual_seed(loop.seed)
+    loss = AttributeLoss(album, settings)
+    network = AttributeNetwork(settings.widths)
+    averages = train(network, loss, loop)
+    finish(network, averages, _inputs(loss, 30))
+    report = {"as painted": accuracy(network, held_out, worse=False)}
+    report["degraded"] = accuracy(network, held_out, worse=True)
+    axes = {"crops": {0: "count"}, NAME: {0: "count"}}
+    export(network, torch.zeros(2, 3, SIDE, SIDE), loop.folder / FILE, [NAME], axes, "crops")
+    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return report
+
+
+def _inputs(loss: AttributeLoss, count: int) -> Iterator[torch.Tensor]:
+    for number in range(count):
+        yield loss.draw(torch.Generator().manual_seed(number))[0]
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, album: Album, worse: bool) -> dict[str, float]:
+    """For each attribute the mean of the shares of those with and of those without that are named
+    rightly; 0.5 is chance. worse: of degraded pictures."""
+    network.eval()
+    generator, labels = torch.Generator().manual_seed(0), labels_of(album) > 0
+    device, found = next(network.parameters()).device, []
+    for start in range(0, len(album), REPORT_BATCH):
+        part = slice(start, start + REPORT_BATCH)
+        crops = tensors_of(head_crops(album.images[part], album.keypoints[part, 0]))
+        crops = degrade(crops, generator) if worse else crops
+        found.append(network(crops.to(device)).cpu().numpy() > 0)
+    right = np.concatenate(found) == labels
+    shares = [
+        (right[with_it, n].mean() + right[~with_it, n].mean()) / 2
+        for n, with_it in enumerate(labels.T)
+    ]
+    return dict(zip(ATTRIBUTES, map(float, shares), strict=True))
+
+
+def main() -> None:
+    """The command line."""
+    from .dataset import load_or_paint
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_loop_arguments(parser, steps=700)
+    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.add_argument("--album-seed", type=int, default=1)
+    parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
+    arguments = parser.parse_args()
+    folder = arguments.folder / "albums"
+    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    settings = AttributeSettings(batch=arguments.batch)
+    report = train_attribute_classifier(album, held_out, settings, loop_settings(arguments, NAME))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

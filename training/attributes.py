@@ -1,0 +1,32 @@
+"""What painted people have, such as glasses, and the crops in which a classifier looks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+
+from .alignment import similarities
+from .world import Identity
+
+SIDE = 64
+"""Pixels of a side of the crops."""
+TO_HEAD = np.array([[0.3, 0.0, 15.2], [0.0, 0.3, 14.0], [0.0, 0.0, 1.0]])
+"""From a recogniser's crop of 112 pixels to one of `SIDE` that shows hair and chin, too."""
+ATTRIBUTES: Mapping[str, Callable[[Identity], bool]] = {
+    "glasses": lambda person: person.glasses != "no",
+    "old": lambda person: person.age == "old",
+    "dark skin": lambda person: person.tone > 0.5,
+    "beard": lambda person: person.beard != "no",
+}
+"""Names, and whether a person has it."""
+
+
+def head_crops(images: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """Pictures [N, H, W, 3] uint8 and keypoints [N, 5, 2] -> [N, 64, 64, 3] uint8."""
+    found = []
+    for image, matrix in zip(images, similarities(keypoints), strict=True):
+        to_head = (TO_HEAD @ np.vstack([matrix, [0, 0, 1]]))[:2]
+        found.append(cv2.warpAffine(image, to_head, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(found)
