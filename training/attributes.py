@@ -1,4 +1,4 @@
-"""What painted people have, such as glasses, and the crops in which a classifier looks for it."""
+"""Attributes of painted people, such as glasses, and the crops that a classifier sees."""
 
 from __future__ import annotations
 

@@ -66,10 +66,33 @@ def test_every_experiment_has_figures(quick: dict) -> None:
         "Likeness above either part alone",
         "Text kept (style)",
         "Effect of the other net",
+        "Edits that show",
+        "Nearest to oneself",
     }
     assert all(criterion["found"] for criterion in quick["bars"])
-    for section in quick["sections"].values():
+    sections = list(quick["sections"].values())
+    sections += sections[-1]["parts"].values()
+    assert [part["title"] for part in sections[-5:]] == [
+        "Likeness against the text",
+        "4 steps",
+        "IdentityNet in every n-th step",
+        "Edited identities",
+        "The best of 3",
+    ]
+    for section in sections:
         assert section["tables"], section["title"]
+
+
+def test_controls_are_compared_with_today_and_with_the_text_alone(quick: dict) -> None:
+    part = quick["sections"]["control"]["parts"]["tradeoffs"]
+    means, gaps = (
+        {row[0]: dict(zip(table["columns"][1:], row[1:], strict=True)) for row in table["rows"]}
+        for table in part["tables"]
+    )
+    assert gaps["today 1.2"]["likeness"]["value"] == 0
+    assert means["guider, equal 1.5 / 1.5"] == means["today 1.2"], "equal scales are plain CFG"
+    assert means["likeness choices pose only"]["likeness"]["value"] < 0.5
+    assert len(means) == len(gaps) == 21
 
 
 def test_random_weights_pass_no_bar(repository: Path, tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from instantid_core.faces.analyzer import FaceAnalyzer
 from instantid_core.models.face_model_files import find_models
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.server import HostServer
-from tools.evaluate import control as evaluate_control
 from tools.evaluate import experiments as evaluate_experiments
+from tools.evaluate import other_net as evaluate_other_net
 from tools.evaluate import people as evaluate_people
 from tools.evaluate.backends import world_backend
 from tools.evaluate.figures import Estimate, Section
-from tools.evaluate.measurements import Measurements, Runner
+from tools.evaluate.measurements import Measurements
+from tools.evaluate.runner import Runner
 from tools.evaluate.settings import Overrides, Plan
 from tools.small_world import trained as small_world
 
@@ -144,7 +145,7 @@ def test_nobody_is_left_behind(measured):
 
 
 def test_another_control_net_is_followed_beside_identity(measured):
-    section = measured(evaluate_control.other_net)
+    section = measured(evaluate_other_net.other_net)
     by_itself, beside = (list(values_of(section).values())[n : n + 2] for n in (0, 2))
     for without, with_net in (by_itself, beside):
         assert with_net["colour difference"] < 0.75 * without["colour difference"]

@@ -17,11 +17,12 @@ from PIL import Image
 
 from instantid_core.faces import FaceAnalyzer
 from tools.evaluate.judges import Judge
-from tools.evaluate.measurements import Measurements, Runner
+from tools.evaluate.measurements import Measurements
 from tools.evaluate.metrics import NoTextScorer, head_turn
 from tools.evaluate.photos import Subject, drawn_people
 from tools.evaluate.poses import ModelFacePoses, points_of
 from tools.evaluate.prompts import OUTPUT_NODE
+from tools.evaluate.runner import Runner
 from tools.evaluate.settings import QUICK, Overrides, random_models, with_overrides
 from tools.small_world import painter
 
@@ -41,8 +42,8 @@ class PaintingServer:
         self.files: list[bytes] = []
         self.prompts = 0
 
-    def upload(self, name: str, content: bytes) -> str:
-        del content
+    def upload(self, name: str, content: bytes, **fields: str) -> str:
+        del content, fields
         return name
 
     def image(self, entry: int) -> bytes:
@@ -100,7 +101,8 @@ class CopyingServer(PaintingServer):
         super().__init__()
         self.photos: dict[str, bytes] = {}
 
-    def upload(self, name: str, content: bytes) -> str:
+    def upload(self, name: str, content: bytes, **fields: str) -> str:
+        del fields
         self.photos[name] = content
         return name
 

@@ -158,6 +158,6 @@ def test_groups_are_measured_apart(run):
 
 def test_everything_fits_on_the_page(run):
     page = html(Report("Evaluation", {}, [experiment(run) for experiment in RUNS.values()]))
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 9
     assert ">nan" not in page
     assert isinstance(RUNS["ablation"](run).criteria[0].found, Estimate)

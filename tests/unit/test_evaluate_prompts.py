@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.comfyui.prompts import nodes_of
+from tools.evaluate.controls import Control, Edit, Scales
 from tools.evaluate.figures import EvaluationError
 from tools.evaluate.poses import model_face, pose_text
 from tools.evaluate.prompts import GROUP, INTERPOLATION, OUTPUT_NODE, Job, prompt_of
@@ -31,12 +32,15 @@ CONTRACT = json.loads(
 WORLD = small_world(STYLES, BACKGROUNDS)
 POSE = pose_text([model_face(0, WORLD.placing, WORLD.size)], WORLD.size)
 PLAIN = Job("a sketch portrait of a person, forest background", 7, (128, 128))
-BOTH = replace(PLAIN, people=(("a.png",),), weight=0.8, strength=0.7, pose=POSE)
+BOTH = replace(PLAIN, people=(("a.png",),), control=Control(0.8, 0.7), pose=POSE)
 JOBS = {
     "text alone": PLAIN,
-    "adapter only": replace(BOTH, strength=0.0),
-    "IdentityNet only": replace(BOTH, weight=0.0),
+    "adapter only": replace(BOTH, control=Control(0.8)),
+    "IdentityNet only": replace(BOTH, control=Control(strength=0.7)),
     "both": BOTH,
+    "guided": replace(BOTH, control=Control(0.8, 0.7, scales=Scales(1.5, 3.0, 0.7))),
+    "edited": replace(BOTH, control=Control(0.8, 0.7, edit=Edit("old.safetensors", -1.0, "add"))),
+    "inserted": replace(BOTH, control=Control(0.8, 0.7, (0.1, 1.0), "orthogonal", reuse=2)),
     "several photos": replace(BOTH, people=(("a.png", "b.png", "c.png"),)),
     "between": replace(BOTH, people=(("a.png",), ("b.png",)), how=INTERPOLATION, count=5),
     "together": replace(BOTH, people=(("a.png",), ("b.png",)), how=GROUP, count=2),
@@ -101,6 +105,42 @@ def test_both_parts_reach_the_sampler():
     assert inputs_of(prompt, "InstantIDPose")["pose_json"] == POSE
     for kind in ("InstantIDApplyAdapter", "InstantIDApplyIdentityNet"):
         assert inputs_of(prompt, kind)["identity"] == ["identity_0", 0]
+
+
+def test_a_control_reaches_both_parts():
+    prompt = prompt_of(JOBS["inserted"], WORLD)
+    adapter, net = (
+        inputs_of(prompt, f"InstantIDApply{kind}") for kind in ("Adapter", "IdentityNet")
+    )
+    assert adapter["insertion"] == "orthogonal"
+    assert net["reuse"] == 2
+    assert [one[name] for one in (adapter, net) for name in ("start_at", "end_at")] == [0.1, 1] * 2
+
+
+def test_two_scales_sample_as_one_does():
+    prompt = prompt_of(JOBS["guided"], WORLD)
+    guider = inputs_of(prompt, "InstantIDGuider")
+    assert [guider[name] for name in ("text", "identity", "rescale")] == [1.5, 3.0, 0.7]
+    assert (guider["model"], guider["negative"]) == (["applied", 0], ["posed", 1])
+    schedule = inputs_of(prompt, "BasicScheduler")
+    assert (schedule["model"], schedule["steps"]) == (["applied", 0], WORLD.steps)
+    assert inputs_of(prompt, "RandomNoise")["noise_seed"] == BOTH.seed
+    assert inputs_of(prompt, "SamplerCustomAdvanced")["latent_image"] == ["latent", 0]
+    assert not nodes_of(prompt, "KSampler")
+
+
+def test_text_alone_needs_no_guider():
+    alone = replace(PLAIN, control=Control(scales=Scales(1.5, 3.0)))
+    assert prompt_of(alone, WORLD) == prompt_of(PLAIN, WORLD)
+
+
+def test_an_edited_identity_serves_both_parts():
+    prompt = prompt_of(JOBS["edited"], WORLD)
+    edit = inputs_of(prompt, "InstantIDEditIdentity")
+    assert (edit["identity"], edit["amount"], edit["mode"]) == (["identity_0", 0], -1.0, "add")
+    assert inputs_of(prompt, "InstantIDLoadDirection")["direction_name"] == "old.safetensors"
+    for kind in ("InstantIDApplyAdapter", "InstantIDApplyIdentityNet"):
+        assert inputs_of(prompt, kind)["identity"] == ["edited", 0]
 
 
 def test_several_photos_are_one_batch_in_their_order():

@@ -18,8 +18,8 @@ from instantid_core.types import Face
 from tools.evaluate.experiments import RUNS
 from tools.evaluate.figures import EvaluationError, Section
 from tools.evaluate.judges import ArcFaceJudge, SFaceJudge, judges_of, require_another
-from tools.evaluate.measurements import LARGEST_FACE
 from tools.evaluate.photos import drawn_people
+from tools.evaluate.runner import LARGEST_FACE
 from tools.evaluate.settings import QUICK
 from tools.small_world import recogniser
 from tools.small_world.painter import portrait

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tools.demo.contact_sheet import Captions, contact_sheet, tile_size
+from tools.evaluate.charts import plane_svg, svg, ticks
 from tools.evaluate.figures import (
     NOTHING,
     Chart,
@@ -20,12 +22,16 @@ from tools.evaluate.figures import (
     Estimate,
     Grid,
     Line,
+    Mark,
+    Plane,
     Report,
     Section,
+    Series,
     Table,
     Tile,
+    as_data,
 )
-from tools.evaluate.report import as_text, html, number, svg, ticks, write
+from tools.evaluate.report import as_text, html, number, write
 
 VOID = {"meta", "img", "br"}
 NAME = "Anna <b>& 'Bob'"
@@ -64,6 +70,17 @@ def report(pictures: int = 2) -> Report:
         ],
     )
     return Report("Evaluation", {"models": NAME}, [section], ["A note."])
+
+
+PLANE = Plane(
+    "Likeness & text",
+    "likeness",
+    "style",
+    [
+        Series("today", [Mark("0.4", FOUND, FOUND), Mark("0.8", NOTHING, FOUND)]),
+        Series("choices", [Mark("<bold>", Estimate(0.2, 0.1, 0.3, 12), FOUND)], joined=False),
+    ],
+)
 
 
 class Balance(HTMLParser):
@@ -111,6 +128,30 @@ def test_bars_show_figure_threshold_and_verdict():
 
 def test_a_page_of_a_hundred_pictures_stays_below_5_mb():
     assert len(html(report(100))) < 5e6
+
+
+def test_a_plane_shows_each_mark_with_its_intervals():
+    found = ElementTree.fromstring(plane_svg(PLANE))
+    circles = found.findall("circle")
+    assert len(circles) == 2, "a mark without a figure is left out"
+    assert len(found.findall("polyline")) == 1, "choices are not joined"
+    whiskers = [line for line in found.findall("line") if line.get("stroke")]
+    assert len(whiskers) == 4
+    for circle, across in zip(circles, whiskers[::2], strict=True):
+        left, right = (float(across.attrib[name]) for name in ("x1", "x2"))
+        assert left < float(circle.attrib["cx"]) < right
+    assert {"today", "choices", "<bold>"} <= {text.text for text in found.findall("text")}
+    assert "nothing was measured" in plane_svg(replace(PLANE, series=[]))
+
+
+def test_parts_of_a_section_stand_below_it():
+    part = replace(report().sections[0], charts=[PLANE])
+    whole = Report("Evaluation", {}, [Section("control", "Control", "About.", parts=[part])])
+    page = html(whole)
+    assert page.index('<h2 id="control">') < page.index('<h3 id="ablation">')
+    assert [bar.name for bar in whole.criteria] == ["Likeness", "Text"]
+    marks = as_data(whole)["sections"]["control"]["parts"]["ablation"]["charts"][0]["lines"]
+    assert marks["today"][1] == {"label": "0.8", "x": None, "y": marks["today"][0]["y"]}
 
 
 def test_figures_are_strict_json(tmp_path):

@@ -12,7 +12,8 @@ from instantid_core.faces.analysis import analyse
 from instantid_core.faces.analyzer import FaceAnalyzer
 from instantid_core.faces.selection import Selection
 from instantid_core.models.face_model_files import find_models
-from instantid_core.types import Detection
+from instantid_core.types import Box, Detection
+from tools.evaluate.attributes import PaintedAttributes
 from tools.small_world import trained as small_world
 from training.dataset import paint_album, random_scenes
 from training.world import BACKGROUNDS, HELD_OUT, STYLES, Person, Pose, Scene, paint
@@ -86,6 +87,19 @@ def test_the_classifier_tells_styles_and_backgrounds():
     assert backgrounds.shape[1] == len(BACKGROUNDS)
     assert (styles.argmax(1) == album.styles).mean() > 0.95
     assert (backgrounds.argmax(1) == album.backgrounds).mean() > 0.9
+
+
+def test_the_classifier_of_attributes_tells_them_by_pixels():
+    judge = PaintedAttributes(small_world.ATTRIBUTE_CLASSIFIER)
+    album = paint_album(random_scenes(120, 13, (128, 128), 1, HELD_OUT))
+    found, wanted = [], []
+    for image, points, who in zip(album.images, album.keypoints, album.identities, strict=True):
+        face = Detection(Box(0, 0, 128, 128), 0.9, points[0])
+        found.append([share > 0.5 for share in judge.shares(image, face).values()])
+        wanted.append([judge.has(int(who[0]), name) for name in judge.names])
+    right = np.array(found) == np.array(wanted)
+    for name, hits, there in zip(judge.names, right.T, np.array(wanted).T, strict=True):
+        assert (hits[there].mean() + hits[~there].mean()) / 2 > 0.75, name
 
 
 def test_the_files_stay_small():

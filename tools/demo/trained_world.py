@@ -14,7 +14,8 @@ from tools.comfyui.client import ClientError, ComfyClient
 from tools.comfyui.server import HostServer
 from tools.evaluate.backends import world_backend
 from tools.evaluate.figures import EvaluationError
-from tools.evaluate.measurements import Measure, Measurements, Runner
+from tools.evaluate.measurements import Measure, Measurements
+from tools.evaluate.runner import Runner
 from tools.evaluate.settings import QUICK, Overrides, Text
 
 from .contact_sheet import Captions, contact_sheet

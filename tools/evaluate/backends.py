@@ -11,6 +11,7 @@ from tools.comfyui import workspace
 from tools.comfyui.server import Launch
 from tools.small_world import trained as files
 
+from .attributes import AttributeJudge, PaintedAttributes
 from .figures import EvaluationError
 from .judges import Judge, judges_of
 from .metrics import ClipScorer, NoTextScorer, StyleScorer, TextScorer
@@ -61,6 +62,8 @@ class Backend:
     notes: tuple[str, ...]
     judges: tuple[Judge, ...] = ()
     """Second recognisers."""
+    attributes: AttributeJudge | None = None
+    """Names what faces show; None where nobody can."""
 
 
 def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
@@ -105,6 +108,7 @@ def world_backend(plan: Plan, overrides: Overrides) -> Backend:
         PaintedPoses(setup),
         StyleScorer(files.STYLE_CLASSIFIER, STYLES, BACKGROUNDS),
         (WORLD_NOTE,),
+        attributes=PaintedAttributes(files.ATTRIBUTE_CLASSIFIER),
     )
 
 

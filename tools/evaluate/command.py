@@ -28,9 +28,10 @@ from .backends import Backend, backend_of
 from .experiments import RUNS
 from .figures import EvaluationError, Report
 from .judges import require_another
-from .measurements import Measurements, Runner
+from .measurements import Measurements
 from .options import EXPERIMENTS, add_options
 from .report import as_text, write
+from .runner import Runner
 from .settings import FULL, QUICK, Plan
 
 TITLE = "InstantID Compose: evaluation"
@@ -93,7 +94,15 @@ def measure(
     """Runs the experiments; returns their sections and facts about the run."""
     people = runner.upload_people(backend.subjects, say)
     run = Measurements(
-        backend.setup, plan, runner, people, backend.poses, backend.scorer, say, backend.judges
+        backend.setup,
+        plan,
+        runner,
+        people,
+        backend.poses,
+        backend.scorer,
+        say,
+        backend.judges,
+        backend.attributes,
     )
     sections = []
     for name in options.only or EXPERIMENTS:

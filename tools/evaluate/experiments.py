@@ -6,20 +6,13 @@ from collections.abc import Callable, Sequence
 
 from . import metrics
 from . import people as people_experiments
-from .control import other_net
+from .control import control
+from .controls import Control
 from .figures import Chart, Criterion, Entry, Estimate, Grid, Line, Section, Table
-from .measurements import (
-    EVERY_FACE,
-    Measurements,
-    Measures,
-    Person,
-    Variant,
-    likenesses,
-    mean,
-    reference,
-    text_scores,
-)
+from .measurements import Measurements, Measures, Variant, likenesses, mean, reference, text_scores
+from .other_net import other_net
 from .recognisers import recognisers
+from .runner import EVERY_FACE, Person
 
 MIN_RATIO = 3.0
 """Threshold: likeness with InstantID, relative to that without."""
@@ -146,7 +139,7 @@ def weight_curve(run: Measurements) -> Section:
     found = []
     for weight in run.plan.weights:
         run.say(f"  weight {weight:g}")
-        variant = Variant(f"weight {weight:g}", weight, run.setup.strength)
+        variant = Variant(f"weight {weight:g}", Control(weight, run.setup.strength))
         found.append(run.portraits(people, variant, texts=1))
     quantities = {
         "likeness": [metrics.mean(likenesses(each)) for each in found],
@@ -279,6 +272,7 @@ RUNS: dict[str, Callable[[Measurements], Section]] = {
     "references": people_experiments.references,
     "groups": groups,
     "recognisers": recognisers,
-    "control": other_net,
+    "other_net": other_net,
+    "control": control,
 }
 """Function of each of `options.EXPERIMENTS`. Pictures that several need are generated once."""

@@ -67,6 +67,40 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a plane, with an interval on either axis."""
+
+    label: str
+    x: Estimate
+    y: Estimate
+
+
+@dataclass(frozen=True)
+class Series:
+    """Marks of one kind."""
+
+    label: str
+    marks: Sequence[Mark]
+    joined: bool = True
+    """Whether a line leads through them, in their order."""
+
+    @property
+    def known(self) -> list[Mark]:
+        """The marks that have both figures."""
+        return [mark for mark in self.marks if mark.x.known and mark.y.known]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two figures of each mark against each other."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True)
 class Tile:
     """A picture with a caption."""
 
@@ -125,9 +159,16 @@ class Section:
     title: str
     about: str
     tables: Sequence[Table] = ()
-    charts: Sequence[Chart] = ()
+    charts: Sequence[Chart | Plane] = ()
     grids: Sequence[Grid] = ()
     criteria: Sequence[Criterion] = ()
+    parts: Sequence[Section] = ()
+    """Sections below this one."""
+
+    @property
+    def every_criterion(self) -> list[Criterion]:
+        """Its own and those of its parts."""
+        return [*self.criteria, *(one for part in self.parts for one in part.every_criterion)]
 
 
 @dataclass(frozen=True)
@@ -142,7 +183,7 @@ class Report:
 
     @property
     def criteria(self) -> list[Criterion]:
-        return [criterion for section in self.sections for criterion in section.criteria]
+        return [one for section in self.sections for one in section.every_criterion]
 
 
 def as_data(report: Report) -> dict[str, Any]:
@@ -182,13 +223,27 @@ def _section(section: Section) -> dict[str, Any]:
                 "title": chart.title,
                 "x": chart.x_label,
                 "y": chart.y_label,
-                "lines": {
-                    line.label: {"x": list(line.x), "y": [_entry(one) for one in line.y]}
-                    for line in chart.lines
-                },
+                "lines": _lines(chart) if isinstance(chart, Chart) else _marks(chart),
             }
             for chart in section.charts
         ],
+        "parts": {part.name: _section(part) for part in section.parts},
+    }
+
+
+def _lines(chart: Chart) -> dict[str, Any]:
+    return {
+        line.label: {"x": list(line.x), "y": [_entry(one) for one in line.y]}
+        for line in chart.lines
+    }
+
+
+def _marks(plane: Plane) -> dict[str, Any]:
+    return {
+        series.label: [
+            {"label": mark.label, "x": _entry(mark.x), "y": _entry(mark.y)} for mark in series.marks
+        ]
+        for series in plane.series
     }
 
 

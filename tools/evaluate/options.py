@@ -18,6 +18,7 @@ EXPERIMENTS = (
     "references",
     "groups",
     "recognisers",
+    "other_net",
     "control",
 )
 """In the order of the page."""

@@ -8,20 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from . import metrics
+from .controls import Control
 from .figures import Chart, Entry, Estimate, Grid, Line, Section, Table, Tile
-from .measurements import (
-    SEED,
-    GeneratedImage,
-    Measure,
-    Measurements,
-    Person,
-    likenesses,
-    mean,
-    reference,
-    with_one_face,
-)
+from .measurements import SEED, Measure, Measurements, likenesses, mean, reference
 from .poses import points_of
 from .prompts import GROUP, INTERPOLATION, Job
+from .runner import GeneratedImage, Person, with_one_face
 
 GRID_ROWS = 3
 """Rows shown in a grid."""
@@ -149,8 +141,7 @@ def _interpolation_job(run: Measurements, number: int, a: Person, b: Person) -> 
         count=run.plan.stages,
         people=(a.photo, b.photo),
         how=INTERPOLATION,
-        weight=run.setup.weight,
-        strength=run.setup.strength,
+        control=Control(run.setup.weight, run.setup.strength),
         pose=run.poses.view(number, 0.0),
     )
 
@@ -218,8 +209,7 @@ def _pair_job(run: Measurements, number: int, pair: tuple[Person, Person], weigh
         job,
         people=tuple(person.photo for person in pair),
         how=GROUP,
-        weight=weight,
-        strength=run.setup.strength,
+        control=Control(weight, run.setup.strength),
         pose=run.poses.pair(number),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .attributes import AttributeJudge
 from .figures import EvaluationError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -22,6 +23,8 @@ GROUPS_FILE = "groups.json"
 MAX_TARGETS = 2
 POSING = 40
 """Number of held-out people, the last ones, that are reserved for poses."""
+GALLERY_SHOT = 100
+"""Number of the scene of a photo for a gallery: no other photo has it."""
 TURNED_BY = 0.5
 """Scale of the angles in painted photos: people look at the camera."""
 
@@ -40,6 +43,8 @@ class Subject:
     """Ideal pictures, one in each style; empty for real people."""
     repaint: Callable[[str, str], Any] | None = None
     """Paints the first reference in another style and background; None for real people."""
+    painted: int | None = None
+    """Number of a painted person; None for others."""
 
     @property
     def is_unseen(self) -> bool:
@@ -77,7 +82,40 @@ def _painted(number: int, references: int) -> Subject:
     groups, repaint = identity_of(number).groups, partial(_repaint, number)
     seen, unseen = photos[:references], photos[references:]
     examples = tuple(examples)
-    return Subject(f"person {number}", tuple(seen), tuple(unseen), groups, examples, repaint)
+    return Subject(
+        f"person {number}", tuple(seen), tuple(unseen), groups, examples, repaint, number
+    )
+
+
+def matched_photos(judge: AttributeJudge, name: str, count: int) -> tuple[list[np.ndarray], ...]:
+    """Painted photos of `count` people with an attribute and of as many without it.
+
+    The two sides are alike in the judge's other attributes, pair by pair in the same scene. The
+    people are of the training set, so that nobody of them is in an evaluation.
+    """
+    from training.world import TRAINING, paint
+
+    waiting: dict[tuple[bool, ...], tuple[list[int], list[int]]] = {}
+    pairs: list[tuple[int, int]] = []
+    for number in TRAINING:
+        cell = tuple(judge.has(number, other) for other in judge.names if other != name)
+        sides = waiting.setdefault(cell, ([], []))
+        sides[0 if judge.has(number, name) else 1].append(number)
+        if all(sides):
+            pairs.append((sides[0].pop(), sides[1].pop()))
+        if len(pairs) == count:
+            break
+    return tuple([paint(_photo_scene(pair[n], 0)).image for pair in pairs] for n in (0, 1))
+
+
+def gallery_photos(first: Sequence[int], count: int) -> tuple[list[int], list[np.ndarray]]:
+    """Numbers of `count` held-out people, some of them first, and a painted photo of each that is
+    none of their references."""
+    from training.world import HELD_OUT, paint
+
+    others = [number for number in HELD_OUT if number not in set(first)]
+    numbers = [*first, *others][:count]
+    return numbers, [paint(_photo_scene(number, GALLERY_SHOT)).image for number in numbers]
 
 
 def _photo_scene(number: int, shot: int, style: str = "flat") -> Any:

@@ -8,12 +8,12 @@ from typing import Any
 
 from tools.comfyui.prompts import Prompt
 
+from .controls import UNTOUCHED, Control, Edit, Scales
 from .settings import Setup
 
 OUTPUT_NODE = "pictures"
 """Id of the node that outputs the pictures."""
 SINGLE, INTERPOLATION, GROUP = "alone", "between", "together"
-WINDOW = {"start_at": 0.0, "end_at": 1.0}
 Link = list[Any]
 
 
@@ -32,10 +32,8 @@ class Job:
     how: str = SINGLE
     """SINGLE uses one person; INTERPOLATION a series of identities from one person to a second, one
     per picture; GROUP puts all people into each picture."""
-    weight: float = 0.0
-    """Weight of the adapter; at 0 its node is left out."""
-    strength: float = 0.0
-    """Strength of IdentityNet; at 0 its node is left out."""
+    control: Control = UNTOUCHED
+    """Part of the identity; nodes without an amount are left out."""
     pose: str = ""
     """Keypoints for IdentityNet, as JSON of the Pose node."""
     surroundings: str = ""
@@ -43,7 +41,7 @@ class Job:
 
     @property
     def has_identity(self) -> bool:
-        return bool(self.people) and (self.weight != 0 or self.strength != 0)
+        return bool(self.people) and self.control.acts
 
 
 def prompt_of(job: Job, setup: Setup) -> Prompt:
@@ -62,18 +60,13 @@ def prompt_of(job: Job, setup: Setup) -> Prompt:
     if job.has_identity:
         given = _with_identity(graph, job, setup, given)
     width, height = job.size
-    latent = {"width": width, "height": height, "batch_size": job.count}
-    sampler = {
-        **given,
-        "latent_image": graph.add("latent", "EmptyLatentImage", latent),
-        "seed": job.seed,
-        "steps": setup.steps,
-        "cfg": setup.cfg,
-        "sampler_name": setup.sampler,
-        "scheduler": setup.scheduler,
-        "denoise": 1.0,
-    }
-    samples = graph.add("sampler", "KSampler", sampler)
+    size = {"width": width, "height": height, "batch_size": job.count}
+    given["latent_image"] = graph.add("latent", "EmptyLatentImage", size)
+    scales = job.control.scales if job.has_identity else None
+    if scales is None:
+        samples = _with_one_scale(graph, job, setup, given)
+    else:
+        samples = _with_guider(graph, job, setup, given, scales)
     images = graph.add("decoded", "VAEDecode", {"samples": samples, "vae": vae})
     graph.add(OUTPUT_NODE, "PreviewImage", {"images": images})
     return graph.prompt
@@ -98,22 +91,59 @@ def _with_identity(
     adapter = graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
     if job.how == GROUP:
         return _group(graph, job, setup, {**given, "adapter": adapter})
-    common = {"adapter": adapter, "identity": _identity(graph, job, setup), **WINDOW}
-    if job.weight:
-        inputs = {"model": given["model"], **common, "weight": job.weight}
+    control = job.control
+    common = {"adapter": adapter, "identity": _identity(graph, job, setup), **_window(control)}
+    if control.weight:
+        own = {"weight": control.weight, "insertion": control.insertion}
+        inputs = {"model": given["model"], **common, **own}
         given = {**given, "model": graph.add("applied", "InstantIDApplyAdapter", inputs)}
-    if job.strength:
+    if control.strength:
         inputs = {
             **common,
             "positive": given["positive"],
             "negative": given["negative"],
             "control_net": _identity_net(graph, setup),
             "faces": _pose(graph, job),
-            "strength": job.strength,
+            "strength": control.strength,
+            "reuse": control.reuse,
         }
         both = [graph.add("posed", "InstantIDApplyIdentityNet", inputs, slot=n) for n in (0, 1)]
         given = {**given, "positive": both[0], "negative": both[1]}
     return given
+
+
+def _window(control: Control) -> dict[str, float]:
+    start, end = control.window
+    return {"start_at": start, "end_at": end}
+
+
+def _with_one_scale(graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]) -> Link:
+    inputs = {
+        **given,
+        "seed": job.seed,
+        "steps": setup.steps,
+        "cfg": setup.cfg,
+        "sampler_name": setup.sampler,
+        "scheduler": setup.scheduler,
+        "denoise": 1.0,
+    }
+    return graph.add("sampler", "KSampler", inputs)
+
+
+def _with_guider(
+    graph: _Graph, job: Job, setup: Setup, given: dict[str, Link], scales: Scales
+) -> Link:
+    """The same sampling by SamplerCustomAdvanced, with InstantID Guider."""
+    latent = given.pop("latent_image")
+    schedule = {"model": given["model"], "scheduler": setup.scheduler, "steps": setup.steps}
+    inputs = {
+        "noise": graph.add("noise", "RandomNoise", {"noise_seed": job.seed}),
+        "guider": graph.add("guider", "InstantIDGuider", {**given, **vars(scales)}),
+        "sampler": graph.add("method", "KSamplerSelect", {"sampler_name": setup.sampler}),
+        "sigmas": graph.add("sigmas", "BasicScheduler", {**schedule, "denoise": 1.0}),
+        "latent_image": latent,
+    }
+    return graph.add("sampler", "SamplerCustomAdvanced", inputs)
 
 
 def _with_other_net(
@@ -146,11 +176,11 @@ def _group(graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]) -> dic
     inputs = {
         **given,
         **identities,
-        **WINDOW,
+        **_window(job.control),
         "control_net": _identity_net(graph, setup),
         "faces": _pose(graph, job),
-        "weight": job.weight,
-        "strength": job.strength,
+        "weight": job.control.weight,
+        "strength": job.control.strength,
         "match": "left_to_right",
         "shape": "ellipse",
         "padding": 0.5,
@@ -165,7 +195,8 @@ def _group(graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]) -> dic
 
 def _identity(graph: _Graph, job: Job, setup: Setup) -> Link:
     if job.how == SINGLE:
-        return _person(graph, setup, job.people[0], "0")
+        person = _person(graph, setup, job.people[0], "0")
+        return person if job.control.edit is None else _edited(graph, person, job.control.edit)
     first, second = (_person(graph, setup, job.people[n], str(n)) for n in (0, 1))
     inputs = {"identity_a": first, "identity_b": second, "steps": job.count, "how": "slerp"}
     return graph.add("between", "InstantIDInterpolateIdentities", inputs)
@@ -176,6 +207,17 @@ def _person(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Li
     faces = _faces(graph, setup, photos, name)
     inputs = {"faces": faces, "combine": "average"}
     return graph.add(f"identity_{name}", "InstantIDEmbedIdentity", inputs)
+
+
+def _edited(graph: _Graph, identity: Link, edit: Edit) -> Link:
+    file = {"direction_name": edit.direction}
+    inputs = {
+        "identity": identity,
+        "direction": graph.add("direction", "InstantIDLoadDirection", file),
+        "amount": edit.amount,
+        "mode": edit.mode,
+    }
+    return graph.add("edited", "InstantIDEditIdentity", inputs)
 
 
 def _faces(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Link:

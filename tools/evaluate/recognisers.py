@@ -14,7 +14,8 @@ from instantid_core.types import Face
 from . import metrics
 from .figures import NOTHING, Entry, Estimate, Section, Table
 from .judges import SFACE, ConditioningJudge, Judge
-from .measurements import LARGEST_FACE, Measure, Measurements, Measures, Person
+from .measurements import Measurements, Measures
+from .runner import LARGEST_FACE, GeneratedImage, Person
 
 COLUMNS = (
     "",
@@ -76,7 +77,9 @@ def recognisers(run: Measurements) -> Section:
     }
     rows: list[list[Entry]] = []
     judges = (ConditioningJudge(run.runner.analyzer), *run.judges)
-    albums = {judge.name: [_album(run, judge, person) for person in run.people] for judge in judges}
+    albums = {
+        judge.name: [album_of(run, judge, person) for person in run.people] for judge in judges
+    }
     for judge in judges:
         run.say(f"  {judge.name}")
         rows += _rows(judge, albums[judge.name], found)
@@ -91,7 +94,7 @@ def _rows(
     ceiling = [angles.pair_cosines(album.all) for album in albums]
     rows: list[list[Entry]] = []
     for name, measures in found.items():
-        results = [[_read(judge, one) for one in each] for each in measures]
+        results = [[embedding_in(judge, one.picture) for one in each] for each in measures]
         likeness = _likeness(albums, results)
         figures = (metrics.mean(likeness), metrics.ratio(likeness, ceiling))
         copies = metrics.mean(_copies(albums, results))
@@ -156,7 +159,8 @@ def _ranks(albums: Sequence[Album], results: Results) -> tuple[Estimate, Estimat
     return first, metrics.mean(ranks)
 
 
-def _album(run: Measurements, judge: Judge, person: Person) -> Album:
+def album_of(run: Measurements, judge: Judge, person: Person) -> Album:
+    """A person's photos as a recogniser reads them."""
     subject = person.subject
     references, held_out = (
         _read_photos(run, judge, photos)
@@ -176,15 +180,15 @@ def _read_photos(run: Measurements, judge: Judge, photos: Sequence[np.ndarray]) 
     ]
 
 
-def _read(judge: Judge, measure: Measure) -> np.ndarray | None:
-    """Embedding of a picture's largest clear face; None without one."""
+def embedding_in(judge: Judge, picture: GeneratedImage) -> np.ndarray | None:
+    """Embedding [D] of a picture's largest clear face; None without one."""
     faces = [
         face
-        for face in measure.picture.frame.faces
+        for face in picture.frame.faces
         if isinstance(face, Face) and face.score >= SURE_DETECTION
     ]
     largest = max(faces, key=lambda face: face.box.area, default=None)
-    return None if largest is None else judge.embedding(measure.picture.image, largest)
+    return None if largest is None else judge.embedding(picture.image, largest)
 
 
 def _notes(run: Measurements, albums: Sequence[Album]) -> list[str]:

@@ -86,6 +86,24 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class ControlPlan:
+    """Extent of the experiment `control`."""
+
+    people: int = 8
+    """People whom controls are compared on, and whose identities are edited."""
+    pictures: int = 2
+    """Pictures per person for each setting."""
+    photos: int = 60
+    """Painted photos on either side that a direction is learnt from."""
+    gallery: int = 400
+    """Held-out people among whom an edited identity looks for its own."""
+    batches: int = 6
+    """People of whom the best picture is kept."""
+    candidates: int = 8
+    """Pictures that the best one is chosen from."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Extent of the experiments: numbers of people, texts and stages."""
 
@@ -107,6 +125,7 @@ class Plan:
     """Maximum number of photos in the references experiment."""
     seeds: int = 2
     """Different seeds per text, used in turn by the people."""
+    control: ControlPlan = ControlPlan()
 
 
 FULL = Plan(
@@ -133,6 +152,7 @@ QUICK = Plan(
     groups=2,
     references=4,
     seeds=1,
+    control=ControlPlan(people=2, pictures=1, photos=12, gallery=24, batches=1, candidates=3),
 )
 
 

@@ -1,0 +1,278 @@
+"""Experiment: identities moved along directions, and what their pictures then show."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from instantid_core.identity import angles, direction_file, directions, editing
+from instantid_core.types import Direction, Face
+
+from . import metrics
+from .attributes import AttributeJudge, shares_in
+from .controls import Edit
+from .figures import Criterion, Entry, Estimate, Grid, Section, Table, Tile
+from .measurements import Measure, Measurements, Variant, likenesses, reference
+from .photos import gallery_photos, matched_photos
+from .report import as_text
+from .runner import LARGEST_FACE, Person
+
+MIN_RIGHT = 0.8
+"""Threshold: share of edited pictures that show what the edit asked for."""
+MIN_NEAREST = 0.95
+"""Threshold: share of edited embeddings whose nearest person is still the same one."""
+GRID_ROWS = 2
+BEFORE_AFTER = ("before", "after")
+FOLDER = "directions"
+"""Of the server's output folder, where InstantID Load Direction looks."""
+NO_JUDGE = (
+    "Not measured: nobody here can tell what a face shows without the recogniser that conditions "
+    "the pictures. In the small world a classifier of pixels does."
+)
+ABOUT = (
+    "Directions are learnt from painted photos of people who are in none of these pictures, as "
+    "many with something as without, alike in the other attributes. Each person is edited away "
+    "from what they have (amount 1 or -1), and a classifier that sees pixels alone names what the "
+    "picture shows. Unedited: how often the picture of the person as they are shows what they "
+    "have, which is the most that an edit can be held to. Others moved: the largest mean change "
+    "of another attribute's share, by the same classifier. Nearest: edited embeddings whose "
+    "nearest person among all held-out ones is still the same one."
+)
+NEUTRALISED = (
+    "Neutralise moves an identity to the middle of a direction, so that the text decides. The "
+    "small world's captions name no attributes, so no text can ask for glasses here: the column "
+    "is how often the picture shows, of the attribute, what the same text and seed show without "
+    "any identity."
+)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Pictures of one person for one attribute."""
+
+    person: Person
+    amount: float
+    """1 towards the attribute, -1 away from it."""
+    plain: Sequence[Measure]
+    before: Sequence[Measure]
+    after: Sequence[Measure]
+    neutral: Sequence[Measure]
+
+
+def edits(run: Measurements) -> Section:
+    """Edits and neutralised identities, attribute by attribute."""
+    judge = run.attributes
+    if judge is None or any(one.subject.painted is None for one in run.people):
+        return Section("edits", "Edited identities", NO_JUDGE)
+    gallery = _gallery(run)
+    learnt = {name: _learnt(run, judge, name) for name in judge.names}
+    # Person by person: so the server reads each photo once.
+    shown: dict[str, list[_Shown]] = {name: [] for name in judge.names}
+    for person in run.control_people:
+        run.say(f"  {person.subject.name}, edited")
+        for name in judge.names:
+            shown[name].append(_pictures(run, judge, name, person))
+    nearest = {name: _nearest(run, judge, gallery, one) for name, one in learnt.items()}
+    return Section(
+        "edits",
+        "Edited identities",
+        ABOUT,
+        tables=_tables(judge, learnt, shown, nearest),
+        grids=[Grid("Edits, likeness under each", GRID_COLUMNS, _grid_rows(shown))],
+        criteria=_criteria(judge, shown, nearest),
+    )
+
+
+def _criteria(
+    judge: AttributeJudge,
+    shown: Mapping[str, Sequence[_Shown]],
+    nearest: Mapping[str, list[list[float]]],
+) -> list[Criterion]:
+    right = [[_edited_right(judge, name, one) for one in shown[name]] for name in shown]
+    own = [*nearest.values()]
+    return [
+        Criterion("Edits that show", _over_all(right), MIN_RIGHT, "of edited pictures"),
+        Criterion("Nearest to oneself", _over_all(own), MIN_NEAREST, "of edited people"),
+    ]
+
+
+def _tables(
+    judge: AttributeJudge,
+    learnt: Mapping[str, Direction],
+    shown: Mapping[str, Sequence[_Shown]],
+    nearest: Mapping[str, list[list[float]]],
+) -> list[Table]:
+    rows: list[list[Entry]] = [
+        [
+            name,
+            learnt[name].evidence.auc,
+            *_edit_figures(judge, name, shown[name]),
+            metrics.mean(nearest[name]),
+        ]
+        for name in judge.names
+    ]
+    neutral = [_neutral_row(judge, name, shown[name]) for name in judge.names]
+    return [
+        Table("Edits by 1", COLUMNS, rows),
+        Table("Neutralised, against the text", NEUTRAL_COLUMNS, neutral, [NEUTRALISED]),
+    ]
+
+
+COLUMNS = (
+    "attribute",
+    "AUC of the direction",
+    "unedited, right",
+    "edited, right",
+    "share moved",
+    "others moved",
+    "likeness before",
+    "likeness after",
+    "nearest to oneself",
+)
+NEUTRAL_COLUMNS = ("attribute", "with the identity", "neutralised", "gain")
+GRID_COLUMNS = ("reference", "text alone", "unedited", "edited", "neutralised")
+
+
+def _learnt(run: Measurements, judge: AttributeJudge, name: str) -> Direction:
+    """The direction from painted photos, also put into the server's folder."""
+    with_it, without_it = (
+        run.runner.analyse_pictures(photos, LARGEST_FACE)
+        for photos in matched_photos(judge, name, run.plan.control.photos)
+    )
+    direction = directions.learn(with_it, without_it, name).direction
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, _file_of(name))
+        direction_file.write(path, direction)
+        run.runner.client.upload(path.name, path.read_bytes(), type="output", subfolder=FOLDER)
+    return direction
+
+
+def _file_of(name: str) -> str:
+    return f"{name.replace(' ', '_')}.safetensors"
+
+
+def _pictures(run: Measurements, judge: AttributeJudge, name: str, person: Person) -> _Shown:
+    both, file = run.variants["both"], _file_of(name)
+    amount = _amount(judge, person, name)
+    edited, neutral = (
+        Variant(how.mode, replace(both.control, edit=how))
+        for how in (Edit(file, amount, editing.ADD), Edit(file, 1.0, editing.NEUTRALISE))
+    )
+    variants = (run.variants["none"], both, edited, neutral)
+    return _Shown(person, amount, *(run.batch(person, variant) for variant in variants))
+
+
+def _amount(judge: AttributeJudge, person: Person, name: str) -> float:
+    number = person.subject.painted
+    return -1.0 if number is not None and judge.has(number, name) else 1.0
+
+
+def _shares(judge: AttributeJudge, measures: Sequence[Measure], name: str) -> list[float]:
+    """Share of an attribute in the largest face of each picture; NaN without a face."""
+    return [shares_in(judge, one.picture).get(name, math.nan) for one in measures]
+
+
+def _edited_right(judge: AttributeJudge, name: str, shown: _Shown) -> list[float]:
+    """1 for each edited picture that shows what was asked for; without a face nothing does."""
+    shares = _shares(judge, shown.after, name)
+    return [float(share > 0.5 if shown.amount > 0 else share <= 0.5) for share in shares]
+
+
+def _unedited_right(judge: AttributeJudge, name: str, shown: _Shown) -> list[float]:
+    """1 for each picture of the person as they are that shows what they have."""
+    shares = _shares(judge, shown.before, name)
+    return [float(share > 0.5 if shown.amount < 0 else share <= 0.5) for share in shares]
+
+
+def _edit_figures(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> list[Entry]:
+    moved = {other: _moved(judge, other, shown) for other in judge.names}
+    own = moved.pop(name)
+    other, largest = max(moved.items(), key=lambda one: abs(one[1].value))
+    return [
+        metrics.mean([_unedited_right(judge, name, one) for one in shown]),
+        metrics.mean([_edited_right(judge, name, one) for one in shown]),
+        own,
+        f"{other} {as_text(largest)}",
+        *(metrics.mean(likenesses([getattr(one, when) for one in shown])) for when in BEFORE_AFTER),
+    ]
+
+
+def _moved(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> Estimate:
+    """Mean change of an attribute's share along the edits."""
+    ends = [
+        [[one.amount * share for share in _shares(judge, measures, name)] for measures in several]
+        for one, several in ((one, (one.after, one.before)) for one in shown)
+    ]
+    return metrics.difference([each[0] for each in ends], [each[1] for each in ends])
+
+
+def _neutral_row(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> list[Entry]:
+    """Shares of pictures that show what the text alone does, without neutralising and with it."""
+    before, after = (
+        [_as_by_text(judge, name, one.plain, getattr(one, when)) for one in shown]
+        for when in ("before", "neutral")
+    )
+    gain = metrics.difference(after, before)
+    return [name, metrics.mean(before), metrics.mean(after), gain]
+
+
+def _as_by_text(
+    judge: AttributeJudge, name: str, plain: Sequence[Measure], measures: Sequence[Measure]
+) -> list[float]:
+    """1 for each picture that shows of an attribute what the text's own picture does."""
+    pairs = zip(_shares(judge, plain, name), _shares(judge, measures, name), strict=True)
+    return [float((one > 0.5) == (other > 0.5)) for one, other in pairs]
+
+
+def _gallery(run: Measurements) -> tuple[list[int], list[np.ndarray]]:
+    """Numbers of held-out people, those of the run first, and an embedding of each."""
+    own = [one.subject.painted for one in run.people if one.subject.painted is not None]
+    numbers, photos = gallery_photos(own, run.plan.control.gallery)
+    faces = run.runner.analyse_pictures(photos, LARGEST_FACE)
+    found = [
+        (number, face.embedding)
+        for number, frame in zip(numbers, faces.frames, strict=True)
+        for face in frame.faces
+        if isinstance(face, Face)
+    ]
+    return [number for number, _ in found], [embedding for _, embedding in found]
+
+
+def _nearest(
+    run: Measurements,
+    judge: AttributeJudge,
+    gallery: tuple[list[int], list[np.ndarray]],
+    direction: Direction,
+) -> list[list[float]]:
+    """1 for each person whose edited embedding is nearest to themselves among all."""
+    numbers, embeddings = gallery
+    found = []
+    for person in run.people:
+        if person.subject.painted in numbers:
+            amount = _amount(judge, person, direction.name)
+            edited = editing.edit(person.identity, direction, amount).identity
+            (row,) = edited.references.numpy()[0]
+            place = angles.rank(row, embeddings, numbers.index(person.subject.painted))
+            found.append([float(place == 1)])
+    return found
+
+
+def _over_all(found: Sequence[Sequence[Sequence[float]]]) -> Estimate:
+    """Over attributes and people, whole people resampled."""
+    by_person = [[one for each in several for one in each] for several in zip(*found, strict=True)]
+    return metrics.mean(by_person)
+
+
+def _grid_rows(shown: Mapping[str, Sequence[_Shown]]) -> list[tuple[str, list[Tile]]]:
+    rows = []
+    for name, several in shown.items():
+        for one in several[:GRID_ROWS]:
+            first = [each[0].tile for each in (one.plain, one.before, one.after, one.neutral)]
+            label = f"{name} {one.amount:+g}, {one.person.subject.name}"
+            rows.append((label, [reference(one.person), *first]))
+    return rows
