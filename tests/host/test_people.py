@@ -135,7 +135,7 @@ def test_the_list_tells_of_everybody(pack: Any, identity_of: Any, output: Path) 
     assert found[plain]["portrait"] == ""
     assert "cannot be read" in found["broken.safetensors"]["problem"]
     assert str(output) not in found["broken.safetensors"]["problem"]
-    assert all(person["own"] for person in found.values() if person["file"] in (name, plain))
+    assert found[name]["own"] and found[plain]["own"]
 
 
 def test_rename_and_delete(pack: Any, identity_of: Any, output: Path) -> None:

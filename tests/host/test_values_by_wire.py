@@ -85,25 +85,27 @@ def test_no_value_of_another_type_comes_in(pack: Any) -> None:
 def test_a_switch_that_brings_nothing(pack: Any) -> None:
     """Refused where something is needed; else as if nothing were connected."""
     setting_error = pack.module("instantid_core.errors").SettingError
-    for node in nodes_of(pack):
-        for each in [*others_of(node), *numbers_of(node)]:
-            wanted = f"^{each.id} (takes|must be) .*, found (nothing|a NoneType)"
-            with pytest.raises(TypeError if each.optional else setting_error) as found:
-                node.execute(**{each.id: wired(node, None)})
-            if each.optional:
-                assert "required" in str(found.value), "the node goes on to what it lacks"
-            else:
-                assert re.search(wanted, str(found.value))
+    switched = [(n, each) for n in nodes_of(pack) for each in (*others_of(n), *numbers_of(n))]
+    assert len(switched) > 100
+    for node, each in switched:
+        wanted = f"^{each.id} (takes|must be) .*, found (nothing|a NoneType)"
+        with pytest.raises(TypeError if each.optional else setting_error) as found:
+            node.execute(**{each.id: wired(node, None)})
+        if each.optional:
+            assert "required" in str(found.value), "the node goes on to what it lacks"
+        else:
+            assert re.search(wanted, str(found.value))
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_growing_inputs_take_one_type(pack: Any, count: int) -> None:
     setting_error = pack.module("instantid_core.errors").SettingError
-    for node in nodes_of(pack):
-        for each in growing_of(node):
-            given = {f"identity{number}": 5 for number in range(count)}
-            with pytest.raises(setting_error, match=r"^identity0 takes an identity, found"):
-                node.execute(**{each.id: given})
+    growing = [(node, each) for node in nodes_of(pack) for each in growing_of(node)]
+    assert len(growing) >= 3
+    for node, each in growing:
+        given = {f"identity{number}": 5 for number in range(count)}
+        with pytest.raises(setting_error, match=r"^identity0 takes an identity, found"):
+            node.execute(**{each.id: given})
 
 
 @pytest.mark.parametrize("count", [0, 17, 99])
@@ -126,11 +128,12 @@ def test_growing_inputs_have_a_least_and_a_most(pack: Any, count: int) -> None:
 
 def test_what_a_widget_lets_in_passes(pack: Any) -> None:
     within = pack.module("instantid_core.errors").within
-    for node in nodes_of(pack):
-        for number in numbers_of(node):
-            whole = isinstance(number, io.Int.Input)
-            for value in (number.min, number.max, number.default or number.min):
-                assert within(number.id, value, number.min, number.max, whole=whole) == value
+    numbers = [number for node in nodes_of(pack) for number in numbers_of(node)]
+    assert len(numbers) > 50
+    for number in numbers:
+        whole = isinstance(number, io.Int.Input)
+        for value in (number.min, number.max, number.default or number.min):
+            assert within(number.id, value, number.min, number.max, whole=whole) == value
 
 
 def test_a_replaced_file_is_noticed(pack: Any, models_dir: Any) -> None:

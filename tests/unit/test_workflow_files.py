@@ -230,16 +230,18 @@ def test_notes_call_inputs_as_the_editor_labels_them(path: Path) -> None:
     shown = {each.get("name") for inputs in ours for each in inputs.values()}
     hidden = {key for inputs in ours for key in inputs} - shown
     core = {one["name"] for node in nodes if node["type"] in CORE_CLASSES for one in node["inputs"]}
-    for note in (node for node in nodes if node["type"] == "MarkdownNote"):
+    notes = [node for node in nodes if node["type"] == "MarkdownNote"]
+    assert notes and hidden
+    for note in notes:
         named = set(re.findall(r"`([^`]+)`", note["widgets_values"][0]))
         assert not named & hidden - core, "the editor shows another name"
 
 
 @each_workflow
 def test_widget_values_fit_the_schemas(path: Path) -> None:
-    for node in nodes_of(load(path)):
-        if node["type"] not in NODES:
-            continue
+    ours = [node for node in nodes_of(load(path)) if node["type"] in NODES]
+    assert ours
+    for node in ours:
         inputs = NODES[node["type"]].inputs
         ordered = sorted(inputs, key=lambda item: item.optional)
         drawn = [item for item in ordered if item.type in WIDGETS]
