@@ -266,7 +266,7 @@ def test_files_go_by_their_content(single: Interrupted) -> None:
         assert used == (b"photo" if name == "copy" else (b"anna", b"ben")[int(name[1:]) % 2])
 
 
-def test_what_cannot_be_done_is_told_and_the_rest_goes_on(
+def test_what_cannot_be_done_is_reported_and_the_rest_goes_on(
     repository: Path, prompts: Path, server: HostServer, tmp_path: Path
 ) -> None:
     """A prompt that ComfyUI refuses is tried once, one that fails while it runs twice."""
@@ -308,7 +308,7 @@ def refusal(repository: Path, tmp_path: Path, prompts: Path, arguments: Sequence
     return done.said
 
 
-def test_a_malformed_line_is_told_by_its_number(repository: Path, tmp_path: Path) -> None:
+def test_a_malformed_line_is_reported_by_its_number(repository: Path, tmp_path: Path) -> None:
     path = batch_small.write_prompts(tmp_path / "p.jsonl", {"a": batch_small.copied("x.png")})
     with path.open("a", encoding="utf-8") as file:
         file.write('\n{"name": "b", "prompt": {"1": \n')

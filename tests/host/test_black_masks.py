@@ -1,4 +1,4 @@
-"""A mask without white is told of once, wherever it is connected; others are not."""
+"""A mask without white is reported once, wherever it is connected; others are not."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def test_an_identity_is_not_lost_to_compiled_code(
     found = sample(compiled, *prompt, steps=1)
     assert torch.equal(found, wanted)
     assert graphs() == before
-    told = [one.getMessage() for one in caplog.records if "not compiled" in one.getMessage()]
-    assert len(told) == 1 and "TorchCompileModel" in told[0]
+    reported = [one.getMessage() for one in caplog.records if "not compiled" in one.getMessage()]
+    assert len(reported) == 1 and "TorchCompileModel" in reported[0]
     assert compiled.wrappers[WrappersMP.APPLY_MODEL]["torch.compile"], "left out of this run alone"
 
 

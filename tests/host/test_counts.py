@@ -1,4 +1,4 @@
-"""What is done once stays done once: counts, where a clock would only tell of the machine."""
+"""What is done once stays done once: counts, where a clock would only measure the machine."""
 
 from __future__ import annotations
 
@@ -383,7 +383,7 @@ def test_the_beginners_node_analyses_and_projects_once(
     monkeypatch: pytest.MonkeyPatch,
     change: str,
 ) -> None:
-    """Its one node is run anew for every change; only a new photo needs the models again."""
+    """Its one node runs again for every change; only a new photo needs the models again."""
     from tools.small_world.scenes import conditioning
 
     usual = {"weight": 0.8, "strength": 0.8, **EVERYTHING, **prompt._asdict()}

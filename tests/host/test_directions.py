@@ -130,8 +130,8 @@ def test_saved_loaded_and_applied(
     person = identity_of(1)
     loaded = replace(loaded, recogniser=person.recogniser)
     given = {"identity": person, "direction": loaded, "amount": 1.0, "mode": "add"}
-    other, told = pack.run("InstantIDEditIdentity", **given)
-    assert "cosine to the original" in told and other.person == person.person
+    other, reported = pack.run("InstantIDEditIdentity", **given)
+    assert "cosine to the original" in reported and other.person == person.person
 
     def picture(who: Any) -> torch.Tensor:
         how = {"model": model, "adapter": adapter, "identity": who, "weight": 0.8}

@@ -378,7 +378,7 @@ def test_growing_inputs_need_one(graph: Any) -> None:
         )
 
 
-def test_an_exchanged_file_is_read_anew(
+def test_an_exchanged_file_is_read_again(
     pack: Any, graph: Any, saved: Any, identity_of: Any, output: Path
 ) -> None:
     name = saved(identity_of(1), filename_prefix="exchanged")

@@ -1,4 +1,4 @@
-"""An identity that another pack would lose in silence acts all the same, or is told of once."""
+"""An identity that another pack would lose in silence acts all the same, or is reported once."""
 
 from __future__ import annotations
 

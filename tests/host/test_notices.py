@@ -113,7 +113,7 @@ def test_no_server_and_no_browser_are_no_trouble(
             pack.module("nodes.host.notices").warn(["Nobody listens."])
 
 
-def test_a_small_face_and_a_skipped_picture_are_told(
+def test_a_small_face_and_a_skipped_picture_are_reported(
     pack: Any, analyzer: Any, notices: list[dict[str, Any]]
 ) -> None:
     small = torch.from_numpy(painter.portrait(512, 512, identity=1, size=40)[0])[None] / 255
@@ -147,7 +147,7 @@ def test_numbers_that_are_none_fall_back_to_index(
     assert "found 'the left one'. The face of index = 0" in sent["message"]
 
 
-def test_the_size_that_brings_watermarks_is_told(
+def test_the_size_that_brings_watermarks_is_reported(
     pack: Any, notices: list[dict[str, Any]], faces_of: Any
 ) -> None:
     faces = faces_of(photo(1))

@@ -27,7 +27,7 @@ Cond = list[list[Any]]
 class Witness:
     """Sits at one site below the identity and notes which prompt each row carries.
 
-    Prompts are told apart by the keys that the network itself makes of them.
+    Prompts are distinguished by the keys that the network itself makes of them.
     """
 
     SITE = ("middle", 0, 0)

@@ -58,5 +58,5 @@ def test_documents_name_commands_that_exist(parser: ArgumentParser):
 
 
 def test_every_command_is_in_a_document(parser: ArgumentParser):
-    told = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
-    assert [name for name in choices_of(parser) if f"dev.py {name}" not in told] == []
+    text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    assert [name for name in choices_of(parser) if f"dev.py {name}" not in text] == []

@@ -129,7 +129,7 @@ def test_photos_that_are_badly_seen_get_advice(
 ) -> None:
     import cv2
 
-    told = []
+    reported = []
     for rgb, face in portraits.values():
         span = float(np.linalg.norm(face.keypoints[1] - face.keypoints[0]))
         spoilt = {
@@ -140,10 +140,10 @@ def test_photos_that_are_badly_seen_get_advice(
             ).astype(np.uint8),
         }[flaw]()
         found = analyse([spoilt], analyzer, Selection(on_no_face="skip"), 0.5).faces
-        told += [any(word in said for said in about_identity(found)) for _ in found.all]
-    print(flaw, f"{sum(told)} of {len(told)}")
-    assert told
-    assert all(told)
+        reported += [any(word in said for said in about_identity(found)) for _ in found.all]
+    print(flaw, f"{sum(reported)} of {len(reported)}")
+    assert reported
+    assert all(reported)
 
 
 def test_a_group_pasted_without_masks_keeps_every_face(photos: Photos, analyzer: Any) -> None:

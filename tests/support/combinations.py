@@ -20,7 +20,7 @@ from . import compatibility
 ROWS = pytest.StashKey[compatibility.Rows]()
 COLLECTED = pytest.StashKey[set[tuple[str, str]]]()
 REFUSED, NOTED = "refused", "noted"
-ANEW = "Run `python -m support.compatibility` in `tests`."
+TO_UPDATE = "Run `python -m support.compatibility` in `tests`."
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def _require_as_written(
     measured = f"{compatibility.PASS}: "
     if written != outcome and not (written.startswith(measured) and outcome.startswith(measured)):
         report.outcome = "failed"
-        report.longrepr = f"docs/COMPATIBILITY.md says: {written}\nfound: {outcome}\n{ANEW}"
+        report.longrepr = f"docs/COMPATIBILITY.md says: {written}\nfound: {outcome}\n{TO_UPDATE}"
 
 
 def _written(suite: str) -> compatibility.Rows:
@@ -101,7 +101,7 @@ def require_written(request: pytest.FixtureRequest) -> None:
     groups = _written(suite.name)
     written = {(group, name) for group, names in groups.items() for name in names}
     collected = request.config.stash[COLLECTED]
-    assert collected <= written, ANEW
+    assert collected <= written, TO_UPDATE
     if request.config.args == [str(suite)]:
         assert collected == written
     assert all(compatibility.FAILED not in names.values() for names in groups.values())

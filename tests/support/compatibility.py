@@ -6,7 +6,7 @@ A test of `tests/host` or `tests/e2e` whose mark is `combination(group, name)` i
     python -m support.compatibility                    # on every ComfyUI release; long
     python -m support.compatibility --host 0.30.0      # on one, and keep the others' columns
 
-With `--suite` the rows of one folder alone are made anew. The results of each release lie in
+With `--suite` the rows of one folder alone are made again. The results of each release lie in
 `tests/data/compatibility.json`, from which the page is written.
 """
 

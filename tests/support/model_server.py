@@ -112,20 +112,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if start > len(served.content):
             self._status(416)
             return
-        told = start if served.range_start is None or not start else served.range_start
+        stated = start if served.range_start is None or not start else served.range_start
         self.send_response(206 if start else served.status)
         self.send_header("Content-Type", served.content_type)
         if served.etag:
             self.send_header("ETag", served.etag)
         if start:
             size = len(served.content)
-            self.send_header("Content-Range", f"bytes {told}-{size - 1}/{size}")
-        rest = len(served.content) - told
+            self.send_header("Content-Range", f"bytes {stated}-{size - 1}/{size}")
+        rest = len(served.content) - stated
         length = rest if served.announced is None else served.announced
         if length:
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        self._send(served, served.content[told:])
+        self._send(served, served.content[stated:])
 
     def _start(self, served: Served) -> int:
         asked = self.headers.get("Range", "")

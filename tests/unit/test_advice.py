@@ -1,4 +1,4 @@
-"""What people are told of a run that went well."""
+"""Advice on a run that went well."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_only_one_size_is_prone_to_watermarks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("colours", "width", "told"),
+    ("colours", "width", "reported"),
     [
         ("BGR", 2048, ""),
         ("RGB", 768, ""),
@@ -169,12 +169,12 @@ def test_only_one_size_is_prone_to_watermarks() -> None:
         ("RGB", 2048, "on SD 1.5, and the adapter is the one for SDXL"),
     ],
 )
-def test_identities_read_for_the_other_base_model(colours: str, width: int, told: str) -> None:
+def test_identities_read_for_the_other_base_model(colours: str, width: int, reported: str) -> None:
     """Adapters of other widths are nobody's: neither kind of embedding is known to be right."""
     recogniser = Recogniser("ab" * 32, ColourOrder(colours))
     somebody = IdentityEmbedding(torch.ones(1, 1, 512), recogniser)
     said = about_recogniser(somebody, width) or ""
-    assert (told in said) if told else not said
+    assert (reported in said) if reported else not said
     nobody = IdentityEmbedding(torch.ones(0, 1, 512), recogniser)
     assert about_recogniser(nobody, width) is None
 

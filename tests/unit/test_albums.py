@@ -1,4 +1,4 @@
-"""Identities of one person among which there are strangers: what is kept, and what is told."""
+"""Identities of one person with strangers among them: those kept, and the report."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_folder_of_nothing_but_strangers_is_refused() -> None:
         robust(named(*strangers))
 
 
-def test_nobody_left_out_is_nobody_told() -> None:
+def test_nobody_left_out_is_no_message() -> None:
     own = photos(3, 4)
     found = robust(named(*own))
     assert found.left_out == ()

@@ -34,7 +34,7 @@ def test_a_place_has_the_mean_of_its_colours():
     assert np.allclose(hint[:, 8:16], (0.5, 0, 0.5))
 
 
-def test_nothing_is_told_near_a_face():
+def test_the_hint_is_grey_near_a_face():
     hint, free = colours(picture(12), FACE), cells_around(FACE, 64, 64)
     assert 0 < 16 * MARGIN < FACTOR / 2, "of no further place the middle is near this face"
     assert (hint[24:40, 24:40] == UNKNOWN).all()

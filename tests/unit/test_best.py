@@ -28,7 +28,7 @@ def test_the_highest_come_first_and_equals_stay_in_order(
     assert best(SCORES, keep, at_least).order == order
 
 
-def test_every_image_is_told_of() -> None:
+def test_every_image_is_reported() -> None:
     assert best(SCORES, 2, 0.2).text.splitlines() == [
         "image 3: 0.670, kept, number 1",
         "image 5: 0.670, kept, number 2",

@@ -96,11 +96,11 @@ def test_parts_at_a_time_overlap_and_keep_their_order(capsys):
 
     outcomes = at_a_time([part("first"), part("second")], 2)
     assert [outcome.name for outcome in outcomes] == ["first", "second"]
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for name in ("first", "second"):
-        assert f"== {name} has started" in told
+        assert f"== {name} has started" in reported
     reports = [f"\n== {name}\nwords of {name}\n" for name in ("first", "second")]
-    assert told.index(reports[0]) < told.index(reports[1])
+    assert reported.index(reports[0]) < reported.index(reports[1])
 
 
 def test_the_longest_part_starts_first(capsys):
@@ -189,7 +189,7 @@ def test_the_oldest_host_runs_everything_and_those_between_their_combinations(mo
 
 
 @pytest.mark.parametrize(("watched", "code"), [(True, 0), (False, 1)])
-def test_a_browser_that_cannot_be_had_is_told(monkeypatch, capsys, watched, code):
+def test_a_missing_browser_is_reported(monkeypatch, capsys, watched, code):
     """Where nobody watches it is a failure, so that it is seen."""
 
     def ready(python: Path) -> str:

@@ -121,7 +121,7 @@ def test_the_systems_package_comes_last(
     ("user", "said"),
     [(1000, "only root can install one"), (0, "`-qq -y update` failed: no route to host")],
 )
-def test_where_all_fail_every_reason_is_told(
+def test_where_all_fail_every_reason_is_given(
     monkeypatch: pytest.MonkeyPatch, program: Program, user: int, said: str
 ) -> None:
     python = without_network(program)

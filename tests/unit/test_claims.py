@@ -30,7 +30,7 @@ MEMORY = 100 << 20
 
 
 class Tensor:
-    """A tensor of torch.save, told as pickles tell it."""
+    """A tensor of torch.save, described as in a pickle."""
 
     def __init__(self, kind: str, key: str, length: int, count: int) -> None:
         self.storage, self.count = ("storage", kind, key, "cpu", length), count
@@ -113,7 +113,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is told in other units elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is reported in other units elsewhere")
 def test_one_dictionary_named_many_times_is_refused_at_once(tmp_path: Path) -> None:
     path = multiplied(tmp_path / "a.bin")
     assert path.stat().st_size < 400_000

@@ -47,11 +47,11 @@ GOOD = (
 
 
 def test_a_run_has_its_outputs_and_times():
-    told = []
-    run = follow(*GOOD, listener=told.append)
+    reported = []
+    run = follow(*GOOD, listener=reported.append)
     assert run.outputs == {"2": IMAGES}
     assert [time.title for time in run.times] == ["Photo", "Sampler"]
-    assert told == [
+    assert reported == [
         Progress("1", "Photo"),
         Progress("2", "Sampler"),
         Progress("2", "Sampler", 1, 2),
@@ -70,7 +70,7 @@ def test_a_failing_node_is_named():
         follow(event("executing", node="1"), failure)
 
 
-def test_a_server_that_goes_away_is_told():
+def test_a_server_that_goes_away_is_reported():
     with pytest.raises(ClientError, match="closed the connection before the picture was done"):
         follow(*GOOD[:3])
 

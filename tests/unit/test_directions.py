@@ -67,16 +67,16 @@ def test_equal_projections_count_half() -> None:
     assert directions.held_out_auc(same, same.copy(), False) == 0.5
 
 
-def test_nothing_to_learn_is_chance_and_is_told() -> None:
-    figures, told = [], 0
+def test_nothing_to_learn_is_chance_and_is_reported() -> None:
+    figures, reported = [], 0
     for seed in range(40):
         sides = faces(people(20, seed=seed)), faces(people(20, seed=seed + 100))
         found = directions.learn(*sides, "luck")
         figures.append(found.direction.evidence.auc)
         assert bool(found.advice) == (figures[-1] < 0.7)
-        told += bool(found.advice)
+        reported += bool(found.advice)
     assert np.mean(figures) == pytest.approx(0.5, abs=0.06)
-    assert told > 30
+    assert reported > 30
 
 
 def test_pairs_cancel_what_people_differ_in() -> None:

@@ -327,7 +327,7 @@ def test_another_adapter_may_do(host: Host) -> None:
     assert "others were: mine.safetensors" in found.found
 
 
-def test_a_cut_file_is_told_by_its_size(host: Host) -> None:
+def test_a_cut_file_is_recognised_by_its_size(host: Host) -> None:
     with (host.model_roots["instantid"][0] / "ip-adapter.bin").open("r+b") as file:
         file.truncate(1000)
     found = models(host)["adapter"]
@@ -383,9 +383,9 @@ def test_a_library_that_ends_python_does_not_end_the_doctor(
         '    print(\'noise\'); print(\'{"library": "\' + name + \'", "version": "1"}\', flush=True)'
     )
     monkeypatch.setattr(doctor_machine, "PROBE", program)
-    told = doctor_machine.probe_libraries(("torch", "opencv", "insightface"))
-    assert told["torch"] == told["insightface"] == {"version": "1"}
-    assert told["opencv"]["error"].startswith("importing it ended Python")
+    probed = doctor_machine.probe_libraries(("torch", "opencv", "insightface"))
+    assert probed["torch"] == probed["insightface"] == {"version": "1"}
+    assert probed["opencv"]["error"].startswith("importing it ended Python")
 
 
 def test_the_doctor_needs_nothing_but_the_standard_library() -> None:
@@ -405,7 +405,7 @@ def test_the_doctor_needs_nothing_but_the_standard_library() -> None:
     assert "instantid_core" in done.stdout
 
 
-def test_a_library_that_is_cut_short_is_told_before_it_is_loaded(
+def test_a_library_that_is_cut_short_is_reported_before_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loading it would end this process."""

@@ -50,7 +50,7 @@ def test_the_advice_holds_in_a_registry_install(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_cannot_be_read_is_told(
+def test_a_folder_that_cannot_be_read_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, scandir = tmp_path / "instantid", os.scandir
@@ -154,13 +154,13 @@ def looked(monkeypatch: pytest.MonkeyPatch):
     return looking
 
 
-@pytest.mark.parametrize(("name", "told"), [("NVIDIA X", "NVIDIA X"), ("", "GPU 0")])
-def test_a_full_gpu_is_not_a_broken_torch(looked, name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "message"), [("NVIDIA X", "NVIDIA X"), ("", "GPU 0")])
+def test_a_full_gpu_is_not_a_broken_torch(looked, name: str, message: str) -> None:
     found = looked(fake_torch(cuda=Gpus(name, FULL)))
     assert found["torch"].state is State.OK
     assert found["accelerator"].state is State.NOTE
     assert found["accelerator"].found == (
-        f"{told}, whose memory cannot be queried: CUDA error: out of memory"
+        f"{message}, whose memory cannot be queried: CUDA error: out of memory"
     )
 
 

@@ -50,13 +50,13 @@ def policy(**settings) -> RetryPolicy:
 
 @pytest.fixture
 def fetch(server, target) -> Callable[..., list[int]]:
-    """Fetches CONTENT into target; returns the bytes that progress told."""
+    """Fetches CONTENT into target; returns the bytes that progress reported."""
 
-    def run(path=PATH, told=None, **settings):
-        told = [] if told is None else told
+    def run(path=PATH, progress=None, **settings):
+        progress = [] if progress is None else progress
         wanted = FileSpec(server.url + path, len(CONTENT), Served(CONTENT).sha256)
-        download(wanted, target, lambda done, _: told.append(done), policy(**settings))
-        return told
+        download(wanted, target, lambda done, _: progress.append(done), policy(**settings))
+        return progress
 
     return run
 
@@ -70,11 +70,11 @@ def part_of(target: Path) -> Path:
 
 
 def test_a_file_comes_whole_and_leaves_nothing_beside_it(fetch, target):
-    told = fetch()
+    progress = fetch()
     assert target.read_bytes() == CONTENT
     assert left_over(target) == ["file.bin"]
-    assert told == sorted(told)
-    assert told[-1] == len(CONTENT)
+    assert progress == sorted(progress)
+    assert progress[-1] == len(CONTENT)
 
 
 def test_an_older_file_is_replaced_only_by_a_whole_one(fetch, target, served):
@@ -178,11 +178,11 @@ def test_an_announced_length_that_is_not_the_published_one_is_refused(
 
 def test_a_body_longer_than_published_is_refused(fetch, target, served):
     served.announced, served.content = 0, CONTENT + b"more"
-    told: list[int] = []
+    progress: list[int] = []
     with pytest.raises(DownloadError, match="sends more"):
-        fetch(told=told)
+        fetch(progress=progress)
     assert left_over(target) == []
-    assert max(told) <= len(CONTENT), "what is too much is not written either"
+    assert max(progress) <= len(CONTENT), "what is too much is not written either"
 
 
 def test_a_body_shorter_than_announced_is_not_taken_for_whole(fetch, target, served):
@@ -286,7 +286,7 @@ def test_a_file_system_without_fsync_of_folders_is_good_enough(fetch, target, mo
     assert left_over(target) == ["file.bin"]
 
 
-def test_a_rename_that_fails_is_told(fetch, target, monkeypatch):
+def test_a_rename_that_fails_is_reported(fetch, target, monkeypatch):
     def refused(*_: object) -> None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 

@@ -121,7 +121,7 @@ def test_a_changed_lock_asks_for_another_environment(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         (
             "  Downloading torch-2.11.0-cp311-cp311-x.whl (530.6 MB)\n",
@@ -133,8 +133,8 @@ def test_a_changed_lock_asks_for_another_environment(tmp_path, monkeypatch):
     ],
     ids=["large", "small", "medium", "install"],
 )
-def test_only_the_larger_steps_are_told(line, told):
-    assert list(environment.told_step(line)) == told
+def test_only_the_larger_steps_are_reported(line, reported):
+    assert list(environment.reported_step(line)) == reported
 
 
 def test_a_comfyui_path_without_comfyui_is_refused(tmp_path):

@@ -245,7 +245,7 @@ def test_recognisers_are_told_apart_by_their_bytes(pack: Path, analyzer: FaceAna
     ["../../../input/evil", "/etc", "..", "antelopev2/../../..", "a\\b", "C:evil", "\0", "", "CON"],
 )
 def test_a_pack_is_one_plain_name(tmp_path: Path, pack: str) -> None:
-    """A wire brings any text. What lies in other folders is neither opened nor told."""
+    """A wire brings any text. Files in other folders are neither opened nor named."""
     evil = tmp_path / "input" / "evil"
     evil.mkdir(parents=True)
     for name in (DETECTOR, RECOGNISER, "acme-merger.onnx"):

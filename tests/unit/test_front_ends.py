@@ -56,12 +56,12 @@ def test_a_wheel_without_a_front_end(tmp_path):
         front_ends.unpacked(wheel(tmp_path, name="other/index.html"), tmp_path)
 
 
-def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
-    told = []
+def test_the_browser_suite_gets_the_folder(monkeypatch, tmp_path):
+    reported = []
     outcome = suites.Outcome("browser", True, 1.0, passed=3)
 
     def run(environment, name, arguments, settings=None, console=suites.OPEN):
-        told.append((name, settings))
+        reported.append((name, settings))
         return outcome
 
     monkeypatch.setattr(suites, "run_pytest", run)
@@ -71,4 +71,4 @@ def test_the_browser_suite_is_told_the_folder(monkeypatch, tmp_path):
     assert suites.run_checks(plan) == 0
     driven = {chromium.VARIABLE: "/a/chromium"}
     other = {front_ends.VARIABLE: str(tmp_path)}
-    assert told == [("browser", driven), ("browser", {**driven, **other})]
+    assert reported == [("browser", driven), ("browser", {**driven, **other})]

@@ -154,7 +154,7 @@ def test_mirrors_that_are_no_base_are_refused_without_their_password(mirror: str
     assert "secret" not in shown_mirror(mirror)
 
 
-def test_unknown_names_are_told_briefly() -> None:
+def test_unknown_names_are_reported_briefly() -> None:
     with pytest.raises(SettingError) as error:
         chosen(published(), ["\ud800" * 100] * 1_000_000)
     assert len(str(error.value)) <= 1000
@@ -228,8 +228,8 @@ def test_two_processes_on_one_folder_never_publish_other_bytes(tmp_path: Path) -
 
 def test_the_loser_says_who_fetches(tmp_path: Path) -> None:
     target = tmp_path / "file.bin"
-    told = r"being fetched into .* by another ComfyUI"
-    with fetching(target), pytest.raises(DownloadError, match=told):
+    reported = r"being fetched into .* by another ComfyUI"
+    with fetching(target), pytest.raises(DownloadError, match=reported):
         fetch("http://127.0.0.1:1/f", target)
     assert not list(tmp_path.iterdir())
 

@@ -190,7 +190,7 @@ def test_a_disk_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.M
         write(path, identity(), Notes())
 
 
-def test_of_two_writers_one_wins_and_one_is_told(tmp_path: Path) -> None:
+def test_of_two_writers_one_wins_and_one_is_reported(tmp_path: Path) -> None:
     path, outcomes = tmp_path / "anna.safetensors", []
 
     def attempt(number: int) -> None:

@@ -22,7 +22,7 @@ def latent_with(pictures: Iterable[int]) -> Latent:
 
 
 def checkers(count: int = 1, height: int = 128, width: int = 192) -> torch.Tensor:
-    """[count, height, width] of random numbers, so that every pixel is told from every other."""
+    """[count, height, width] of random numbers, so that every pixel differs from every other."""
     return torch.rand(count, height, width, generator=torch.Generator().manual_seed(count))
 
 

@@ -41,7 +41,7 @@ def test_the_least_recently_used_goes_first() -> None:
     assert len(memory) == 2
 
 
-def test_sizes_count_where_they_are_told() -> None:
+def test_sizes_count_where_they_are_given() -> None:
     memory, made = Memory(10, len), []
     for key in ("four", "five!", "three"):
         memory.once(key, counted(made, key))

@@ -91,16 +91,16 @@ def test_links_in_a_circle_come_to_an_end(tmp_path, links, found):
         hole(tmp_path / name, 1)
     for link, target in links.items():
         (tmp_path / link).symlink_to(tmp_path / target, target_is_directory=True)
-    told = [
+    reported = [
         path.relative_to(tmp_path / "one").as_posix()
         for path in files_below(tmp_path / "one", (".bin",))
     ]
-    assert told == sorted({*found, "below/a.bin"})
+    assert reported == sorted({*found, "below/a.bin"})
 
 
 @pytest.fixture
 def close(monkeypatch):
-    """Closes a folder, for root as well, whom rights do not stop."""
+    """Closes a folder, for root as well, which permissions do not stop."""
 
     def closing(folder: Path) -> None:
         def guarded(call):

@@ -117,8 +117,8 @@ def test_the_readme_tells_the_same_sizes():
         for file in item.files:
             assert file.name in readme
             gigabytes, megabytes = f"{file.size / 1e9:.2f}".rstrip("0"), f"{file.size / 1e6:.0f}"
-            told = gigabytes if file.size > 1e9 else megabytes
-            assert re.search(rf"\b{re.escape(told)}\b", readme), file.name
+            size = gigabytes if file.size > 1e9 else megabytes
+            assert re.search(rf"\b{re.escape(size)}\b", readme), file.name
 
 
 def test_the_guide_tells_the_sizes_of_the_relatives():
@@ -251,9 +251,9 @@ def mirror(downloads):
 
 
 def run_fetch(item, root, mirror, **settings):
-    told = []
+    progress = []
     policy = RetryPolicy(**{"attempts": 1, "pause": 0.0} | settings)
-    return fetch(item, root, mirror.url, lambda done, total: told.append((done, total)), policy)
+    return fetch(item, root, mirror.url, lambda done, total: progress.append((done, total)), policy)
 
 
 def test_everything_ends_where_it_is_looked_for(downloads, roots, mirror):

@@ -113,9 +113,9 @@ def test_flipped_photo_lists_the_image_left_eye_first(analysis: Any) -> None:
 
 def test_mirrored_painting_equals_a_flipped_photo() -> None:
     rgb, keypoints = scene(200, roll=10, center=(319.5, 320))
-    mirrored, named_anew = scene(200, roll=10, center=(319.5, 320), mirror=True)
+    mirrored, renamed = scene(200, roll=10, center=(319.5, 320), mirror=True)
     assert np.abs(mirrored - rgb[:, ::-1].astype(float)).mean() < 0.1
-    assert named_anew[0] == pytest.approx([639 - keypoints[1, 0], keypoints[1, 1]])
+    assert renamed[0] == pytest.approx([639 - keypoints[1, 0], keypoints[1, 1]])
 
 
 def test_several_faces_are_told_apart(analysis: Any) -> None:

@@ -1,4 +1,4 @@
-"""Whom an identity is about: the picture, the name and the consent, in memory and in files."""
+"""The person of an identity: picture, name and consent, in memory and in files."""
 
 from __future__ import annotations
 

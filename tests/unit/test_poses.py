@@ -216,7 +216,7 @@ def test_scale_and_rotation_act_around_each_face(group: Faces) -> None:
         assert after.box.height == pytest.approx(1.5 * before.box.height)
 
 
-def test_mirroring_flips_the_picture_and_names_the_points_anew(group: Faces) -> None:
+def test_mirroring_flips_the_picture_and_renames_the_points(group: Faces) -> None:
     flipped = poses.apply_edit(group, PoseEdit(mirror=True))
     for before, after in zip(group.all, flipped.all, strict=True):
         assert np.allclose(

@@ -1,4 +1,4 @@
-"""Albums with strangers and bad photos in them: who counts, and what people are told."""
+"""Albums with strangers and bad photos in them: those that count, and the report."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def _logged(command: list[str], log: Path) -> None:
         try:
             for line in process.stdout or ():
                 file.write(line)
-                for step in told_step(line):
+                for step in reported_step(line):
                     say(step)
         except BaseException:
             # Interrupted: it must not go on writing into a folder that is about to be removed.
@@ -180,7 +180,7 @@ def _logged(command: list[str], log: Path) -> None:
         )
 
 
-def told_step(line: str) -> Iterator[str]:
+def reported_step(line: str) -> Iterator[str]:
     """Progress messages for one line of pip's output."""
     large = re.match(r"\s*Downloading (\S+?)-[^-\s]*-\S+ \(([\d.]+) MB\)", line)
     if large and float(large[2]) >= LARGE_MEGABYTES:

@@ -5,8 +5,7 @@ Diffusion uses (`LengtheningCouple`), and comfyui-prompt-control (`hooked`).
 
 An `attn2_patch` gives cross-attention one row for each region and picture of every side that is not
 negative; an `attn2_output_patch` joins them by their masks. Their faults, kept here:
-- The side is told by the number 1 in `cond_or_uncond`, which is the negative with plain guidance
-  alone.
+- Number 1 in `cond_or_uncond` is taken for the negative side, as it is with plain guidance alone.
 - The rows of queries are no longer those of the call, and nothing but the layout says so.
 - tooling-nodes lengthens the call's own list `cond_or_uncond` in place, and shortens it afterwards.
 """

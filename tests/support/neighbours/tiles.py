@@ -5,7 +5,7 @@ efficiency-nodes carries it (`with_own_hints`), and for UltimateSDUpscale (`crop
 kept here:
 - TiledDiffusion cannot cut a cond of the latent's own size: it loops over one tile in place of a
   list of tiles (`AttributeError: 'int' object has no attribute 'slicer'`). For other sizes it
-  computes the tiles anew.
+  computes the tiles again.
 - Its SpotDiffusion rolls the latent and the hints along one axis, and the conds along both.
 - Tiled KSampler puts its hint into `cond_hint` before each tile's own run.
 - UltimateSDUpscale cuts `cond_hint_original` as if it had the canvas' shape.
