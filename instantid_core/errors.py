@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 LONGEST_TEXT = 1000
@@ -113,6 +113,11 @@ class TensorFileError(InstantIDError):
 
 class UnknownNumbersError(TensorFileError):
     """A whole file with numbers in a format that its kind cannot tell."""
+
+
+def listed(numbers: Sequence[int], most: int = 8) -> str:
+    """Numbers for a message, such as `1, 4`; of more than `most` the first ones and dots."""
+    return ", ".join(map(str, numbers[:most])) + (", ..." if len(numbers) > most else "")
 
 
 def is_file_name(text: str) -> bool:

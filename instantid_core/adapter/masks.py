@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..errors import ImageError
+from ..errors import ImageError, listed
 from .rows import BatchRows, Row
 from .run import Run
 
@@ -50,10 +50,9 @@ def about_black(mask: torch.Tensor, what: str) -> tuple[str, ...]:
         return ()
     if len(black) == len(mask):
         return (f"The mask is black everywhere, so {what} nowhere. {PLAIN_PICTURE}",)
-    named = ", ".join(map(str, black[:8])) + (", ..." if len(black) > 8 else "")
     return (
         f"{len(black)} of {len(mask)} masks are black everywhere, so {what} nowhere there: "
-        f"{named}. {PLAIN_PICTURE}",
+        f"{listed(black)}. {PLAIN_PICTURE}",
     )
 
 

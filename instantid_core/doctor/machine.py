@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..libraries import first_line
+from ..models import installation
 
 LIBRARIES = ("torch", "onnxruntime", "opencv", "insightface")
 """In import order; insightface imports the two before it."""
@@ -28,7 +29,6 @@ PROBE = (
     "import sys; sys.path = [p for p in sys.path if p] + [sys.argv.pop(1)]; "
     "from instantid_core.doctor.import_probe import main; main(sys.argv[1:])"
 )
-PACK = Path(__file__).resolve().parents[2]
 
 Result = Mapping[str, Any]
 """Result of `import_probe` for one library: `version` and more, or `error`."""
@@ -113,7 +113,7 @@ def probe_libraries(names: Sequence[str]) -> dict[str, Result]:
 
 def _run_probe(names: Sequence[str]) -> tuple[list[str], str]:
     """Output lines of the process, and the reason why it ended."""
-    command = [sys.executable, "-c", PROBE, str(PACK), *names]
+    command = [sys.executable, "-c", PROBE, str(installation.PACK), *names]
     try:
         done = subprocess.run(
             command,

@@ -14,11 +14,10 @@ from .advice import (
 from .analysis import Analysis, analyse
 from .analyzer import FaceAnalyzer
 from .embedder import Embedder
-from .quality import Flaw, flaws_of
+from .quality import SURE_DETECTION, Flaw, flaws_of
 from .recognisers import (
     BASE_MODELS,
     mismatch_message,
-    published_name,
     require_pack,
     require_recogniser,
 )
@@ -29,6 +28,7 @@ __all__ = [
     "BASE_MODELS",
     "ON_NO_FACE",
     "SELECT",
+    "SURE_DETECTION",
     "Analysis",
     "Embedder",
     "FaceAnalyzer",
@@ -46,7 +46,6 @@ __all__ = [
     "mismatch_message",
     "portraits",
     "preview",
-    "published_name",
     "read_numbers",
     "require_pack",
     "require_recogniser",

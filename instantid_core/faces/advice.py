@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..errors import listed
 from ..keypoints import LANDMARKS, without_landmarks
 from ..types import SD15, Detection, Extent, Face, Faces, IdentityEmbedding, family_of
 from .analysis import Analysis
@@ -38,13 +39,14 @@ def about_pictures(analysis: Analysis, has_inputs: bool = True) -> tuple[str, ..
     empty = [number for number, frame in enumerate(frames, start=1) if not frame.faces]
     if not empty:
         return ()
-    named = ", ".join(map(str, empty[:8])) + (", ..." if len(empty) > 8 else "")
-    skipped = f"{len(empty)} of {len(frames)} pictures had no face to choose and were skipped"
+    skipped = (
+        f"{len(empty)} of {len(frames)} pictures had no face to choose and were skipped: "
+        f"{listed(empty)}."
+    )
     if not has_inputs:
-        return (f"{skipped}: {named}.",)
+        return (skipped,)
     return (
-        f"{skipped}: {named}. Lower min_score if there is one, or set on_no_face to error to stop "
-        "there.",
+        f"{skipped} Lower min_score if there is one, or set on_no_face to error to stop there.",
     )
 
 

@@ -20,7 +20,8 @@ TURNED_AWAY = 0.6
 """Distance of the nose from the middle of the eyes above which a face is a profile, in eye
 distances. `geometry.FACE_MODEL` has it when turned by 52 degrees; at 60 it has 0.8."""
 SURE_DETECTION = 0.65
-"""Detector score below which a face is hidden in part, or cut by the edge of the picture."""
+"""Detector score below which a face is hidden in part, or cut by the edge of the picture, so that
+its likeness would be no fair figure."""
 FACE_PART = slice(20, 104), slice(24, 88)
 """Rows and columns of the aligned crop that are face, whatever is behind it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ..types import EMBEDDING_WIDTH, Direction, Evidence
 from .people import LONGEST_NAME, one_line
 from .person_notes import NAME, name_of_file
 from .saved_file import (
+    COUNTING_NUMBER,
     RECOGNISER_COLOURS,
     RECOGNISER_SHA256,
     UNKNOWN,
@@ -26,7 +26,6 @@ from .saved_file import (
     require_sound,
 )
 
-COUNT = re.compile("[1-9][0-9]{0,8}")
 WITH, WITHOUT, PAIRED = "photos_with", "photos_without", "paired"
 AUC, MIDPOINT = "auc", "midpoint"
 TRUTHS = {"true": True, "false": False}
@@ -93,7 +92,7 @@ def _evidence(metadata: Mapping[str, str]) -> Evidence | None:
     """The noted evidence of a direction; None where the notes make no sense."""
     counts = [metadata.get(key, "") for key in (WITH, WITHOUT)]
     paired, auc = TRUTHS.get(metadata.get(PAIRED, "")), _number(metadata.get(AUC, ""))
-    if not all(COUNT.fullmatch(count) for count in counts):
+    if not all(COUNTING_NUMBER.fullmatch(count) for count in counts):
         return None
     if paired is None or auc is None or not 0 <= auc <= 1:
         return None

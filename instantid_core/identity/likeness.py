@@ -8,14 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import IdentityError
-from ..faces import require_recogniser
+from ..faces import SURE_DETECTION, require_recogniser
 from ..types import Face, Faces, IdentityEmbedding
 from .angles import direction, mean_direction
 from .bands import CAUTIOUS, RESULT_WORDS, Bands, bands_of
 from .blending import require_one_recogniser
 
-SURE_DETECTION = 0.65
-"""Detector score below which a face is seen too badly (turned away, hidden) for a fair figure."""
 NOT_AVAILABLE = "n/a"
 
 

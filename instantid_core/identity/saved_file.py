@@ -27,7 +27,7 @@ from ..weights import require_sound_safetensors
 UNKNOWN = "unknown"
 ABANDONED = 3600
 """Age in seconds at which a draft counts as abandoned."""
-VERSION_NUMBER = re.compile("[1-9][0-9]{0,8}")
+COUNTING_NUMBER = re.compile("[1-9][0-9]{0,8}")
 SHA256 = re.compile("[0-9a-f]{64}")
 RECOGNISER_SHA256, RECOGNISER_COLOURS = "recogniser_sha256", "recogniser_colours"
 RECOGNISER_PACK = "recogniser_pack"
@@ -193,7 +193,7 @@ def _require_format(kind: Kind, metadata: Mapping[str, str], name: str) -> None:
             f"{kind.node}."
         )
     version = metadata.get("format_version", "")
-    if not VERSION_NUMBER.fullmatch(version):
+    if not COUNTING_NUMBER.fullmatch(version):
         raise kind.error(f"'{name}' is damaged: its format version is '{version}'. {kind.again}")
     if int(version) > kind.version:
         raise kind.error(

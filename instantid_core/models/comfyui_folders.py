@@ -12,6 +12,7 @@ from ..errors import SettingError
 from ..libraries import REPAIR_PATHS, first_line
 
 KINDS = ("instantid", "controlnet", "insightface")
+"""ComfyUI's names for the folders of adapters, ControlNets and face models."""
 
 
 class ExtraPathsError(SettingError):

@@ -14,12 +14,10 @@ from ...instantid_core.errors import (
     IncompatibleModelError,
     printable,
 )
-from ...instantid_core.models import HOW_TO_GET, MODEL_PACK, find_models
+from ...instantid_core.models import HOW_TO_GET, KINDS, MODEL_PACK, find_models
 from .adapter_lora import beside
 
-ADAPTERS = "instantid"
-FACE_MODELS = "insightface"
-CONTROL_NETS = "controlnet"
+ADAPTERS, CONTROL_NETS, FACE_MODELS = KINDS
 NO_FILE = "no file found - see Get InstantID models"
 """Choice of adapters, and of ControlNets, when there is none."""
 PUBLISHED_IDENTITY_NET = "instantid/diffusion_pytorch_model.safetensors"
@@ -99,8 +97,7 @@ def model_roots() -> dict[str, list[Path]]:
     `is_default`, or names a kind that ComfyUI itself does not have.
     """
     return {
-        kind: [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
-        for kind in (ADAPTERS, CONTROL_NETS, FACE_MODELS)
+        kind: [Path(folder) for folder in folder_paths.get_folder_paths(kind)] for kind in KINDS
     }
 
 
@@ -110,7 +107,7 @@ def adapter_choices() -> list[str]:
 
 
 def explain_adapter(name: str) -> str | None:
-    """Why there is no such adapter file and what to do, or None when there is one."""
+    """Reason why there is no such adapter file, and what to do; None when there is one."""
     return _explain(name, ADAPTERS, "Expected an adapter file in", "Expected the adapter file")
 
 
@@ -137,7 +134,7 @@ def identity_net_state(name: str | None) -> str:
 
 
 def explain_identity_net(name: str) -> str | None:
-    """Why there is no such ControlNet file and what to do, or None when there is one."""
+    """Reason why there is no such ControlNet file, and what to do; None when there is one."""
     return _explain(name, CONTROL_NETS, "Expected an IdentityNet in", "Expected the IdentityNet")
 
 

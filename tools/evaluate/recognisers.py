@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from instantid_core.faces import SURE_DETECTION
 from instantid_core.identity import angles
-from instantid_core.identity.likeness import SURE_DETECTION
 from instantid_core.types import Face
 
 from . import metrics
