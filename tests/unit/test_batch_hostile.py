@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import tempfile
 import time
@@ -22,12 +23,12 @@ from tools.comfyui.client import ClientError, Run, RunFailedError, multipart
 
 
 def answer_of(monkeypatch: pytest.MonkeyPatch, outputs: Any) -> Result:
-    """How an order ends on a worker whose prompt shows these outputs."""
-    hand = WorkerClient("http://127.0.0.1:1")
-    monkeypatch.setattr(hand.client, "run", lambda prompt: Run("id", outputs))
-    monkeypatch.setattr(hand.client, "image", lambda entry: b"picture")
+    """The result of an attempt on a worker whose prompt shows these outputs."""
+    worker = WorkerClient("http://127.0.0.1:1")
+    monkeypatch.setattr(worker.client, "run", lambda prompt: Run("id", outputs))
+    monkeypatch.setattr(worker.client, "image", lambda entry: b"picture")
     with tempfile.TemporaryDirectory() as scratch:
-        return hand.run(Attempt(Item("a", 1, 0, ""), {}, (), Path(scratch) / "a"))
+        return worker.run(Attempt(Item("a", 1, 0, ""), {}, (), Path(scratch) / "a"))
 
 
 FILE = {"filename": "a.png", "type": "output"}
@@ -124,7 +125,7 @@ def test_a_result_that_cannot_be_stored_is_no_fault_of_the_worker(
     ended = worker.run(attempt)
     assert (ended.status, str(attempt.folder) in ended.message) == ("unwritable", True)
     attempt.folder.unlink()
-    monkeypatch.setattr(worker_client.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     ended = worker.run(attempt)
     assert (ended.status, "No space left on device" in ended.message) == ("unwritable", True)
 

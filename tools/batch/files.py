@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,6 +88,14 @@ class Files:
         if path not in self._digests:
             self._digests[path] = sha256_of(path)
         return self._digests[path]
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Writes a file and syncs it to disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sha256_of_bytes(content: bytes) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tools.comfyui.cache import exclusive
 
+from .files import write_synced
 from .values import Attempt, BatchError, Item, Result
 
 RESULT = "result.json"
@@ -101,7 +102,7 @@ class Ledger:
             "files": result.files,
             "shown": result.shown,
         }
-        _write_synced(folder / RESULT, json.dumps(entry, indent=2))
+        _write_json(folder / RESULT, entry)
         _fsync_dir(folder)
         folder.rename(self.folder / item.name)
         _fsync_dir(self.folder)
@@ -122,15 +123,12 @@ class Ledger:
     def summarise(self, figures: dict[str, Any]) -> Path:
         """Writes the figures of a run; returns the file."""
         path = self.folder / SUMMARY
-        _write_synced(path, json.dumps(figures, indent=2))
+        _write_json(path, figures)
         return path
 
 
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def _write_json(path: Path, value: Any) -> None:
+    write_synced(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def _fsync_dir(folder: Path) -> None:

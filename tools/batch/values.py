@@ -13,7 +13,7 @@ from tools.comfyui.prompts import Prompt
 
 Status = Literal["done", "refused", "failed", "lost", "unwritable"]
 """refused: by ComfyUI before it ran. failed: while it ran. lost: the worker did not answer.
-unwritable: the result could not be stored here, for want of room for example."""
+unwritable: the result could not be stored here, for example on a full disk."""
 KEPT = (
     "What is done is kept. Make room on the disk, or see to the rights of the folder, and run the "
     "same command again."

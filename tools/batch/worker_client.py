@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import os
 import re
 import time
 import urllib.error
@@ -21,7 +20,7 @@ import aiohttp
 from instantid_core.errors import printable
 from tools.comfyui.client import ClientError, ComfyClient, PromptRefusedError, Run, RunFailedError
 
-from .files import sha256_of_bytes
+from .files import sha256_of_bytes, write_synced
 from .values import Attempt, Result, Upload
 
 HEARTBEAT = 60.0  # seconds
@@ -210,11 +209,3 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnwritableError(f"{path} cannot be written: {error}.") from error
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Writes a file and syncs it to disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
