@@ -97,8 +97,7 @@ def analyse(
         where = f"image {number} of {len(frames)} ({extent_of(frame)} pixels)"
         if not seen.detections and not selection.skip_empty:
             raise NoFaceError(_no_face(where, min_score, selection))
-        picked = selection.choose(seen.detections, extent_of(frame), where)
-        faces = {place: picture.face(seen, place) for place in map(seen.detections.index, picked)}
+        faces = picture.chosen(seen, selection, where)
         chosen.append(FrameFaces(extent_of(frame), tuple(faces.values())))
         found.append(tuple(faces.get(n, face) for n, face in enumerate(seen.detections)))
         each_frame()
@@ -116,11 +115,17 @@ class _Picture:
     def bgr(self) -> np.ndarray:
         return np.ascontiguousarray(self.frame[..., ::-1])
 
-    def face(self, seen: PictureFaces, place: int) -> Face:
-        """A face with its embedding, read if it has not been."""
-        if place not in seen.known:
-            seen.known[place] = self._read(seen.detections[place], place)
-        return seen.known[place]
+    def chosen(self, seen: PictureFaces, selection: Selection, where: str) -> dict[int, Face]:
+        """The selected faces with their embeddings, by their place among the detections.
+
+        Faces that have not been read before are read, and stay with `seen`.
+        """
+        picked = selection.choose(seen.detections, extent_of(self.frame), where)
+        places = [seen.detections.index(face) for face in picked]
+        for place in places:
+            if place not in seen.known:
+                seen.known[place] = self._read(seen.detections[place], place)
+        return {place: seen.known[place] for place in places}
 
     def _read(self, found: Detection, number: int) -> Face:
         found = second_look(self.bgr, found, self.engine)

@@ -14,7 +14,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
@@ -120,16 +120,27 @@ def unpack(
     """
     written: dict[Path, Path] = {}
     try:
-        with zipfile.ZipFile(archive) as opened:
-            entries = _entries(archive, opened)
-            for target, file in targets.items():
-                entry = _only_entry(archive, entries, file)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                part = target.with_name(target.name + ".part")
-                written[target] = part
-                _extract(opened, entry, part, file, cancelled)
-        for target, part in written.items():
-            put_in_place(part, target)
+        with _damage_named(archive):
+            with zipfile.ZipFile(archive) as opened:
+                entries = _entries(archive, opened)
+                for target, file in targets.items():
+                    entry = _only_entry(archive, entries, file)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    part = target.with_name(target.name + ".part")
+                    written[target] = part
+                    _extract(opened, entry, part, file, cancelled)
+            for target, part in written.items():
+                put_in_place(part, target)
+    finally:
+        for part in written.values():
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _damage_named(archive: Path) -> Iterator[None]:
+    """Raises ArchiveError for what zipfile raises on an archive that is damaged or encrypted."""
+    try:
+        yield
     except DAMAGED as error:
         raise ArchiveError(
             f"{archive} is not a complete zip archive ({error}). Download it again."
@@ -143,9 +154,6 @@ def unpack(
         ) from error
     except RuntimeError as error:  # zipfile raises it for an encrypted entry
         raise ArchiveError(f"{archive} cannot be unpacked: {error}. Download it again.") from error
-    finally:
-        for part in written.values():
-            part.unlink(missing_ok=True)
 
 
 def _entries(archive: Path, opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
