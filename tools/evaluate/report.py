@@ -51,6 +51,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; f
 dd { margin: 0 } .charts { display: flex; flex-wrap: wrap; gap: 1rem }
 svg { width: 460px; max-width: 100% } svg text { font: 12px system-ui, sans-serif; fill: #5b6675 }
 svg .title { font-weight: 600; fill: #1d2430 } svg .rule { stroke: #e7ebef }
+svg .small { font-size: 9px }
 svg polyline { fill: none; stroke-width: 2 }
 .grid { overflow-x: auto } .grid td, .grid th { text-align: center; border: 0; padding: 2px 4px }
 .grid th:first-child, .grid td:first-child { text-align: left; max-width: 9rem }
