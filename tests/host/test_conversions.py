@@ -11,6 +11,7 @@ import torch
 from support.host_calls import own_warnings
 from support.neighbours.keyframes import KeyframedNet
 from support.network_calls import Calls
+from support.tensors import are_equal
 
 from nodes import ControlNetApplyAdvanced
 from tools.small_world.scenes import photo, sample
@@ -89,8 +90,8 @@ def test_copies_keep_their_contexts(
     identities = [tokens.positive[0], tokens.negative[0]]
     if not torch.equal(seen[77][0], texts[0]):  # which side comes first is the host's affair
         texts, identities = texts[::-1], identities[::-1]
-    assert all(map(torch.equal, seen[77], texts))
-    assert all(map(torch.equal, seen[16], identities))
+    assert are_equal(seen[77], texts)
+    assert are_equal(seen[16], identities)
 
 
 @pytest.mark.combination(CONVERSIONS, "conversion to another type, with a mask: a warning says so")

@@ -11,6 +11,7 @@ import comfy.context_windows
 import comfy.sampler_helpers
 import pytest
 import torch
+from support.tensors import are_equal
 
 from nodes import ConditioningSetArea, ControlNetApplyAdvanced
 from tools.bench.snapshots import same, snapshot
@@ -101,7 +102,7 @@ def test_faces_equal_the_drawn_picture(
     )
     from_faces = residuals(control_of(apply_net(faces=faces)[0]), model, size)
     from_image = residuals(control_of(apply_net(image=image)[0]), model, size)
-    assert all(map(torch.equal, flat(from_faces), flat(from_image)))
+    assert are_equal(flat(from_faces), flat(from_image))
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "crop", "stretch"])
@@ -118,7 +119,7 @@ def test_fit_reaches_the_drawing(
     assert torch.equal(hints[0], image.movedim(-1, 1))
 
 
-def test_faces_are_drawn_anew_for_another_size(
+def test_faces_are_drawn_again_for_another_size(
     apply_net: Any, faces_of: Any, model: Any, prompt: Any
 ) -> None:
     """A second pass at another size, in any order, equals that pass alone."""
@@ -138,9 +139,7 @@ def test_a_foreign_hint_is_used_as_it_is(apply_net: Any, faces_of: Any, model: A
     tiled.cond_hint_original, tiled.cond_hint = hint, None
     direct = control_of(apply_net(image=hint.movedim(1, -1))[0])
     size = (128, 128)
-    assert all(
-        map(torch.equal, flat(residuals(tiled, model, size)), flat(residuals(direct, model, size)))
-    )
+    assert are_equal(flat(residuals(tiled, model, size)), flat(residuals(direct, model, size)))
 
 
 def test_a_batch_of_drawings_goes_picture_by_picture(
@@ -166,8 +165,8 @@ def test_each_picture_of_a_run_has_its_own_hint(apply_net: Any, faces_of: Any, m
     for picture in (0, 1):
         with run_of(net, model):
             alone = flat(one_call(net, size, [picture]))
-        assert all(map(torch.equal, within_a_run[picture], alone))
-    assert not all(map(torch.equal, *within_a_run))
+        assert are_equal(within_a_run[picture], alone)
+    assert not are_equal(*within_a_run)
 
 
 def test_a_mask_scales_residuals_and_leaves_the_prompt_alone(
@@ -215,7 +214,7 @@ def test_outside_its_window_the_net_in_front_acts_alone(
     together = residuals(control_of(chained[0]), model, size)
     assert together, "the net in front is in its window"
     assert any(x.any() for x in in_front)
-    assert all(map(torch.equal, flat(together), in_front))
+    assert are_equal(flat(together), in_front)
 
 
 def test_several_identity_nets_keep_their_own_tokens(
@@ -256,7 +255,7 @@ def test_copies_keep_the_identity(apply_net: Any, faces_of: Any, model: Any) -> 
         clones.append(net.deepclone_multigpu(torch.device("cpu")))
     for clone in clones:
         assert type(clone) is type(net)
-        assert all(map(torch.equal, reference, flat(residuals(clone, model, (128, 128)))))
+        assert are_equal(reference, flat(residuals(clone, model, (128, 128))))
 
 
 def test_sampling_leaves_the_conditioning_as_it_was(

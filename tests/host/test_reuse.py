@@ -15,6 +15,7 @@ from support.host_calls import own_warnings
 from support.neighbours.keyframes import KeyframedNet
 from support.neighbours.tiles import MultiDiffusion, SpotDiffusion, tiled
 from support.network_calls import Calls
+from support.tensors import are_equal
 
 from nodes import ControlNetApplyAdvanced
 from tools.small_world.scenes import photo, sample
@@ -175,7 +176,7 @@ def test_strength_and_mask_act_on_what_is_kept(
     mask[:, :, :64] = 1
     whole, half = (netted(faces_of(photo(1)), reuse=2, **how) for how in ({}, {"mask": mask}))
     one, other = (steps_of(applied(model), each) for each in (whole, half))
-    assert all(map(torch.equal, *one))
+    assert are_equal(*one)
     for full, part in zip(one[1], other[1], strict=True):
         cut = full.shape[-1] // 2
         assert torch.equal(part[..., :cut], full[..., :cut])

@@ -33,6 +33,7 @@ from support.neighbours.tiles import (
     with_own_hints,
 )
 from support.network_calls import Calls
+from support.tensors import are_equal
 
 from tools.small_world.scenes import photo, sample
 
@@ -143,11 +144,12 @@ def test_hints_put_before_a_run(
     for _, own in list(with_own_hints(control, image.movedim(-1, 1)))[-1:]:
         with Calls(control.control_model) as calls:
             sample(patched, *pair, steps=1, size=(TILE * SCALE, TILE * SCALE))
-        assert all(torch.equal(hint, own.expand_as(hint)) for hint in calls.hints)
+        assert are_equal(calls.hints, [own.expand_as(hint) for hint in calls.hints])
     with Calls(control.control_model) as calls:
         sample(patched, *pair, steps=1)
     whole = image.movedim(-1, 1)
-    assert all(torch.equal(hint, whole.expand_as(hint)) for hint in calls.hints), "and no longer"
+    later = [whole.expand_as(hint) for hint in calls.hints]
+    assert are_equal(calls.hints, later), "and no longer"
 
 
 @pytest.mark.parametrize("given", ["faces", "image"])
@@ -165,7 +167,7 @@ def test_hints_cut_in_the_canvas_shape(
                 sample(model, *own, steps=1, size=(TILE * SCALE, TILE * SCALE))
             if how:
                 wanted = drawn(faces)[0][MultiDiffusion.pixels(box)]
-                assert all(torch.equal(hint, wanted.expand_as(hint)) for hint in calls.hints)
+                assert are_equal(calls.hints, [wanted.expand_as(hint) for hint in calls.hints])
     if how:
         assert own_warnings(caplog) == []
     else:
