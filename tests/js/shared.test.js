@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { everyNode, isSameNode, listenTo, nodePath } from "../../web/js/shared/graph.js";
 import { imageUrl, messageOf } from "../../web/js/shared/server.js";
-import { linkInto, offer, setWidget } from "../../web/js/shared/widgets.js";
+import { isSameFile } from "../../web/js/shared/file_names.js";
+import { followWidget, inputSlot, linkInto, offer, setWidget } from "../../web/js/shared/widgets.js";
 import { app } from "./support/app.js";
 import { makeGraph, makeNode, setRoot } from "./support/graphs.js";
 
@@ -70,6 +71,26 @@ test("a widget that had nothing to choose takes the first of other choices; othe
     assert.deepEqual(node.widgets[0].options.values, ["anna", "bo"], "an answer without any");
     offer(node, "unknown", ["anna"]);
   }
+});
+
+test("a widget is followed after its own callback, whose result it keeps", () => {
+  const calls = [];
+  const widget = { name: "size", callback: (value) => calls.push(`own ${value}`) };
+  const node = { widgets: [widget] };
+  followWidget(node, "size", () => calls.push("listener"));
+  followWidget(node, "unknown", () => calls.push("never"));
+  assert.equal(widget.callback(3), 1);
+  assert.deepEqual(calls, ["own 3", "listener"]);
+});
+
+test("an input has a number, and none if it is not there", () => {
+  const node = { inputs: [{ name: "a" }, { name: "b" }] };
+  assert.deepEqual([inputSlot(node, "b"), inputSlot(node, "c"), inputSlot({}, "a")], [1, -1, -1]);
+});
+
+test("names that differ in separators mean one file", () => {
+  assert.ok(isSameFile("people\\anna.safetensors", "people/anna.safetensors"));
+  assert.ok(!isSameFile("people/anna.safetensors", "anna.safetensors"));
 });
 
 test("a link is found by the input's name or its widget's, link 0 included", () => {

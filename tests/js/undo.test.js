@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { acceptSize } from "../../web/js/shared/undo.js";
+import { acceptSize, asOneStep } from "../../web/js/shared/undo.js";
 import { app } from "./support/app.js";
 import { makeGraph, makeNode, setRoot } from "./support/graphs.js";
 
@@ -40,4 +40,16 @@ test("without a history, or a node in it, nothing happens", () => {
   acceptSize(node);
   withState({ nodes: [] });
   acceptSize(node);
+});
+
+test("a change is announced before and after, as one step", () => {
+  const { canvas } = app;
+  const calls = [];
+  app.canvas = {
+    emitBeforeChange: () => calls.push("before"),
+    emitAfterChange: () => calls.push("after"),
+  };
+  asOneStep(() => calls.push("change"));
+  app.canvas = canvas;
+  assert.deepEqual(calls, ["before", "change", "after"]);
 });

@@ -5,8 +5,9 @@ import { faceBoxes, markSelected } from "./panels/face_boxes.js";
 import { selectedFaces } from "./panels/face_choice.js";
 import { findFacesFor } from "./panels/find_faces.js";
 import { readJson } from "./panels/panel.js";
-import { button, element, loadStyle } from "./shared/dom.js";
+import { button, element, keepKeys, loadStyle } from "./shared/dom.js";
 import { messageOf } from "./shared/server.js";
+import { asOneStep } from "./shared/undo.js";
 import { isConnected, setWidget, valueOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
@@ -31,8 +32,7 @@ class FaceDialog {
       this.pictures,
       element("div", { className: "iid-foot" }, this.status, close),
     );
-    // Keys pressed here are not for the graph behind the dialog.
-    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(this.root);
     this.root.addEventListener("close", () => this.root.remove());
   }
 
@@ -87,9 +87,7 @@ class FaceDialog {
   /** One step of the graph's undo. @param {number} face counted from 1 */
   choose(face) {
     if (isConnected(this.node, WIDGET)) return;
-    app.canvas.emitBeforeChange?.();
-    setWidget(this.node, WIDGET, face);
-    app.canvas.emitAfterChange?.();
+    asOneStep(() => setWidget(this.node, WIDGET, face));
     this.node.graph?.setDirtyCanvas(true, true);
   }
 }

@@ -8,7 +8,8 @@ import { addPanel, readJson, resize } from "./panels/panel.js";
 import { button, element } from "./shared/dom.js";
 import { everyNode } from "./shared/graph.js";
 import { messageOf } from "./shared/server.js";
-import { isConnected, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
+import { asOneStep } from "./shared/undo.js";
+import { followWidget, isConnected, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
 /** @typedef {import("./panels/face_boxes.js").ShownPicture} ShownPicture */
@@ -183,9 +184,9 @@ class FacePicker {
    * @param {import("./panels/face_choice.js").Selection} selection
    */
   write(selection) {
-    app.canvas.emitBeforeChange?.();
-    for (const name of WIDGETS) setWidget(this.node, name, selection[name]);
-    app.canvas.emitAfterChange?.();
+    asOneStep(() => {
+      for (const name of WIDGETS) setWidget(this.node, name, selection[name]);
+    });
     this.node.graph?.setDirtyCanvas(true, true);
   }
 
@@ -210,16 +211,7 @@ class FacePicker {
 
   /** Follows changes that are made in the widgets themselves. */
   watchWidgets() {
-    for (const name of WIDGETS) {
-      const widget = widgetOf(this.node, name);
-      if (!widget) continue;
-      const original = widget.callback;
-      widget.callback = (...given) => {
-        const result = original?.apply(widget, given);
-        this.update();
-        return result;
-      };
-    }
+    for (const name of WIDGETS) followWidget(this.node, name, () => this.update());
   }
 }
 

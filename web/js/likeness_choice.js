@@ -1,7 +1,7 @@
 /** While the node InstantID goes by a named likeness, the numbers that it does not use are dimmed. */
 
 import { app } from "../../../scripts/app.js";
-import { widgetOf } from "./shared/widgets.js";
+import { followWidget, widgetOf } from "./shared/widgets.js";
 
 const NODE = "InstantIDApply";
 const CHOICE = "likeness";
@@ -20,14 +20,7 @@ function dim(node) {
 app.registerExtension({
   name: "InstantIDCompose.LikenessChoice",
   nodeCreated(node) {
-    const choice = node.comfyClass === NODE ? widgetOf(node, CHOICE) : undefined;
-    if (!choice) return;
-    const original = choice.callback;
-    choice.callback = (...given) => {
-      const result = original?.apply(choice, given);
-      dim(node);
-      return result;
-    };
+    if (node.comfyClass === NODE) followWidget(node, CHOICE, () => dim(node));
   },
   loadedGraphNode(node) {
     if (node.comfyClass === NODE) dim(node);

@@ -8,7 +8,8 @@ import { portraitOf } from "./people/portrait.js";
 import { addPanel } from "./panels/panel.js";
 import { button, element, loadStyle } from "./shared/dom.js";
 import { listenTo } from "./shared/graph.js";
-import { isConnected, isNothingYet, offer, setWidget, valueOf, widgetOf } from "./shared/widgets.js";
+import { asOneStep } from "./shared/undo.js";
+import { followWidget, isConnected, isNothingYet, offer, setWidget, valueOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
 const NODE = "InstantIDLoadIdentity";
@@ -56,15 +57,7 @@ class PersonPanel {
     const update = () => this.update();
     this.gallery.people.listen(update);
     listenTo(this.node, "onRemoved", () => this.gallery.people.forget(update));
-    const widget = widgetOf(this.node, NAME);
-    const original = widget?.callback;
-    if (widget) {
-      widget.callback = (...given) => {
-        const result = original?.apply(widget, given);
-        this.draw();
-        return result;
-      };
-    }
+    followWidget(this.node, NAME, () => this.draw());
     this.update();
   }
 
@@ -107,9 +100,7 @@ class PersonPanel {
 
   /** One step of the graph's undo. @param {string} file */
   choose(file) {
-    app.canvas.emitBeforeChange?.();
-    setWidget(this.node, NAME, file);
-    app.canvas.emitAfterChange?.();
+    asOneStep(() => setWidget(this.node, NAME, file));
     this.draw();
     this.node.graph?.setDirtyCanvas(true, true);
   }

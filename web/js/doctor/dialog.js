@@ -1,6 +1,6 @@
 /** The dialog of Check InstantID: what the Doctor has found, and a text for bug reports. */
 
-import { button, element, loadStyle } from "../shared/dom.js";
+import { button, element, keepKeys, loadStyle } from "../shared/dom.js";
 import { messageOf } from "../shared/server.js";
 import { copyText } from "./copy.js";
 import { byUrgency, countOf } from "./findings.js";
@@ -60,8 +60,7 @@ export class DoctorDialog {
       this.list,
       element("div", buttons, this.copyButton, this.againButton, close),
     );
-    // Keys pressed here are not for the graph behind the dialog.
-    root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(root);
     return root;
   }
 

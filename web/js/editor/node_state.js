@@ -19,7 +19,7 @@ import { DEFAULT_PLACEMENT, DEFAULT_SIDE, VIEWS } from "./presets.js";
  * @property {() => Face[]} reset makes the faces that the node's other settings give
  */
 
-export const POSE_WIDGET = "pose_json";
+const POSE_WIDGET = "pose_json";
 const SMALLEST_SIDE = 64;
 const LARGEST_SIDE = 8192;
 const SIDES = ["width", "height"];

@@ -1,6 +1,6 @@
 /** The photo that a node takes its faces from. */
 
-import { isConnected, valueOf } from "../shared/widgets.js";
+import { inputSlot, isConnected, valueOf } from "../shared/widgets.js";
 
 /** @typedef {import("../shared/server.js").StoredImage} StoredImage */
 
@@ -17,7 +17,7 @@ export function takesPhoto(node) {
  * @returns {StoredImage | null}
  */
 export function photoOf(node) {
-  const slot = node.inputs?.findIndex((input) => input.name === "faces") ?? -1;
+  const slot = inputSlot(node, "faces");
   return slot < 0 ? null : findPhoto(node.getInputNode?.(slot), LONGEST_PATH);
 }
 

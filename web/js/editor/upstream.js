@@ -1,6 +1,7 @@
 /** A snapshot of everything that the faces of a node depend on, to detect changes since a run. */
 
 import { everyNode, rootGraph } from "../shared/graph.js";
+import { inputSlot } from "../shared/widgets.js";
 
 /**
  * Links and widget values of the nodes that lead to a node's input `faces`, as text.
@@ -10,7 +11,7 @@ import { everyNode, rootGraph } from "../shared/graph.js";
 export function upstreamSnapshot(node) {
   const upstream = new Upstream();
   upstream.addHosts(node.graph);
-  upstream.addInput(node, node.inputs?.findIndex((input) => input.name === "faces") ?? -1);
+  upstream.addInput(node, inputSlot(node, "faces"));
   return upstream.text;
 }
 

@@ -1,6 +1,6 @@
 /** The card that shows what a run has said: one for all its messages, gone after some seconds. */
 
-import { button, element } from "../shared/dom.js";
+import { button, element, keepKeys } from "../shared/dom.js";
 import { texts } from "../texts/texts.js";
 import { showInCorner } from "./corner.js";
 
@@ -32,8 +32,7 @@ export class Card {
     for (const kind of ["pointerleave", "focusout"]) {
       this.root.addEventListener(kind, () => this.#hold(false));
     }
-    // Keys pressed here are not for the graph.
-    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(this.root);
   }
 
   /** @param {Message[]} messages all that the run has said */

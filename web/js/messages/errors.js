@@ -6,8 +6,9 @@
  *   exception_message?: string}} RunError
  */
 
-/** Classes of the pack's nodes, and the module that the server gives the pack's errors. */
-const OWN_NODE = /^InstantID[A-Z]/;
+import { isOwnKind } from "../looks/nodes.js";
+
+/** The module that the server gives the pack's errors. */
 const OWN_TYPE = /^InstantID\./;
 const NAMES_THE_MANAGER = /Get InstantID models/;
 const ASKS_FOR_PIP = / -m pip /;
@@ -18,7 +19,7 @@ const ABOUT_FILES = /^(FaceModel|Checkpoint)Error$/;
  * @param {RunError} error
  */
 export function isOwn({ node_type: node = "", exception_type: type = "" }) {
-  return OWN_NODE.test(node) || OWN_TYPE.test(type);
+  return isOwnKind(node) || OWN_TYPE.test(type);
 }
 
 /** The name of an error without its module. @param {RunError} error */

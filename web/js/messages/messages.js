@@ -65,7 +65,7 @@ export function warn(node, text) {
   tell("", { node: id, title: node.title, text, severity: "warning", help: null });
 }
 
-/** Adjusts to the workflow on the screen, whose nodes may have been made anew. */
+/** Adjusts to the workflow on the screen, whose nodes may have been recreated. */
 export function refresh() {
   if (shown !== currentWorkflow()) card.hide();
   showMarks();

@@ -1,6 +1,6 @@
 /** The dialog of the model manager: one row per download, buttons to start and stop. */
 
-import { button, element, loadStyle } from "../shared/dom.js";
+import { button, element, keepKeys, loadStyle } from "../shared/dom.js";
 import { messageOf, sleep } from "../shared/server.js";
 import { isLacking } from "./missing.js";
 import { ModelRow } from "./model_row.js";
@@ -97,8 +97,7 @@ export class ModelDialog {
       this.message,
       element("div", { className: "buttons" }, this.getButton, this.stopButton, close),
     );
-    // Keys pressed here are not for the graph behind the dialog.
-    root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(root);
     return root;
   }
 

@@ -1,5 +1,7 @@
 /** Signs that a model file of InstantID is missing. No DOM. */
 
+import { isSameFile } from "../shared/file_names.js";
+
 const ADAPTER_NODE = "InstantIDLoadAdapter";
 const ANALYZER_NODE = "InstantIDLoadFaceAnalyzer";
 const MODELS_NODE = "InstantIDLoadModels";
@@ -67,8 +69,7 @@ export function isOff({ mode }) {
 export function sameFileElsewhere(widget) {
   const offered = offeredFiles(widget);
   if (offered.includes(widget.value)) return undefined;
-  const plain = (/** @type {unknown} */ name) => String(name).replaceAll("\\", "/");
-  return offered.find((name) => plain(name) === plain(widget.value));
+  return offered.find((name) => isSameFile(name, widget.value));
 }
 
 /**

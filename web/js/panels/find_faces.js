@@ -5,7 +5,7 @@
 
 import { isSameNode, nodePath } from "../shared/graph.js";
 import { ancestors, idsOf, runPart } from "../shared/partial_run.js";
-import { valueOf } from "../shared/widgets.js";
+import { inputSlot, valueOf } from "../shared/widgets.js";
 import { texts } from "../texts/texts.js";
 
 /** Key of the analysis' output that has the faces as JSON. */
@@ -114,7 +114,7 @@ function isAsItWas(part, analysis) {
 
 /** @param {ComfyNode} node @param {string} name of an input @param {string} id of its source */
 function isLinked(node, name, id) {
-  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
+  const slot = inputSlot(node, name);
   const source = slot < 0 ? null : node.getInputNode?.(slot);
   return Boolean(source) && isSameNode(source ?? undefined, nodePath(id).at(-1));
 }

@@ -1,6 +1,6 @@
 /** The gallery of saved people: search, choose, rename, delete. */
 
-import { button, element, loadStyle } from "../shared/dom.js";
+import { button, element, keepKeys, loadStyle } from "../shared/dom.js";
 import { messageOf } from "../shared/server.js";
 import { texts } from "../texts/texts.js";
 import { PersonCard } from "./card.js";
@@ -55,8 +55,7 @@ export class PeopleDialog {
       this.list,
       this.message,
     );
-    // Keys pressed here are not for the graph behind the dialog.
-    root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(root);
     return root;
   }
 

@@ -1,5 +1,6 @@
 /** The people whose identities are saved on the server. No DOM. */
 
+import { isSameFile } from "../shared/file_names.js";
 import { ask } from "../shared/server.js";
 
 const PREFIX = "/instantid_compose/identities";
@@ -71,14 +72,8 @@ export class People {
   }
 }
 
-/** Whether two names mean one file: Windows lists `folder\file`. @param {unknown} one @param {unknown} other */
-function isSameFile(one, other) {
-  const plain = (/** @type {unknown} */ name) => String(name).replaceAll("\\", "/");
-  return plain(one) === plain(other);
-}
-
 /**
- * The people whom a search means: every word is in the name, the file or the consent.
+ * The people that match a search: every word is in the name, the file or the consent.
  * @param {Person[]} people @param {string} search
  */
 export function matching(people, search) {

@@ -1,7 +1,8 @@
 /** Changes of the graph that bring a photo to a node of the pack, each one step of undo. */
 
 import { app } from "../../../../scripts/app.js";
-import { setWidget, widgetOf } from "../shared/widgets.js";
+import { asOneStep } from "../shared/undo.js";
+import { inputSlot, setWidget, widgetOf } from "../shared/widgets.js";
 
 const LOAD_IMAGE = "LoadImage";
 const APPLY = "InstantIDApply";
@@ -21,7 +22,7 @@ export const PHOTO_INPUTS = {
  * @param {string} name of the uploaded photo
  */
 export function givePhoto(node, name) {
-  asOneStep(() => {
+  rewire(() => {
     const slot = inputSlot(node, PHOTO_INPUTS[node.comfyClass ?? ""]);
     const known = node.getInputNode?.(slot);
     const loader = known?.type === LOAD_IMAGE ? known : addBeside(node, LOAD_IMAGE);
@@ -38,7 +39,7 @@ export function givePhoto(node, name) {
  * @param {ComfyNode} loader
  */
 export function usePhoto(loader) {
-  asOneStep(() => {
+  rewire(() => {
     const nodes = loader.graph?.nodes ?? [];
     const free = nodes.find((node) => node.type === APPLY && !isTaken(node, "image"));
     const apply = free ?? addApply(loader);
@@ -106,19 +107,12 @@ function isTaken(node, name) {
 }
 
 /** @param {ComfyNode} node @param {string} name */
-function inputSlot(node, name) {
-  return node.inputs?.findIndex((input) => input.name === name) ?? -1;
-}
-
-/** @param {ComfyNode} node @param {string} name */
 function outputSlot(node, name) {
   return node.outputs?.findIndex((output) => output.name === name) ?? -1;
 }
 
-/** @param {() => void} change */
-function asOneStep(change) {
-  app.canvas.emitBeforeChange?.();
-  change();
-  app.canvas.emitAfterChange?.();
+/** Changes the graph in one step of undo, and draws it. @param {() => void} change */
+function rewire(change) {
+  asOneStep(change);
   app.canvas.setDirty?.(true, true);
 }

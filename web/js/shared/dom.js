@@ -46,6 +46,11 @@ export function button(text, onclick, properties = {}) {
   return element("button", { type: "button", onclick, ...properties }, text);
 }
 
+/** Keeps keys pressed in an element from the graph behind it. @param {HTMLElement} target */
+export function keepKeys(target) {
+  target.addEventListener("keydown", (event) => event.stopPropagation());
+}
+
 /**
  * Loads a style sheet, once for each document or shadow root.
  * @param {string} name path below `web/js`

@@ -1,5 +1,6 @@
 /** The undo history of the graph. */
 
+import { app } from "../../../../scripts/app.js";
 import { rootGraph } from "./graph.js";
 import { changeTracker } from "./loading.js";
 
@@ -8,6 +9,13 @@ export function recordChange() {
   const tracker = changeTracker();
   if (tracker?.captureCanvasState) tracker.captureCanvasState();
   else tracker?.checkState?.();
+}
+
+/** Runs a change of the graph as one step of its undo. @param {() => void} change */
+export function asOneStep(change) {
+  app.canvas.emitBeforeChange?.();
+  change();
+  app.canvas.emitAfterChange?.();
 }
 
 /**

@@ -43,6 +43,26 @@ export function offer(node, name, choices) {
 }
 
 /**
+ * Calls a listener after a widget's own callback: when the user or `setWidget` changes it.
+ * @param {ComfyNode} node @param {string} name @param {() => void} listener
+ */
+export function followWidget(node, name, listener) {
+  const widget = widgetOf(node, name);
+  if (!widget) return;
+  const original = widget.callback;
+  widget.callback = (...given) => {
+    const result = original?.apply(widget, given);
+    listener();
+    return result;
+  };
+}
+
+/** Number of an input of that name, -1 without one. @param {ComfyNode} node @param {string} name */
+export function inputSlot(node, name) {
+  return node.inputs?.findIndex((input) => input.name === name) ?? -1;
+}
+
+/**
  * The id of the link into an input, or into a widget that was turned into one.
  * @param {ComfyNode} node @param {string} name
  * @returns {NodeId | null}
