@@ -62,7 +62,9 @@ class KeptResiduals:
 
     The first step computes, and so does any call whose layout was not in the step that computed.
     A layout that comes twice in an evaluation of the model may mean two tiles, or two latents, so
-    it is not kept. Memory: a row at 1024 x 1024 pixels has 54 MB in float16 with SDXL.
+    it is not kept. Where nobody says what a call covers, the first level tells: what comes there
+    once is all of the picture, and what comes twice at a later level is a second evaluation.
+    Memory: a row at 1024 x 1024 pixels has 54 MB in float16 with SDXL.
     """
 
     def __init__(self, steps: int) -> None:
@@ -71,6 +73,8 @@ class KeptResiduals:
         self._kept: dict[CallLayout, Residuals] = {}
         self._seen: set[CallLayout] = set()
         self._ambiguous: set[CallLayout] = set()
+        self._alone: set[CallLayout] = set()
+        """Layouts without a place that came once at the run's first level."""
         self._sigma: torch.Tensor | None = None
         self._level = math.nan
         self._step = -1
@@ -112,8 +116,11 @@ class KeptResiduals:
         self._sigma = sigma
         if math.isclose(level, self._level, rel_tol=NEAR):
             # A second evaluation at this level; or one more window, where nobody says which.
-            self._seen = {layout for layout in self._seen if not layout.is_placed}
+            known = self._alone
+            self._seen = {one for one in self._seen if not one.is_placed and one not in known}
             return
+        if self._step == 0:
+            self._alone = {replace(one, given=None) for one in self._seen - self._ambiguous}
         self._level = level
         self._seen = set()
         self._step += 1

@@ -56,17 +56,24 @@ def test_it_is_computed_in_every_nth_step(
     assert calls_in(patched, pair(reuse), steps=5) == math.ceil(5 / reuse)
 
 
+@pytest.mark.parametrize("with_adapter", [True, False], ids=["with adapter", "IdentityNet alone"])
 @pytest.mark.parametrize(("reuse", "levels"), [(1, None), (2, 4), (3, 3)])
 @pytest.mark.parametrize("sampler", ["heun", "dpm_2"])
 def test_a_step_is_a_noise_level(
-    model: Any, applied: Any, pair: Any, sampler: str, reuse: int, levels: int | None
+    model: Any,
+    applied: Any,
+    pair: Any,
+    sampler: str,
+    reuse: int,
+    levels: int | None,
+    with_adapter: bool,
 ) -> None:
     """Of 7: of 7 steps of Heun's method, each end being the next one's start, and of 4 of DPM2,
     whose last has no level between. Without reuse each of the evaluations computes."""
     steps = {"heun": 7, "dpm_2": 4}[sampler]
     used = pair(reuse)
     with Calls(net_of(used).control_model) as calls:
-        with_sampler(applied(model), used, sampler, steps)
+        with_sampler(applied(model) if with_adapter else model, used, sampler, steps)
     assert len(calls.hints) == (levels or {"heun": 13, "dpm_2": 7}[sampler])
 
 

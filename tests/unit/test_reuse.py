@@ -65,6 +65,20 @@ def test_a_second_evaluation_at_a_level_is_the_same_step() -> None:
     assert [net.ask(level, WHOLE)[0] for level in levels] == [1, 1, 1, 2, 2, 2, 2]
 
 
+def test_a_second_evaluation_is_known_without_a_place() -> None:
+    """The first level had the layout once, so it is all of the picture."""
+    net = Net(2)
+    levels = [9.0, 8.0, 8.0, 7.0, 7.0, 6.0, 6.0]
+    assert [net.ask(level, UNPLACED)[0] for level in levels] == [1, 1, 1, 2, 2, 2, 2]
+    assert not list(net.kept.advice())
+
+
+def test_a_layout_that_comes_later_is_not_known_to_be_whole() -> None:
+    net, window = Net(2), replace(UNPLACED, shape=(1, 4, 8, 16))
+    net.ask(9, UNPLACED)
+    assert [net.ask(level, window)[0] for level in (8, 8, 7, 7)] == [2, 3, 4, 5]
+
+
 def test_each_layout_has_its_own() -> None:
     net, tiles = Net(2), (tile(0), tile(8))
     assert net.ask(9, *tiles) == [1, 2]
