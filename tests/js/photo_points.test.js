@@ -65,10 +65,10 @@ test("each failure is a sentence", async () => {
     message: "Bad.",
   });
   await assert.rejects(ask([200, { prompt_id: "p" }], [200, { p: { outputs: {} } }]), {
-    message: "The server found no points in the photo.",
+    message: "The server found nothing in the photo.",
   });
   api.answers = [[200, { prompt_id: "p" }]];
-  await assert.rejects(findPhotoPose(app, node, () => false), /was closed/);
+  await assert.rejects(findPhotoPose(app, node, () => false), /search was stopped/);
 });
 
 test("a node that leads nowhere is reported", async () => {

@@ -56,7 +56,7 @@ export async function runPart(api, prompt, find, isWanted) {
     if (entry) throw new Error(failure(entry));
     await sleep(POLL_INTERVAL);
   }
-  throw new Error(texts().pose.closed);
+  throw new Error(texts().partialRun.abandoned);
 }
 
 /**
@@ -66,11 +66,11 @@ export async function runPart(api, prompt, find, isWanted) {
 function rejection({ error, node_errors: nodeErrors }) {
   const [first] = Object.values(nodeErrors ?? {});
   const details = first?.errors?.[0]?.details ?? error?.details ?? "";
-  return texts().pose.refused(error?.message ?? texts().pose.noReason, details);
+  return texts().partialRun.refused(error?.message ?? texts().partialRun.noReason, details);
 }
 
 /** @param {{status?: {messages?: [string, {exception_message?: string}][]}}} entry of the history */
 function failure({ status }) {
   const found = status?.messages?.find(([kind]) => kind === "execution_error");
-  return found?.[1].exception_message?.trim() ?? texts().pose.noPoints;
+  return found?.[1].exception_message?.trim() ?? texts().partialRun.noResult;
 }

@@ -145,10 +145,14 @@ const pose = {
   nothing: "空",
   leadsNowhere: "此节点的 faces 输入没有连接到会运行的节点。",
   probe: "照片关键点",
-  closed: "编辑器已关闭。",
+};
+
+/** @type {Texts["partialRun"]} */
+const partialRun = {
+  abandoned: "在服务器完成之前搜索已停止。",
   refused: (message, details) => `服务器拒绝了照片：${message} ${details}`,
   noReason: "未说明原因",
-  noPoints: "服务器在照片中没有找到关键点。",
+  noResult: "服务器在照片中没有找到任何内容。",
 };
 
 /** @type {Texts["editor"]} */
@@ -260,5 +264,6 @@ export const CHINESE = {
   people,
   result,
   pose,
+  partialRun,
   editor,
 };

@@ -156,10 +156,14 @@ const pose = {
   nothing: "nothing",
   leadsNowhere: "The input faces of this node is not connected to a node that runs.",
   probe: "Photo points",
-  closed: "The editor was closed.",
+};
+
+/** @satisfies {Record<string, Text>} */
+const partialRun = {
+  abandoned: "The search was stopped before the server had finished.",
   refused: (message, details) => `The server rejected the photo: ${message} ${details}`,
   noReason: "no reason given",
-  noPoints: "The server found no points in the photo.",
+  noResult: "The server found nothing in the photo.",
 };
 
 /** @satisfies {Record<string, Text>} */
@@ -292,5 +296,6 @@ export const ENGLISH = {
   people,
   result,
   pose,
+  partialRun,
   editor,
 };
