@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
+from support.engines import EACH_ENGINE
 
 from tools.comfyui.client import ComfyClient
 from tools.pictures.browser import ENGINES, MESSAGE, Editor
@@ -146,13 +147,16 @@ def begin_workflow(editor: Editor) -> None:
     editor.settle()
 
 
-def test_a_message_belongs_to_its_workflow(editor: Editor) -> None:
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_a_message_belongs_to_its_workflow(open_editor: Any, engine: str) -> None:
+    """In a page of its own, with no workflow but those of the test."""
+    editor = open_editor(engine)
     page = editor.page
     page.route("**/prompt", lambda route: route.fulfill(json={"prompt_id": "first"}))
     begin_workflow(editor)
     node = editor.add("InstantIDPose", 60, 60)
     page.evaluate("() => window.app.api.queuePrompt(0, { output: {}, workflow: {} })")
-    editor.save_as(f"messages_{editor.engine}")
+    editor.save_as(f"messages_{engine}")
     begin_workflow(editor)
     other = editor.add("InstantIDPose", 60, 60)
     assert other == node, "both workflows number their nodes from 1"
