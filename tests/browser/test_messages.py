@@ -15,6 +15,10 @@ from tools.pictures.browser import ENGINES, MESSAGE, Editor
 from tools.small_world.scenes import png
 
 BLANK = np.full((96, 96, 3), 128, np.uint8)
+MARKED = """(id) => window.app.graph.getNodeById(id)?.badges
+    .map((badge) => (typeof badge === "function" ? badge() : badge).text)
+    .some((text) => text.startsWith("\u26a0"))"""
+"""Whether a node has the mark of a message."""
 WARNING, FAILURE = "instantid_compose.warning", "execution_error"
 
 
@@ -165,5 +169,5 @@ def test_a_message_belongs_to_its_workflow(open_editor: Any, engine: str) -> Non
     expect(card(editor)).to_have_count(0)
     assert marks(editor, other) == []
     execute(editor, "Workspace.PreviousOpenedWorkflow")
-    page.wait_for_function("(id) => window.app.graph.getNodeById(id)?.badges.length > 1", arg=node)
+    page.wait_for_function(MARKED, arg=node)
     assert marks(editor, node) == ["\u26a0 see message"]
