@@ -6,8 +6,6 @@ It never sees an embedding of the recogniser that conditions pictures.
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,8 @@ from .alignment import jittered
 from .attributes import ATTRIBUTES, SIDE, head_crops
 from .degradation import degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish
-from .world import HELD_OUT, identity_of
+from .onnx_files import export, finish, write_report
+from .world import identity_of
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -110,18 +108,12 @@ def train_attribute_classifier(
     loss = AttributeLoss(album, settings)
     network = AttributeNetwork(settings.widths)
     averages = train(network, loss, loop)
-    finish(network, averages, _inputs(loss, 30))
+    finish(network, averages, loss.draw, 30)
     report = {"as painted": accuracy(network, held_out, worse=False)}
     report["degraded"] = accuracy(network, held_out, worse=True)
     axes = {"crops": {0: "count"}, NAME: {0: "count"}}
     export(network, torch.zeros(2, 3, SIDE, SIDE), loop.folder / FILE, [NAME], axes, "crops")
-    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return report
-
-
-def _inputs(loss: AttributeLoss, count: int) -> Iterator[torch.Tensor]:
-    for number in range(count):
-        yield loss.draw(torch.Generator().manual_seed(number))[0]
+    return write_report(loop.folder, report)
 
 
 @torch.no_grad()
@@ -146,21 +138,16 @@ def accuracy(network: nn.Module, album: Album, worse: bool) -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    from .dataset import load_or_paint
+    from .dataset import add_picture_arguments, painted
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=700)
-    parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--held-out-pictures", type=int, default=1_500)
-    parser.add_argument("--album-seed", type=int, default=1)
+    add_picture_arguments(parser)
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()
-    folder = arguments.folder / "albums"
-    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
-    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    album, held_out = painted(arguments)
     settings = AttributeSettings(batch=arguments.batch)
-    report = train_attribute_classifier(album, held_out, settings, loop_settings(arguments, NAME))
-    print(json.dumps(report, indent=1))
+    train_attribute_classifier(album, held_out, settings, loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .world import BACKGROUNDS, STYLES, TRAINING, Scene, caption, paint, random_scene
+from .world import BACKGROUNDS, HELD_OUT, STYLES, TRAINING, Scene, caption, paint, random_scene
 from .world.scenes import SIDE
 
 
@@ -94,3 +95,17 @@ def paint_album(scenes: Sequence[Scene]) -> Album:
         np.array([STYLES.index(scene.style) for scene in scenes]),
         np.array([BACKGROUNDS.index(scene.background) for scene in scenes]),
     )
+
+
+def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command line's numbers of pictures, for `painted`."""
+    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.add_argument("--album-seed", type=int, default=1)
+
+
+def painted(arguments: argparse.Namespace) -> tuple[Album, Album]:
+    """The run's albums of one person a picture: to learn from, and of held-out people."""
+    folder = arguments.folder / "albums"
+    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    return album, load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)

@@ -8,8 +8,7 @@ sides and the way to the five keypoints, in units of the stride (SCRFD, arXiv 21
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from .degradation import degrade
 from .denoised_augmentation import VAGUE_TIMES, load_vague
 from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish
+from .onnx_files import export, finish, write_report
 from .world import HELD_OUT
 
 NAME = "detector"
@@ -250,18 +249,12 @@ def train_detector(
     loss = DetectorLoss(Canvases(albums, loop.seed), settings)
     network = DetectorNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averages = train(network, loss, loop)
-    finish(network, averages, _inputs(loss, 40))
+    finish(network, averages, loss.draw, 40)
     path = loop.folder / FILE
     write_detector(network, path)
     report = {str(size): measure(path, held_out, size) for size in (640, 256)}
     report["640"]["false_alarms"] = false_alarms(path, empty_scenes(200, loop.seed + 1))
-    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return report
-
-
-def _inputs(loss: DetectorLoss, count: int) -> Iterator[torch.Tensor]:
-    for number in range(count):
-        yield loss.draw(torch.Generator().manual_seed(number))[0]
+    return write_report(loop.folder, report)
 
 
 def write_detector(network: DetectorNetwork, path: Path) -> None:
@@ -339,8 +332,7 @@ def main() -> None:
     held_out = [load_or_paint(folder, few, 5, numbers=HELD_OUT)]
     held_out.append(load_or_paint(folder, few, 5, wide, 2, HELD_OUT))
     settings = DetectorSettings(batch=arguments.batch)
-    report = train_detector(albums, held_out, settings, loop_settings(arguments, NAME))
-    print(json.dumps(report, indent=1))
+    train_detector(albums, held_out, settings, loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":

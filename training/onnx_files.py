@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import extract_model_from_parallel
@@ -13,6 +15,7 @@ from torch import nn
 from torch.optim import swa_utils
 
 OPSET = 17
+Draw = Callable[[torch.Generator], tuple[torch.Tensor, Any]]
 Axes = dict[str, dict[int, str]]
 """Input or output name -> axis -> name of the free dimension."""
 
@@ -50,15 +53,24 @@ def export(
 
 
 def finish(
-    network: nn.Module, averages: dict[str, torch.Tensor], batches: Iterator[torch.Tensor]
+    network: nn.Module, averages: dict[str, torch.Tensor], draw: Draw, count: int
 ) -> nn.Module:
     """Give a network its averaged weights and batch statistics that belong to them.
 
-    Statistics gathered in training are those of the weights before averaging. batches: inputs of
-    `network`, as many as are needed for a mean (a few thousand pictures).
+    Statistics gathered in training are those of the weights before averaging. draw: gives the
+    inputs of a batch first. count: batches, for a mean over a few thousand pictures.
     """
     # Away with the mixed precision that accelerate has put around the network.
     network = extract_model_from_parallel(network, keep_fp32_wrapper=False)
     network.load_state_dict(averages, strict=False)
-    swa_utils.update_bn(batches, network)
+    drawn = (draw(torch.Generator().manual_seed(number))[0] for number in range(count))
+    swa_utils.update_bn(drawn, network)
     return network.eval()
+
+
+def write_report(folder: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """Write `report.json`, print it and give it back."""
+    text = json.dumps(report, indent=1)
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    print(text)
+    return report

@@ -9,8 +9,6 @@ strangers have a cosine near 0, and a raw embedding is about sqrt(512) = 22.6 lo
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +21,8 @@ from torch.nn import functional
 from .alignment import CROP_SIDE, crops, jittered
 from .degradation import degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish
-from .world import HELD_OUT, STYLES
+from .onnx_files import export, finish, write_report
+from .world import STYLES
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -167,16 +165,9 @@ def train_recogniser(
         return loss, {"misses": 1 - closest.detach()}
 
     averages = train(network, loss_of, loop)
-    finish(network, averages, _inputs(batches, 24))
+    finish(network, averages, batches.draw, 24)
     write_recogniser(network, loop.folder / FILE)
-    report = verify(network, held_out)
-    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return report
-
-
-def _inputs(batches: FaceBatches, count: int) -> Iterator[torch.Tensor]:
-    for number in range(count):
-        yield batches.draw(torch.Generator().manual_seed(number))[0]
+    return write_report(loop.folder, verify(network, held_out))
 
 
 def write_recogniser(network: EmbeddingNetwork, path: Path) -> None:
@@ -235,21 +226,16 @@ def _share(cosines: torch.Tensor, threshold: float) -> float:
 
 def main() -> None:
     """The command line."""
-    from .dataset import load_or_paint
+    from .dataset import add_picture_arguments, painted
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=1100)
-    parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--held-out-pictures", type=int, default=1_500)
-    parser.add_argument("--album-seed", type=int, default=1)
+    add_picture_arguments(parser)
     parser.set_defaults(batch=128, learning_rate=3e-3, ema_decay=0.99)
     arguments = parser.parse_args()
-    folder = arguments.folder / "albums"
-    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
-    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    album, held_out = painted(arguments)
     settings = RecogniserSettings(batch=arguments.batch)
-    report = train_recogniser(album, held_out, settings, loop_settings(arguments, NAME))
-    print(json.dumps(report, indent=1))
+    train_recogniser(album, held_out, settings, loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":

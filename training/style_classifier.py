@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +14,8 @@ from torch.nn import functional
 
 from .degradation import DegradationSettings, degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish
-from .world import BACKGROUNDS, HELD_OUT, STYLES
+from .onnx_files import export, finish, write_report
+from .world import BACKGROUNDS, STYLES
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -114,17 +112,11 @@ def train_style_classifier(
     loss = StyleLoss(album, settings)
     network = StyleNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averages = train(network, loss, loop)
-    finish(network, averages, _inputs(loss, 30))
+    finish(network, averages, loss.draw, 30)
     report = {"as painted": accuracy(network, held_out, None)}
     report["degraded"] = accuracy(network, held_out, DAMAGE)
     write_style_classifier(network, loop.folder / FILE)
-    (loop.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return report
-
-
-def _inputs(loss: StyleLoss, count: int) -> Iterator[torch.Tensor]:
-    for number in range(count):
-        yield loss.draw(torch.Generator().manual_seed(number))[0]
+    return write_report(loop.folder, report)
 
 
 def write_style_classifier(network: StyleNetwork, path: Path) -> None:
@@ -161,25 +153,20 @@ def accuracy(
 
 def main() -> None:
     """The command line."""
-    from .dataset import joined, load_or_paint
+    from .dataset import add_picture_arguments, joined, painted
     from .denoised_augmentation import VAGUE_TIMES, load_vague
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=600)
-    parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    add_picture_arguments(parser)
     parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
-    parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()
-    folder = arguments.folder / "albums"
-    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
+    album, held_out = painted(arguments)
     if arguments.vague:
         album = joined([album, *[load_vague(arguments.folder)] * VAGUE_TIMES])
-    held_out = load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
     settings = StyleSettings(batch=arguments.batch)
-    report = train_style_classifier(album, held_out, settings, loop_settings(arguments, NAME))
-    print(json.dumps(report, indent=1))
+    train_style_classifier(album, held_out, settings, loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":
