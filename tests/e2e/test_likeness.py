@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.trained_world import needs_trained_world
 
 from instantid_core.faces.analyzer import FaceAnalyzer
 from instantid_core.models.face_model_files import find_models
@@ -23,14 +24,10 @@ from tools.evaluate.figures import Estimate, Section
 from tools.evaluate.measurements import Measurements
 from tools.evaluate.runner import Runner
 from tools.evaluate.settings import Overrides, Plan
-from tools.small_world import trained as small_world
 
 pytestmark = [
     pytest.mark.thorough,
-    pytest.mark.skipif(
-        bool(small_world.missing()),
-        reason="InstantID is not trained in the small world yet: training/README.md",
-    ),
+    needs_trained_world,
 ]
 
 PLAN = Plan(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from support.trained_world import needs_trained_world
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.prompts import Prompt, nodes_of
@@ -16,16 +17,12 @@ from tools.comfyui.server import HostServer
 from tools.evaluate.settings import Setup
 from tools.pictures import thumbnails
 from tools.pictures.thumbnail_prompt import thumbnail_prompt
-from tools.small_world import trained as small_world
 
 from .test_workflows import WORKFLOWS, load, named, pixels
 
 pytestmark = [
     pytest.mark.thorough,
-    pytest.mark.skipif(
-        bool(small_world.missing()),
-        reason="InstantID is not trained in the small world yet: training/README.md",
-    ),
+    needs_trained_world,
 ]
 FATE = re.compile(r"^image (\d+): (-?\d\.\d+|n/a), (kept)?", re.MULTILINE)
 

@@ -15,15 +15,13 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
+from support.trained_world import needs_trained_world
 
 import nodes as host_nodes
 from tools.comfyui import workspace
 from tools.small_world import trained as small_world
 
-pytestmark = pytest.mark.skipif(
-    bool(small_world.missing()),
-    reason="InstantID is not trained in the small world yet: training/README.md",
-)
+pytestmark = needs_trained_world
 
 SIZE = (192, 128)
 TEXT = "a sketch portrait of a person, forest background"
