@@ -8,13 +8,13 @@ import { portraitOf } from "./people/portrait.js";
 import { addPanel } from "./panels/panel.js";
 import { button, element, loadStyle } from "./shared/dom.js";
 import { listenTo } from "./shared/graph.js";
+import { SAVED } from "./shared/server.js";
 import { asOneStep } from "./shared/undo.js";
 import { followWidget, isConnected, isNothingYet, offer, setWidget, valueOf } from "./shared/widgets.js";
 import { texts } from "./texts/texts.js";
 
 const NODE = "InstantIDLoadIdentity";
 const NAME = "identity_name";
-const EVENT = "instantid_compose.saved";
 const HEIGHT = 72;
 
 /** @type {{people: People, dialog: PeopleDialog} | undefined} made when the first node needs it */
@@ -121,7 +121,7 @@ app.registerExtension({
   },
   refreshComboInNodes: refresh,
   setup() {
-    api.addEventListener(EVENT, ({ detail }) => {
+    api.addEventListener(SAVED, ({ detail }) => {
       if (detail?.node === NODE) refresh();
     });
   },

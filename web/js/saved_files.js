@@ -3,9 +3,8 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { everyNode } from "./shared/graph.js";
+import { SAVED } from "./shared/server.js";
 import { offer } from "./shared/widgets.js";
-
-const EVENT = "instantid_compose.saved";
 
 /**
  * Choices that the definitions of nodes, read when the page opened, do not have; by class.
@@ -36,6 +35,6 @@ app.registerExtension({
     newer.clear();
   },
   setup() {
-    api.addEventListener(EVENT, take);
+    api.addEventListener(SAVED, take);
   },
 });

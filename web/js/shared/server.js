@@ -5,6 +5,9 @@ import { api } from "../../../../scripts/api.js";
 // The server accepts requests with this header only, which pages of other sites cannot send.
 const HEADERS = { "X-InstantID-Compose": "1", "Content-Type": "application/json" };
 
+/** Event of the server: a file that a loader offers was saved, renamed or deleted. */
+export const SAVED = "instantid_compose.saved";
+
 /** @typedef {{filename: string, subfolder: string, type: string}} StoredImage */
 
 /**
