@@ -134,14 +134,14 @@ def kind_of(file: AdapterFile, recogniser: str = FROM_FILE) -> Kind:
     """
     one_of("recogniser", recogniser, RECOGNISERS)
     if recogniser == FROM_FILE:
-        return _told_by_file(file)
+        return _kind_by_file(file)
     _require_no_contradiction(file, recogniser)
     if file.layout is INSTANTID:
         return UNNORM if recogniser == BUFFALO else INSTANTID
     return file.layout._replace(pack=recogniser)
 
 
-def _told_by_file(file: AdapterFile) -> Kind:
+def _kind_by_file(file: AdapterFile) -> Kind:
     if file.layout is not INSTANTID:
         return file.layout
     name = file.name.lower()

@@ -143,8 +143,8 @@ def load_adapter(
         parts = {part: raw, part_of(neighbour) or "": neighbour}
         raw = joined(parts) if len(parts) == len(PARTS) and "" not in parts else neighbour
     checkpoint = read_checkpoint(raw, name)
-    told = AdapterFile(checkpoint.kind, name, file.stat().st_size, lambda: sha256_of(file))
-    kind = kind_of(told, recogniser)
+    described = AdapterFile(checkpoint.kind, name, file.stat().st_size, lambda: sha256_of(file))
+    kind = kind_of(described, recogniser)
     adapter = IdentityAdapter.from_checkpoint(checkpoint, comfy.ops.manual_cast)
     # By attribute: the host exchanges this class when it streams weights dynamically.
     patcher = comfy.model_patcher.CoreModelPatcher(
@@ -155,7 +155,7 @@ def load_adapter(
     lora = None
     if kind.lora and lora_strength != 0:
         lora = _lora_of(checkpoint.lora, file, name, lora_strength)
-    is_assumed = recogniser == FROM_FILE and not told.is_published
+    is_assumed = recogniser == FROM_FILE and not described.is_published
     return LoadedAdapter(patcher, checkpoint.config, kind, lora, name if is_assumed else "")
 
 
@@ -164,13 +164,13 @@ def _lora_of(
 ) -> AttentionLora | None:
     """The LoRA of an adapter: its own, or that of the file beside it."""
     if own:
-        return AttentionLora(own, str(file.resolve()), True, strength)
+        return AttentionLora(own, str(file.resolve()), is_numbered=True, strength=strength)
     neighbour = beside(file)
     if neighbour is None:
         warn([WITHOUT_LORA.format(name=name, wanted=f"{file.stem}_lora.safetensors")])
         return None
     tensors = _readable(neighbour, neighbour.name)
-    return AttentionLora(tensors, str(neighbour.resolve()), False, strength)
+    return AttentionLora(tensors, str(neighbour.resolve()), is_numbered=False, strength=strength)
 
 
 def load_control_net(path: str, name: str) -> ControlBase:

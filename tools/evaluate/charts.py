@@ -38,9 +38,7 @@ def svg(chart: Chart) -> str:
         *plot.legend(chart.lines),
         *(p for n, one in enumerate(chart.lines) for p in plot.line(n, one)),
     ]
-    label = escape(chart.title, quote=True)
-    head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
-    return "\n".join([head, *parts, "</svg>"])
+    return _element(chart.title, HEIGHT, parts)
 
 
 def plane_svg(plane: Plane) -> str:
@@ -53,7 +51,11 @@ def plane_svg(plane: Plane) -> str:
     for number, series in enumerate(plane.series):
         parts += [*plot.series(number, series), *_entry(number, series.label)]
     height = HEIGHT + ROW * math.ceil(len(plane.series) / 2) + 4
-    label = escape(plane.title, quote=True)
+    return _element(plane.title, height, parts)
+
+
+def _element(title: str, height: int, parts: Sequence[str]) -> str:
+    label = escape(title, quote=True)
     head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">'
     return "\n".join([head, *parts, "</svg>"])
 

@@ -40,7 +40,7 @@ WORDS = ("identity", "portrait", "likeness", "same person", "faceid")
 def portrait(inner: Subgraph) -> None:
     parts, photo = begin(inner), inner.takes("photo", "IMAGE")
     text = texts(inner, parts)
-    given = one_node(inner, parts, text, photo)
+    given = one_node(inner, parts, text, photo, likeness="balanced")
     latent = empty_latent(inner)
     image = sampled(inner, parts, given, latent)
     inner.gives(image=image)

@@ -18,6 +18,7 @@ from .parts import (
     empty_latent,
     models,
     note,
+    one_node,
     one_person,
     sampled,
     saved,
@@ -101,7 +102,7 @@ def comparison(object_info: ObjectInfo) -> Graph:
     same = shared(graph, parts, photo, "The same for all")
     judge = sample_and_score(graph)
     graph.group("InstantID")
-    sheets = [same.scored(graph, judge, in_one_node(graph, same))]
+    sheets = [same.scored(graph, judge, one_node(graph, same.parts, same.text, same.photo))]
     graph.group("IP-Adapter FaceID (muted)", muted=True)
     sheets.append(same.scored(graph, judge, face_id(graph, same)))
     graph.group("PhotoMaker (muted)", muted=True)
@@ -191,20 +192,6 @@ def shared(graph: Graph, parts: Parts, photo: Output, title: str) -> Same:
     graph.group(title, below=True)
     seed = graph.add("PrimitiveInt", "Seed", value=SAMPLING["seed"])
     return Same(parts, photo, texts(graph, parts), seed["INT"], empty_latent(graph))
-
-
-def in_one_node(graph: Graph, same: Same) -> Conditioned:
-    """InstantID Apply."""
-    parts = same.parts
-    found = graph.add(
-        "InstantIDApply",
-        **same.plain,
-        adapter=parts.adapter,
-        analyzer=parts.analyzer,
-        control_net=parts.identity_net,
-        image=same.photo,
-    )
-    return {name: found[name] for name in same.plain}
 
 
 def face_id(graph: Graph, same: Same) -> Conditioned:

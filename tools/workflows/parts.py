@@ -213,8 +213,10 @@ def sampled(
     return graph.add("VAEDecode", samples=done["LATENT"], vae=parts.vae)["IMAGE"]
 
 
-def one_node(graph: Nodes, parts: Parts, text: tuple[Output, Output], photo: Output) -> Conditioned:
-    """Everything in one node, at the likeness that most pictures want."""
+def one_node(
+    graph: Nodes, parts: Parts, text: tuple[Output, Output], photo: Output, **settings: Any
+) -> Conditioned:
+    """Everything in one node."""
     applied = graph.add(
         "InstantIDApply",
         **conditioned(parts, text),
@@ -222,7 +224,7 @@ def one_node(graph: Nodes, parts: Parts, text: tuple[Output, Output], photo: Out
         analyzer=parts.analyzer,
         control_net=parts.identity_net,
         image=photo,
-        likeness="balanced",
+        **settings,
     )
     return {name: applied[name] for name in ("model", "positive", "negative")}
 

@@ -75,7 +75,7 @@ def portrait(graph: Graph, prefix: str) -> list[tuple[Output, str]]:
     photo = graph.add("LoadImage", "Photo of the person", image=PHOTO)["IMAGE"]
     text = texts(graph, parts)
     graph.group("Identity")
-    given = one_node(graph, parts, text, photo)
+    given = one_node(graph, parts, text, photo, likeness="balanced")
     graph.group("Picture")
     latent = empty_latent(graph)
     saved(graph, sampled(graph, parts, given, latent), prefix)
