@@ -51,6 +51,7 @@ def test_every_part_has_its_table(tables: Tables) -> None:
         "Rates of the device",
         "70 cross-attention sites",
         "One step",
+        "A step with both parts by reuse of IdentityNet, 64 x 64, batch 1, CFG, bfloat16, cpu",
         "torch profiler",
         "Memory on the device",
         "Face analysis",

@@ -38,12 +38,19 @@ def main(arguments: Sequence[str]) -> int:
         for table in tables_of(Path(folder), options, where):
             tables.append(table)
             print(f"\n{as_text(table)}", flush=True)
+            write_files(options, where, tables)
+    return 0
+
+
+def write_files(
+    options: argparse.Namespace, where: dict[str, str], tables: Sequence[Table]
+) -> None:
+    """Writes the files asked for with what there is, so that an interrupted run keeps it."""
     if options.out:
         options.out.write_text(as_markdown(where, tables), encoding="utf-8")
     if options.json:
         data = json.dumps(as_data(where, tables), indent=2)
         options.json.write_text(data + "\n", encoding="utf-8")
-    return 0
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

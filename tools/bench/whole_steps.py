@@ -11,9 +11,20 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from .baseline import baseline_net
-from .counts import ADAPTER, BASELINE, BOTH, FOUR, NET, PLAIN, TWO, Setting, baseline_variant
+from .counts import (
+    ADAPTER,
+    BASELINE,
+    BOTH,
+    FOUR,
+    NET,
+    PLAIN,
+    REUSE,
+    TWO,
+    Setting,
+    baseline_variant,
+)
 from .operations import StepCounts
-from .report import Row, Table
+from .report import Row, Table, timings
 from .roofline import Rates, Workload, name_of, weight_bytes
 from .steps import AMOUNT, Effort, Variant, sample, step_seconds
 from .world import How, Person, World, at_cfg_1, person, variant
@@ -33,6 +44,8 @@ WAITS = {
 MOVES = ("Memcpy", "Memset")
 """Device events that are not kernels."""
 EFFORTS = {"cuda": Effort(0, rounds=3, steps=6), "cpu": Effort(0, rounds=1, steps=3)}
+PERIODS = 6
+"""Steps that hold whole periods of every `reuse`: the least common multiple of 1, 2 and 3."""
 PROFILED = (PLAIN, ADAPTER, BASELINE)
 
 
@@ -71,6 +84,7 @@ def whole_tables(
     for setting in settings:
         floors = step_floors(world, counts[setting.pixels], setting)
         yield _times(world, variants, setting, {n: w.floor(rates) for n, w in floors.items()})
+    yield reuse_times(world, settings[0])
     yield _profiles(world, variants, settings[0])
     variants.clear()  # with what the baseline holds on the device
     yield _memory(world, makers, settings[0])
@@ -124,6 +138,23 @@ def _times(
         "Ratios are to the plain step.",
     )
     return Table(title, tuple(rows), notes)
+
+
+def reuse_times(world: World, setting: Setting) -> Table:
+    """Mean time of a step with both parts, over whole periods of steps that share a computation."""
+    people, effort = [person(world)], EFFORTS[world.device.type]
+    variants = {f"reuse {reuse}": variant(world, people, How(reuse=reuse)) for reuse in REUSE}
+    means: dict[str, list[float]] = {name: [] for name in variants}
+    names = list(variants)
+    for turn in range(effort.rounds):
+        for name in names[turn:] + names[:turn]:
+            one = _at(setting, variants[name])
+            # The first step draws and encodes the hint, and opens the first period.
+            found = step_seconds(one, effort, **_how(setting) | {"steps": 1 + PERIODS})[1:]
+            means[name].append(statistics.mean(found))
+    title = f"A step with both parts by reuse of IdentityNet, {setting}, {name_of(world.dtype)}"
+    notes = (f"Means of {PERIODS} steps after the first; medians of {effort.rounds} runs.",)
+    return Table(f"{title}, {world.device.type}", timings(means), notes)
 
 
 def _profiles(world: World, variants: dict[str, Variant], setting: Setting) -> Table:
