@@ -21,7 +21,8 @@ from .run import Run
 class KeysValues(Sequence["SiteKeysValues"]):
     """One entry per site. The buffer is never written to once this is made.
 
-    Copies on other devices are shared by all who hold one, and go with the last of them.
+    It and its copies on other devices know each other: each is shared by all who hold it, and goes
+    with the last of them.
     """
 
     def __init__(self, buffer: torch.Tensor, widths: tuple[int, ...], tokens: int) -> None:
@@ -31,7 +32,8 @@ class KeysValues(Sequence["SiteKeysValues"]):
         self.widths = widths
         self.tokens = tokens
         self._starts = (0, *accumulate(2 * tokens * width for width in widths))
-        self._elsewhere: WeakValueDictionary[torch.device, KeysValues] = WeakValueDictionary()
+        self._copies: WeakValueDictionary[torch.device, KeysValues] = WeakValueDictionary()
+        self._copies[buffer.device] = self
 
     @classmethod
     def empty(
@@ -82,15 +84,18 @@ class KeysValues(Sequence["SiteKeysValues"]):
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> KeysValues:
         """A copy on another device, shared by all callers while one of them holds it; itself where
-        nothing changes. A change of dtype makes a new copy."""
+        nothing changes, and on the way back what this is a copy of. A change of dtype makes a new
+        copy."""
         dtype = dtype or self.buffer.dtype
         if self.buffer.device == device and self.buffer.dtype == dtype:
             return self
-        known = self._elsewhere.get(device) if dtype == self.buffer.dtype else None
+        if dtype != self.buffer.dtype:
+            return KeysValues(self.buffer.to(device, dtype), self.widths, self.tokens)
+        known = self._copies.get(device)
         if known is None:
-            known = KeysValues(self.buffer.to(device, dtype), self.widths, self.tokens)
-            if dtype == self.buffer.dtype:
-                self._elsewhere[device] = known
+            known = KeysValues(self.buffer.to(device), self.widths, self.tokens)
+            self._copies[device] = known
+            known._copies = self._copies
         return known
 
 

@@ -114,7 +114,21 @@ def test_a_copy_elsewhere_goes_with_those_who_hold_it() -> None:
     first = stored.to(meta)
     assert stored.to(meta) is first
     del first
-    assert not stored._elsewhere
+    assert list(stored._copies) == [torch.device("cpu")]
+
+
+def test_the_way_back_is_no_second_copy() -> None:
+    """As when ComfyUI takes a model off its GPU: a copy is read nowhere, the first is still here.
+
+    Tensors on `meta` have no numbers to read, so anything but the first would be an error.
+    """
+    stored, meta = filled(), torch.device("meta")
+    before = stored.buffer.clone()
+    site = stored[1].to(meta).to(torch.device("cpu"))
+    assert site.all_sites is stored
+    assert torch.equal(stored.buffer, before)
+    there = stored.to(meta)
+    assert there.to(torch.device("cpu")).to(meta) is there
 
 
 def test_a_slice_is_a_list_of_sites() -> None:
