@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_workflow
+from support.older_workflows import (
+    FACE_ID_NODES,
+    OLDER_NODES,
+    OLDER_WORKFLOWS,
+    face_id_workflow,
+    older_workflow,
+)
 
 from tools.pictures.browser import Editor
 
@@ -33,14 +39,19 @@ def inputs_of(editor: Editor, kind: str) -> dict[str, Any]:
     return node["inputs"]
 
 
+def replace_all(editor: Editor) -> None:
+    """Press every button of the dialog about missing nodes that exchanges some."""
+    editor.page.get_by_role("button", name="View details").click(timeout=60_000)
+    editor.page.get_by_text("Replace", exact=False).first.wait_for(timeout=60_000)
+    assert editor.page.evaluate(REPLACE)
+
+
 @pytest.mark.parametrize("name", OLDER_WORKFLOWS)
 def test_old_nodes_become_ours(canvas_editor: Editor, name: str) -> None:
     editor = canvas_editor
     editor.load(older_workflow(name))
     assert set(kinds(editor)) & set(OLDER_NODES)
-    editor.page.get_by_role("button", name="View details").click(timeout=60_000)
-    editor.page.get_by_text("Replace", exact=False).first.wait_for(timeout=60_000)
-    assert editor.page.evaluate(REPLACE)
+    replace_all(editor)
     assert not set(kinds(editor)) & set(OLDER_NODES)
     if name == "posed":
         given = inputs_of(editor, "InstantIDApply")
@@ -59,3 +70,21 @@ def test_old_nodes_become_ours(canvas_editor: Editor, name: str) -> None:
     for sampler in samplers:
         wires = [sampler["inputs"][wire] for wire in ("model", "positive", "negative")]
         assert all(isinstance(wire, list) for wire in wires)
+
+
+def test_nodes_of_ip_adapter_plus_for_face_id_become_ours(canvas_editor: Editor) -> None:
+    editor = canvas_editor
+    editor.load(face_id_workflow())
+    assert set(FACE_ID_NODES) <= set(kinds(editor))
+    replace_all(editor)
+    assert not set(FACE_ID_NODES) & set(kinds(editor))
+    prompt = editor.prompt()
+    given = inputs_of(editor, "InstantIDApplyAdapterFromPhoto")
+    assert (given["weight"], given["start_at"], given["end_at"]) == (0.85, 0, 0.9)
+    sources = {name: prompt[given[name][0]]["class_type"] for name in ("adapter", "analyzer")}
+    assert sources == {
+        "adapter": "InstantIDLoadAdapter",
+        "analyzer": "InstantIDLoadFaceAnalyzer",
+    }
+    assert inputs_of(editor, "InstantIDLoadAdapter")["lora_strength"] == 0.55
+    assert inputs_of(editor, "InstantIDLoadFaceAnalyzer")["model_pack"] == "buffalo_l"

@@ -27,6 +27,7 @@ from tools.small_world.scenes import conditioning, photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 SIZE = (64, 64)
+GROUP = "IP-Adapter FaceID"
 Apply = Callable[[Any], Any]
 
 
@@ -75,6 +76,7 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
 
 
+@pytest.mark.combination(GROUP, "beside IPAdapter_plus, in either order: equal within 1e-5")
 def test_ip_adapter_plus_in_either_order(model: Any, face_id: Apply, prompt: Any) -> None:
     both, swapped, alone, other = (
         sample(patched, *prompt, steps=3, size=SIZE)
@@ -91,6 +93,7 @@ def test_ip_adapter_plus_in_either_order(model: Any, face_id: Apply, prompt: Any
     assert difference(both, other) > 1e-3
 
 
+@pytest.mark.combination(GROUP, "beside a LoRA of the graph, in either order: equal within 1e-5")
 def test_a_lora_of_the_graph_in_either_order(model: Any, face_id: Apply, prompt: Any) -> None:
     chains = style_lora(face_id(model)), face_id(style_lora(model))
     shared = style_lora(model).patches.keys() & face_id(model).patches.keys()
@@ -105,6 +108,7 @@ def test_a_lora_of_the_graph_in_either_order(model: Any, face_id: Apply, prompt:
     assert difference(both, without) > 1e-3
 
 
+@pytest.mark.combination(GROUP, "a text with vectors of PhotoMaker or Textual Inversion in it")
 def test_a_text_with_vectors_of_pictures(model: Any, face_id: Apply) -> None:
     """PhotoMaker and Textual Inversion put vectors into the text, which may then be longer than the
     other side's. The person acts, and so do the vectors."""

@@ -100,6 +100,22 @@ OTHER_NODES = {
         ("MODEL",),
     ),
 }
+FACE_ID_NODES: Mapping[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "IPAdapterUnifiedLoaderFaceID": (
+        {"model": "MODEL", "ipadapter": "IPADAPTER"},
+        ("MODEL", "IPADAPTER"),
+    ),
+    "IPAdapterInsightFaceLoader": ({}, ("INSIGHTFACE",)),
+    "IPAdapterFaceID": (
+        {
+            **{"model": "MODEL", "ipadapter": "IPADAPTER", "image": "IMAGE"},
+            **{"image_negative": "IMAGE", "attn_mask": "MASK", "clip_vision": "CLIP_VISION"},
+            "insightface": "INSIGHTFACE",
+        },
+        ("MODEL", "IMAGE"),
+    ),
+}
+"""Of IPAdapter_plus: class to its sockets and its outputs."""
 CHECKPOINT = "sdxl/AlbedoBaseXL.safetensors"
 IDENTITY_NET = "instantid/diffusion_pytorch_model.safetensors"
 SIZE, WIDE = (1016, 1016), (1280, 960)
@@ -150,7 +166,7 @@ def _shape(kind: str) -> tuple[dict[str, str], tuple[str, ...]]:
     if kind in OLDER_NODES:
         sockets, _, outputs = OLDER_NODES[kind]
         return sockets, outputs
-    return OTHER_NODES[kind]
+    return {**OTHER_NODES, **FACE_ID_NODES}[kind]
 
 
 def older_object_info() -> ObjectInfo:
@@ -323,6 +339,29 @@ def separate(graph: Graph) -> None:
 OLDER_WORKFLOWS: Mapping[str, Callable[[Graph], None]] = {
     author.__name__: author for author in (basic, posed, depth, ip_adapter, multi_id, separate)
 }
+
+
+def face_id_workflow() -> dict[str, Any]:
+    """IPAdapter_plus with FaceID: its unified loader, and a loader of the face model beside it."""
+    graph = Graph()
+    checkpoint = graph.add("CheckpointLoaderSimple", CHECKPOINT)
+    texts = [
+        (graph.add("CLIPTextEncode", text, clip=(checkpoint, 1)), 0)
+        for text in ("a comic hero, ink and bright colours", "photo, noise")
+    ]
+    photo = graph.add("LoadImage", "face.png", "image"), 0
+    settings = ("FACEID", 0.55, "CPU")
+    loader = graph.add("IPAdapterUnifiedLoaderFaceID", *settings, model=(checkpoint, 0))
+    analyzer = graph.add("IPAdapterInsightFaceLoader", "CPU", "buffalo_l"), 0
+    applied = graph.add(
+        "IPAdapterFaceID",
+        *(0.85, 1, "linear", "concat", 0, 0.9, "V only"),
+        **{"model": (loader, 0), "ipadapter": (loader, 1), "image": photo},
+        insightface=analyzer,
+    )
+    start = Start(checkpoint, texts[0], texts[1], photo, {})
+    _finish(graph, start, ((applied, 0), *texts), "karras")
+    return graph.saved()
 
 
 def older_workflow(name: str) -> dict[str, Any]:
