@@ -201,7 +201,7 @@ class SlidingWindows:
 
     def __call__(self, executor: Any, model: Any, conds: Any, x: Any, t: Any, options: Any) -> Any:
         total = [torch.zeros_like(x) for _ in conds]
-        count = torch.zeros(len(x), 1, 1, 1)
+        count = torch.zeros(len(x), 1, 1, 1, device=x.device)
         for start in range(0, len(x) - self.overlap, self.length - self.overlap):
             frames = list(range(start, min(start + self.length, len(x))))
             transformer_options = options["transformer_options"]

@@ -84,7 +84,7 @@ class MultiDiffusion:
         while control is not None:
             side = SIDE * SCALE
             whole = torch.nn.functional.interpolate(control.cond_hint_original, (side, side))
-            whole = self.rolled(whole, SCALE).expand(len(x), -1, -1, -1)
+            whole = self.rolled(whole, SCALE).expand(len(x), -1, -1, -1).to(x)
             control.cond_hint = torch.cat([whole[self.pixels(box)] for box in batch])
             control = control.previous_controlnet
 
@@ -132,10 +132,10 @@ def tiled(model: Any, pair: Any, method: type[MultiDiffusion] = MultiDiffusion) 
 
 
 def with_own_hints(control: Any, whole: torch.Tensor) -> Iterator[tuple[Box, torch.Tensor]]:
-    """Before each tile's run its part of a picture [1, 3, H, W], put into the net."""
+    """Before each tile's run its part of a picture [1, 3, H, W], put into the net where it runs."""
     for batch in boxes(SIDE, TILE):
         for box in batch:
-            control.cond_hint = whole[MultiDiffusion.pixels(box)].clone()
+            control.cond_hint = whole[MultiDiffusion.pixels(box)].clone().to(control.load_device)
             yield box, control.cond_hint
 
 

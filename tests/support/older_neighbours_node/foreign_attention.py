@@ -144,9 +144,14 @@ def _masked(delta: Tensors, extra_options: dict[str, Any], mask: Tensors | None)
 def apply_at(
     model: Any, kind: type[Attn2Replace], callback: Callable[..., Tensors], **how: Any
 ) -> Any:
-    """Patch a clone as these packs do: copies of the dicts, `add` on the object that is there."""
+    """Patch a clone as these packs do: copies of the dicts, `add` on the object that is there.
+
+    Their nodes make tokens where the model computes, and hand them over there.
+    """
     adder = "set_new_condition" if kind is CrossAttentionPatch else "add"
     window = {"sigma_start": 1e9, "sigma_end": 0.0}
+    place = model.load_device
+    how = {n: each.to(place) if isinstance(each, Tensors) else each for n, each in how.items()}
     for number, key in enumerate(SITES):
         settings = {**how, **window, "module_key": str(2 * number + 1)}
         options = model.model_options["transformer_options"].copy()
