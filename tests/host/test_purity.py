@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.devices import at_rest
 
 from nodes import ConditioningZeroOut, ControlNetApplyAdvanced
 from tools.bench.snapshots import bytes_of, reachable_tensors, same, snapshot
@@ -56,7 +57,7 @@ def test_two_applies_and_ten_reruns_leave_upstream_alone(
     upstream = ControlNetApplyAdvanced().apply_controlnet(*prompt, depth_net, hint, 0.5, 0.0, 1.0)
     first = adapted(model, 1)
     sample(first, *upstream, steps=1)  # the host notes on its ControlNet that it is loaded
-    options = snapshot(model.model_options), snapshot(first.model_options)
+    options = snapshot(model.model_options), at_rest(first)
     conds = snapshot(upstream)
     pictures = []
     for _ in range(RERUNS):
