@@ -90,18 +90,19 @@ def predicted(model: Any) -> tuple[dict[str, Any], list[torch.Tensor]]:
 
 def theirs(unet: Any, model: Any, call: dict[str, Any], embeddings: Any) -> list[torch.Tensor]:
     """What diffusers predicts for the same step."""
-    sigma = call["sigma"][0]
-    sizes = torch.tensor([[64, 64, 0, 0, 64, 64]], dtype=torch.float32)
+    sigma, place = call["sigma"][0], call["input"].device
+    sizes = torch.tensor([[64, 64, 0, 0, 64, 64]], dtype=torch.float32, device=place)
     sides = conditioning("a portrait by the sea"), conditioning("blurry")
+    unet.to(place)
     return [
         unet(
             call["input"] / (sigma**2 + 1) ** 0.5,
             model.get_model_object("model_sampling").timestep(call["sigma"]),
-            encoder_hidden_states=side[0][0],
+            encoder_hidden_states=side[0][0].to(place),
             added_cond_kwargs={
-                "text_embeds": side[0][1]["pooled_output"],
+                "text_embeds": side[0][1]["pooled_output"].to(place),
                 "time_ids": sizes,
-                "image_embeds": [embedding],
+                "image_embeds": [embedding.to(place)],
             },
         ).sample
         for side, embedding in zip(sides, embeddings, strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.devices import loaded
 from support.host_calls import text_attention
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
@@ -66,18 +67,19 @@ def residuals(
             **ALWAYS,
         )
         net = positive[0][1]["control"]
-        shape = (ROWS, 4, size[1] // 8, size[0] // 8)
-        x = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+        place, shape = loaded(net), (ROWS, 4, size[1] // 8, size[0] // 8)
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(3)).to(place)
         cond = {"c_crossattn": torch.zeros(ROWS, 77, 64), "y": torch.zeros(ROWS, 2816)}
+        cond = {name: value.to(place) for name, value in cond.items()}
         net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
-        sigma = torch.full((ROWS,), 5.0)
+        sigma = torch.full((ROWS,), 5.0, device=place)
         try:
             options = {"cond_or_uncond": [0], "sigmas": sigma[:1]}
             out = net.get_control(x, sigma, cond, 1, options)
         finally:
             net.cleanup()
-        (middle,) = (r for r in out["middle"] if r is not None)
-        return [r for r in out["output"] if r is not None], middle
+        (middle,) = (r.cpu() for r in out["middle"] if r is not None)
+        return [r.cpu() for r in out["output"] if r is not None], middle
 
     return run
 
@@ -156,8 +158,8 @@ def test_adapter_output_is_masked_at_every_site(
             plain = text_attention(q, k, v, options)
             stored = patch.identity.keys_values
             sides = [int(row.polarity) for row in options["instantid_rows"].rows]
-            keys, values = (part[sides, 0] for part in (stored.keys, stored.values))
-            wanted = reference_delta(q, keys, values, options["n_heads"], mask, weight)
+            keys, values = (part[sides, 0].to(q) for part in (stored.keys, stored.values))
+            wanted = reference_delta(q, keys, values, options["n_heads"], mask.to(q), weight)
             errors[key] = float((out - plain - wanted).abs().max())
             return out
 

@@ -11,6 +11,7 @@ import comfy.context_windows
 import comfy.sampler_helpers
 import pytest
 import torch
+from support.devices import loaded
 from support.tensors import are_equal
 
 from nodes import ConditioningSetArea, ControlNetApplyAdvanced
@@ -50,6 +51,7 @@ def residuals(net: Any, model: Any, size: tuple[int, int], batch: int = 1) -> di
 @contextmanager
 def run_of(net: Any, model: Any) -> Iterator[None]:
     """A sampler's run, around the calls of a net."""
+    loaded(net)
     net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
     try:
         yield
@@ -60,10 +62,11 @@ def run_of(net: Any, model: Any) -> Iterator[None]:
 def one_call(net: Any, size: tuple[int, int], pictures: Sequence[int]) -> dict[str, Any]:
     """What a net gives within a run for these pictures of the batch, at SIGMA."""
     batch, noise = len(pictures), torch.Generator().manual_seed(3)
-    x = torch.randn(batch, 4, size[1] // 8, size[0] // 8, generator=noise)
+    x = torch.randn(batch, 4, size[1] // 8, size[0] // 8, generator=noise).to(net.load_device)
     rows = {"instantid_row": torch.tensor([[1, i, 0, 0, 0, 0, 0, 0, 0] for i in pictures])}
     cond = {"c_crossattn": torch.zeros(batch, 77, 64), "y": torch.zeros(batch, 2816), **rows}
-    sigma = torch.full((batch,), SIGMA)
+    cond = {name: value.to(x.device) for name, value in cond.items()}
+    sigma = torch.full((batch,), SIGMA, device=x.device)
     return net.get_control(x, sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma[:1]})
 
 
@@ -75,7 +78,7 @@ class Hints:
         self.hook = net.control_model.register_forward_pre_hook(self._note, with_kwargs=True)
 
     def _note(self, _: Any, __: Any, kwargs: dict[str, Any]) -> None:
-        self.hints.append(kwargs["hint"].clone())
+        self.hints.append(kwargs["hint"].clone().cpu())
 
     def __enter__(self) -> list[torch.Tensor]:
         return self.hints
@@ -252,7 +255,7 @@ def test_copies_keep_the_identity(apply_net: Any, faces_of: Any, model: Any) -> 
     reference = flat(residuals(net, model, (128, 128)))
     clones = [net.copy(), copy.copy(net)]
     if hasattr(net, "deepclone_multigpu"):  # hosts that split work over several GPUs
-        clones.append(net.deepclone_multigpu(torch.device("cpu")))
+        clones.append(net.deepclone_multigpu(net.load_device))
     for clone in clones:
         assert type(clone) is type(net)
         assert are_equal(reference, flat(residuals(clone, model, (128, 128))))

@@ -14,6 +14,7 @@ import comfy.utils
 import pytest
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from support.devices import places
 
 from tools.small_world.adapter import AdapterSizes, adapter_weights
 from tools.small_world.published_shapes import published
@@ -117,8 +118,7 @@ def small_model(config: dict[str, Any], small_sdxl: Any, flags: Tensors) -> Any:
     settings.set_inference_dtype(torch.float32, None)
     model = settings.get_model(flags, device=torch.device("cpu"))
     small_sdxl.fill(model.diffusion_model)
-    cpu = torch.device("cpu")
-    return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
+    return comfy.model_patcher.CoreModelPatcher(model, **places())
 
 
 @pytest.fixture

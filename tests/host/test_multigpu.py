@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from nodes import ControlNetLoader
 from tools.small_world.scenes import photo, sample
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
@@ -40,12 +41,18 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     def devices(exclude_current: bool = False) -> list[torch.device]:
         return DEVICES[1:] if exclude_current else DEVICES
 
+    monkeypatch.setattr(management, "get_torch_device", lambda: DEVICES[0])
     monkeypatch.setattr(management, "get_all_torch_devices", devices)
     monkeypatch.setattr(management, "set_torch_device", lambda device: None, raising=False)
 
 
 @pytest.fixture
-def splittable(small_sdxl: Any) -> Any:
+def control_net(two_devices: None, models_dir: Any) -> Any:
+    return ControlNetLoader().load_controlnet("instantid_small.safetensors")[0]
+
+
+@pytest.fixture
+def splittable(two_devices: None, small_sdxl: Any) -> Any:
     """A model that the host can make a second of, as its own loaders' models are."""
     model = small_sdxl.small_unet()
     model.cached_patcher_init = (small_sdxl.small_unet, ())
@@ -53,9 +60,7 @@ def splittable(small_sdxl: Any) -> Any:
 
 
 @pytest.mark.combination(GROUP, "MultiGPU: conds split over two devices in threads, within 1e-4")
-def test_split_over_two_devices(
-    splittable: Any, applied: Any, prompt: Any, two_devices: None
-) -> None:
+def test_split_over_two_devices(splittable: Any, applied: Any, prompt: Any) -> None:
     import comfy.multigpu as multigpu
 
     patched, positive, negative = applied(splittable, prompt)

@@ -58,11 +58,12 @@ class Recorder:
 def reference(
     unet: Any, net: Any, call: dict[str, Any], sampling: Any, **given: torch.Tensor
 ) -> torch.Tensor:
-    """diffusers' noise prediction for one side of one call."""
-    sigma = call["sigma"][0]
+    """diffusers' noise prediction for one side of one call, where that call was made."""
+    sigma, place = call["sigma"][0], call["input"].device
+    given = {name: value.to(place) for name, value in given.items()}
     x = call["input"] / (sigma**2 + 1) ** 0.5
     t = sampling.timestep(call["sigma"])
-    sizes = torch.tensor([[HEIGHT, WIDTH, 0, 0, HEIGHT, WIDTH]], dtype=torch.float32)
+    sizes = torch.tensor([[HEIGHT, WIDTH, 0, 0, HEIGHT, WIDTH]], dtype=torch.float32, device=place)
     added = {"text_embeds": given["pooled"], "time_ids": sizes}
     residuals: dict[str, Any] = {}
     if net is not None:
@@ -147,17 +148,19 @@ def test_noise_prediction(
     )
     project = unet.encoder_hid_proj.image_projection_layers[0]
     embeddings = identity.references, torch.zeros_like(identity.references)
-    sampling = model.get_model_object("model_sampling")
+    sampling, call = model.get_model_object("model_sampling"), recorder.calls[0]
+    for network in filter(None, (unet, net)):
+        network.to(call["input"].device)
     for ours, side, embedding in zip(recorder.noise_predictions(), sides, embeddings, strict=True):
         theirs = reference(
             unet,
             net,
-            recorder.calls[0],
+            call,
             sampling,
             text=side[0][0],
             pooled=side[0][1]["pooled_output"],
             embedding=embedding.unsqueeze(1),
-            tokens=project(embedding),
+            tokens=project(embedding.to(call["input"].device)),
             hint=hint.movedim(-1, 1),
         )
         error = relative_error(ours, theirs)

@@ -35,7 +35,8 @@ class Witness:
     def __init__(self, unet: Any, prompts: dict[str, Cond]) -> None:
         layer = unet.model.diffusion_model.middle_block[1].transformer_blocks[0].attn2
         self.layer = layer
-        self.keys = {name: layer.to_k(cond[0][0])[0] for name, cond in prompts.items()}
+        place = layer.to_k.weight.device
+        self.keys = {n: layer.to_k(cond[0][0].to(place))[0].cpu() for n, cond in prompts.items()}
         self.calls: list[list[tuple[str, int]]] = []
         self.net_calls: list[list[str]] = []
 
@@ -48,7 +49,7 @@ class Witness:
         rows = options["instantid_rows"].rows
         assert len(rows) == k.shape[0]
         self.calls.append(
-            [(self._name(keys), int(row.polarity)) for keys, row in zip(k, rows, strict=True)]
+            [(self._name(keys), int(row.polarity)) for keys, row in zip(k.cpu(), rows, strict=True)]
         )
         return optimized_attention(q, k, v, options["n_heads"])
 
@@ -231,7 +232,7 @@ class Contexts:
         for module, notes in self._watched:
 
             def note(_: Any, __: Any, kwargs: dict[str, Any], notes: list = notes) -> None:
-                notes.append(kwargs["context"].clone())
+                notes.append(kwargs["context"].clone().cpu())
 
             self._hooks.append(module.register_forward_pre_hook(note, with_kwargs=True))
         return self

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.devices import loaded
 
 from tools.small_world.scenes import photo
 
@@ -100,16 +101,16 @@ def hint_of(pack: Any, faces: Any, model: Any, prompt: Any, **parts: Any) -> tor
         **settings,
     )
     net = positive[0][1]["control"]
-    cond = {"c_crossattn": torch.zeros(1, 77, 64), "y": torch.zeros(1, 2816)}
+    place = loaded(net)
+    text, pooled = torch.zeros(1, 77, 64, device=place), torch.zeros(1, 2816, device=place)
+    cond = {"c_crossattn": text, "y": pooled}
     hints: list[torch.Tensor] = []
     hook = net.control_model.register_forward_pre_hook(
-        lambda _, __, given: hints.append(given["hint"].clone()), with_kwargs=True
+        lambda _, __, given: hints.append(given["hint"].clone().cpu()), with_kwargs=True
     )
     net.pre_run(model.model, model.get_model_object("model_sampling").percent_to_sigma)
-    sigma = torch.full((1,), 5.0)
-    net.get_control(
-        torch.zeros(1, 4, 24, 32), sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma}
-    )
+    x, sigma = torch.zeros(1, 4, 24, 32, device=place), torch.full((1,), 5.0, device=place)
+    net.get_control(x, sigma, cond, 1, {"cond_or_uncond": [0], "sigmas": sigma})
     net.cleanup()
     hook.remove()
     return hints[0].movedim(1, -1)

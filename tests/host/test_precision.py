@@ -10,6 +10,7 @@ import comfy.model_management
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.devices import places
 
 from nodes import ControlNetLoader
 from tools.small_world.adapter import AdapterSizes, adapter_weights, flat
@@ -47,8 +48,7 @@ def small_model(small_sdxl: Any, stored: torch.dtype, computed: torch.dtype | No
         # Through the stored format, so that every model of a test has the same weights.
         weight.data = small_sdxl.weights_for(name, weight.shape).to(stored).to(weight.dtype)
     model.diffusion_model.requires_grad_(False).eval()
-    cpu = torch.device("cpu")
-    return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
+    return comfy.model_patcher.CoreModelPatcher(model, **places())
 
 
 @pytest.fixture
@@ -233,6 +233,10 @@ def test_cuda_hidden(
         "device",
     ):
         monkeypatch.setattr(torch.cuda, name, out_of_order)
+    # As `--cpu` leaves them, on a host that has started without it too.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    management = comfy.model_management
+    monkeypatch.setattr(management, "cpu_state", management.CPUState.CPU)
     monkeypatch.setattr(torch.Tensor, "cuda", out_of_order)
     monkeypatch.setattr(torch.nn.Module, "cuda", out_of_order)
     (loaded,) = pack.run("InstantIDLoadAdapter", adapter_name="instantid_small.safetensors")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.devices import agree
 from support.neighbours.regional_prompts import Couple, LengtheningCouple, hooked
 
 from tools.small_world.scenes import conditioning, sample
@@ -47,10 +48,12 @@ def picture(model: Any, applied: Any, prompt: Any) -> Picture:
 def test_one_prompt_in_both_regions_changes_nothing(
     picture: Picture, prompt: Any, kind: str, order: str
 ) -> None:
+    """On a GPU 1e-4: it sums three rows in another order than two (1.3e-5 on an H100)."""
     how = {"mask": torch.linspace(0, 1, 512).view(2, 16, 16)} if "mask" in order else {}
     order = order.partition(",")[0]
     texts = [prompt.positive[0][0]] * 2
-    assert torch.equal(picture(kind, order, texts, **how), picture(kind, order, None, **how))
+    with_regions, without = (picture(kind, order, each, **how) for each in (texts, None))
+    assert agree(with_regions, without, elsewhere=1e-4)
 
 
 @each_kind

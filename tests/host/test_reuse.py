@@ -92,7 +92,7 @@ def test_rows_of_split_calls_get_their_own(
     """Each side in a call of its own, as on a full GPU."""
     patched, used = applied(model), pair(2)
     together = sample(patched, *used, steps=4, batch=2)
-    none = lambda _, both=False, **__: (0, 0) if both else 0  # noqa: E731
+    none = lambda _=None, torch_free_too=False: (0, 0) if torch_free_too else 0  # noqa: E731
     monkeypatch.setattr(comfy.model_management, "get_free_memory", none)
     with Calls(net_of(used).control_model) as calls:
         apart = sample(patched, *used, steps=4, batch=2)

@@ -20,8 +20,8 @@ class Calls:
         call = type(self.network).forward
 
         def noted(network: Any, x: Any, hint: Any, timesteps: Any, context: Any, **k: Any) -> Any:
-            self.hints.append(hint.clone())
-            self.contexts.append(context.clone())
+            self.hints.append(hint.clone().cpu())
+            self.contexts.append(context.clone().cpu())
             return call(network, x=x, hint=hint, timesteps=timesteps, context=context, **k)
 
         self.patch = pytest.MonkeyPatch()
