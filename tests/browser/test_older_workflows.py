@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.older_workflows import (
-    FACE_ID_NODES,
-    OLDER_NODES,
-    OLDER_WORKFLOWS,
-    face_id_workflow,
-    older_workflow,
-)
+from support.face_id_workflow import FACE_ID_NODES, face_id_workflow
+from support.older_workflows import OLDER_NODES, OLDER_WORKFLOWS, older_workflow
 
 from tools.pictures.browser import Editor
 

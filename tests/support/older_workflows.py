@@ -15,6 +15,8 @@ from tools.comfyui.prompts import ObjectInfo
 
 Wire = tuple[int, int]
 """Id of a node in the graph and the number of its output."""
+Shape = tuple[dict[str, str], tuple[str, ...]]
+"""Sockets of a class by name, and its outputs."""
 
 OLDER_NODES: Mapping[str, tuple[dict[str, str], dict[str, Any], tuple[str, ...]]] = {
     "InstantIDModelLoader": ({}, {"instantid_file": "ip-adapter.bin"}, ("INSTANTID",)),
@@ -100,22 +102,6 @@ OTHER_NODES = {
         ("MODEL",),
     ),
 }
-FACE_ID_NODES: Mapping[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "IPAdapterUnifiedLoaderFaceID": (
-        {"model": "MODEL", "ipadapter": "IPADAPTER"},
-        ("MODEL", "IPADAPTER"),
-    ),
-    "IPAdapterInsightFaceLoader": ({}, ("INSIGHTFACE",)),
-    "IPAdapterFaceID": (
-        {
-            **{"model": "MODEL", "ipadapter": "IPADAPTER", "image": "IMAGE"},
-            **{"image_negative": "IMAGE", "attn_mask": "MASK", "clip_vision": "CLIP_VISION"},
-            "insightface": "INSIGHTFACE",
-        },
-        ("MODEL", "IMAGE"),
-    ),
-}
-"""Of IPAdapter_plus: class to its sockets and its outputs."""
 CHECKPOINT = "sdxl/AlbedoBaseXL.safetensors"
 IDENTITY_NET = "instantid/diffusion_pytorch_model.safetensors"
 SIZE, WIDE = (1016, 1016), (1280, 960)
@@ -127,10 +113,12 @@ class Graph:
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
     links: list[list[Any]] = field(default_factory=list)
+    more: Mapping[str, Shape] = field(default_factory=dict)
+    """Classes beside those of this module."""
 
     def add(self, kind: str, *values: Any, **wires: Wire | None) -> int:
         """Put in a node with its widget values, and return its id."""
-        sockets, outputs = _shape(kind)
+        sockets, outputs = self.more.get(kind) or _shape(kind)
         number = len(self.nodes) + 1
         inputs = [
             {"name": name, "type": socket, "link": self._link(wires.get(name), number, i, socket)}
@@ -162,11 +150,11 @@ class Graph:
         return {**last, **kept, "version": 0.4}
 
 
-def _shape(kind: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def _shape(kind: str) -> Shape:
     if kind in OLDER_NODES:
         sockets, _, outputs = OLDER_NODES[kind]
         return sockets, outputs
-    return {**OTHER_NODES, **FACE_ID_NODES}[kind]
+    return OTHER_NODES[kind]
 
 
 def older_object_info() -> ObjectInfo:
@@ -222,7 +210,7 @@ def _start(graph: Graph) -> Start:
     return Start(checkpoint, texts[0], texts[1], photo, shared)
 
 
-def _finish(
+def finish(
     graph: Graph,
     start: Start,
     sides: tuple[Wire, Wire, Wire],
@@ -253,14 +241,14 @@ def _applied(graph: Graph, start: Start, **wires: Wire) -> tuple[Wire, Wire, Wir
 def basic(graph: Graph) -> None:
     """One photo."""
     start = _start(graph)
-    _finish(graph, start, _applied(graph, start), "karras")
+    finish(graph, start, _applied(graph, start), "karras")
 
 
 def posed(graph: Graph) -> None:
     """The pose of another photo."""
     start = _start(graph)
     pose = graph.add("LoadImage", "second.png", "image"), 0
-    _finish(graph, start, _applied(graph, start, image_kps=pose), "karras")
+    finish(graph, start, _applied(graph, start, image_kps=pose), "karras")
 
 
 def depth(graph: Graph) -> None:
@@ -272,7 +260,7 @@ def depth(graph: Graph) -> None:
     drawn = graph.add("Zoe-DepthMapPreprocessor", 512, image=pose), 0
     wires = {"positive": positive, "negative": negative, "control_net": net, "image": drawn}
     held = graph.add("ControlNetApplyAdvanced", 0.65, 0, 0.35, **wires)
-    _finish(graph, start, (model, (held, 0), (held, 1)), "karras")
+    finish(graph, start, (model, (held, 0), (held, 1)), "karras")
 
 
 def ip_adapter(graph: Graph) -> None:
@@ -284,7 +272,7 @@ def ip_adapter(graph: Graph) -> None:
     settings = (0.5, "linear", "concat", 0, 1, "V only")
     wires = {"model": (loader, 0), "ipadapter": (loader, 1), "image": style}
     styled = graph.add("IPAdapterAdvanced", *settings, **wires), 0
-    _finish(graph, start, (styled, positive, negative), "karras")
+    finish(graph, start, (styled, positive, negative), "karras")
 
 
 def multi_id(graph: Graph) -> None:
@@ -302,7 +290,7 @@ def multi_id(graph: Graph) -> None:
         (graph.add("ConditioningCombine", conditioning_1=(first, i), conditioning_2=(second, i)), 0)
         for i in (1, 2)
     ]
-    _finish(graph, start, ((second, 0), sides[0], sides[1]), "normal", WIDE)
+    finish(graph, start, ((second, 0), sides[0], sides[1]), "normal", WIDE)
 
 
 def _advanced(
@@ -333,35 +321,12 @@ def separate(graph: Graph) -> None:
         **{"control_net": start.shared["control_net"]},
         **{"positive": start.positive, "negative": start.negative},
     )
-    _finish(graph, start, ((patched, 0), (held, 0), (held, 1)), "karras")
+    finish(graph, start, ((patched, 0), (held, 0), (held, 1)), "karras")
 
 
 OLDER_WORKFLOWS: Mapping[str, Callable[[Graph], None]] = {
     author.__name__: author for author in (basic, posed, depth, ip_adapter, multi_id, separate)
 }
-
-
-def face_id_workflow() -> dict[str, Any]:
-    """IPAdapter_plus with FaceID: its unified loader, and a loader of the face model beside it."""
-    graph = Graph()
-    checkpoint = graph.add("CheckpointLoaderSimple", CHECKPOINT)
-    texts = [
-        (graph.add("CLIPTextEncode", text, clip=(checkpoint, 1)), 0)
-        for text in ("a comic hero, ink and bright colours", "photo, noise")
-    ]
-    photo = graph.add("LoadImage", "face.png", "image"), 0
-    settings = ("FACEID", 0.55, "CPU")
-    loader = graph.add("IPAdapterUnifiedLoaderFaceID", *settings, model=(checkpoint, 0))
-    analyzer = graph.add("IPAdapterInsightFaceLoader", "CPU", "buffalo_l"), 0
-    applied = graph.add(
-        "IPAdapterFaceID",
-        *(0.85, 1, "linear", "concat", 0, 0.9, "V only"),
-        **{"model": (loader, 0), "ipadapter": (loader, 1), "image": photo},
-        insightface=analyzer,
-    )
-    start = Start(checkpoint, texts[0], texts[1], photo, {})
-    _finish(graph, start, ((applied, 0), *texts), "karras")
-    return graph.saved()
 
 
 def older_workflow(name: str) -> dict[str, Any]:
