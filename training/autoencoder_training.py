@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -20,16 +22,32 @@ from .buckets import (
     add_album_arguments,
     album_sizes,
     choose,
+    cut,
+    face_windows,
     load_albums,
     pictures_of,
 )
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, channels_last, loop_settings, train
-from .networks.autoencoder import FACTOR, LATENT_CHANNELS, Autoencoder
+from .face_embeddings import remembered
+from .loop import (
+    WEIGHTS_FILE,
+    Tensors,
+    add_loop_arguments,
+    channels_last,
+    loop_settings,
+    start_from,
+    train,
+)
+from .networks.autoencoder import FACTOR, LATENT_CHANNELS, SCALE, Autoencoder
+
+if TYPE_CHECKING:
+    from .dataset import Album
 
 NAME = "autoencoder"
 STATISTICS_FILE = "statistics.pt"
 BATCH = 64
 """Pictures that are encoded at once where nothing is trained."""
+ENCODERS_PACE = 0.3
+"""Learning rate of an encoder that was trained before: a UNet that knows its latents still does."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,7 @@ class LossWeights:
     """Weights of the loss's terms."""
 
     edges: float = 1.0
-    divergence: float = 1e-3
+    divergence: float = 1e-5
     """Per latent number; keeps latents near a unit Gaussian without blurring pictures."""
     pyramid_levels: int = 2
 
@@ -66,11 +84,36 @@ def autoencoder_loss(
     return total, {name: value.detach() for name, value in terms.items()}
 
 
+def crops_of(
+    album: Album, indices: torch.Tensor, side: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Squares of some pictures, most of them about a face: [B, 3, side, side] in -1..1.
+
+    A side of 0 takes whole pictures.
+    """
+    images = album.images[indices]
+    if side:
+        corners = face_windows(album.boxes[indices, 0], images.shape[1:3], side, generator)
+        images = cut(images, corners * FACTOR, side, axis=1)
+    return pictures_of(torch.from_numpy(images))
+
+
 @torch.no_grad()
 def encode_all(autoencoder: Autoencoder, images: torch.Tensor) -> torch.Tensor:
     """[N, H, W, 3] uint8 -> latents [N, 4, H / 8, W / 8] in the host's unit: posterior means."""
     parts = [autoencoder.encode(pictures_of(part)) for part in images.split(BATCH)]
     return torch.cat(parts).contiguous()
+
+
+def album_latents(run: Path, album: Album, kind: str) -> torch.Tensor:
+    """Latents [N, 4, h, w] of unit variance of a run's album, by its autoencoder; kept on disk."""
+    source = run / NAME / WEIGHTS_FILE
+
+    def compute() -> np.ndarray:
+        images = torch.from_numpy(album.images)
+        return (encode_all(channels_last(load_autoencoder(run)), images) * SCALE).numpy()
+
+    return remembered(run / NAME / f"latents-{kind}-{len(album)}.npy", source, compute)
 
 
 @torch.no_grad()
@@ -104,20 +147,25 @@ def train_autoencoder(arguments: argparse.Namespace) -> None:
     settings = loop_settings(arguments, NAME)
     torch.manual_seed(settings.seed)
     albums = load_albums(arguments.folder, album_sizes(arguments))
-    images = {kind: torch.from_numpy(album.images) for kind, album in albums.items()}
-    counts = {kind: len(album) for kind, album in images.items()}
+    counts = {kind: len(album) for kind, album in albums.items()}
     weights = LossWeights(divergence=arguments.divergence)
     network = channels_last(Autoencoder())
+    if arguments.start:
+        print(f"{start_from(network, arguments.start)} tensors taken over", flush=True)
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
         kind, indices = choose(counts, arguments.batch, generator)
-        pictures = pictures_of(images[kind][indices])
+        pictures = crops_of(albums[kind], indices, arguments.crop, generator)
         height, width = pictures.shape[2] // FACTOR, pictures.shape[3] // FACTOR
         shape = (arguments.batch, LATENT_CHANNELS, height, width)
         return autoencoder_loss(model, pictures, torch.randn(shape, generator=generator), weights)
 
-    network.load_state_dict(train(network, loss_of, settings), strict=False)
+    def pace(name: str) -> float:
+        return ENCODERS_PACE if arguments.start and name.startswith("encoder.") else 1.0
+
+    network.load_state_dict(train(network, loss_of, settings, pace), strict=False)
     network.eval()
+    images = {kind: torch.from_numpy(album.images) for kind, album in albums.items()}
     mean, deviation = measure_statistics(network, [part[:1000] for part in images.values()])
     statistics = {"latent_mean": mean, "latent_deviation": deviation}
     torch.save(statistics, settings.folder / STATISTICS_FILE)
@@ -144,6 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=3000)
     add_album_arguments(parser, AlbumSizes())
+    parser.add_argument("--crop", type=int, default=96, help="side of the crops; 0: whole pictures")
     parser.add_argument(
         "--divergence",
         type=float,

@@ -90,7 +90,7 @@ def train_surroundings(arguments: argparse.Namespace) -> None:
     torch.manual_seed(settings.seed)
     foundation = load_foundation(arguments.folder, None)
     album = load_album(arguments.folder, "single", album_sizes(arguments))
-    latents = foundation.encode_pictures(torch.from_numpy(album.images))
+    latents = foundation.latents_of(album, "single")
     rows, (context, pooled) = foundation.encode_distinct(album.captions)
     model = SurroundingsControl(foundation.unet)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+
+from .networks.autoencoder import FACTOR
 
 if TYPE_CHECKING:
     from .dataset import Album
 
-SQUARE = (128, 128)
-WIDE = (192, 128)
+SQUARE = (192, 192)
+WIDE = (288, 192)
+SHARE_AT_FACES = 0.8
+"""Of windows; the others lie anywhere."""
 KINDS = ("single", "pairs", "wide")
 
 
@@ -23,9 +28,9 @@ class AlbumSizes:
 
     single: int = 6000
     pairs: int = 1500
-    """Two people, 192 x 128."""
+    """Two people, 288 x 192."""
     wide: int = 0
-    """One person, 192 x 128."""
+    """One person, 288 x 192."""
     seed: int = 1
 
     @property
@@ -57,6 +62,31 @@ def choose(
     shares = torch.tensor([float(counts[kind]) for kind in kinds])
     kind = kinds[int(torch.multinomial(shares, 1, generator=generator))]
     return kind, torch.randint(counts[kind], (batch,), generator=generator)
+
+
+def face_windows(
+    boxes: np.ndarray, extent: tuple[int, ...], side: int, generator: torch.Generator
+) -> np.ndarray:
+    """Corners of square windows, most of them about a face: [B, 2], top and left, in latent cells.
+
+    boxes: one face for each picture, [B, 4] pixels. extent: height and width, and side: pixels.
+    """
+    drawn = torch.rand(len(boxes), 3, generator=generator).numpy()
+    room = np.array(extent) - side
+    middle = boxes.reshape(-1, 2, 2).mean(1)[:, ::-1] + (drawn[:, :2] - 0.5) * side * 0.6
+    corners = np.clip(middle - side / 2, 0, room)
+    corners = np.where(drawn[:, 2:] < SHARE_AT_FACES, corners, drawn[:, :2] * room)
+    return (corners / FACTOR).round().astype(np.int64)
+
+
+def cut(values: Any, corners: np.ndarray, side: int, axis: int = 2) -> Any:
+    """Windows of arrays or tensors [B, ..., H, W, ...] whose height is at `axis`: one for each."""
+    before = (slice(None),) * (axis - 1)
+    parts = [
+        value[(*before, slice(top, top + side), slice(left, left + side))]
+        for value, (top, left) in zip(values, corners.tolist(), strict=True)
+    ]
+    return np.stack(parts) if isinstance(values, np.ndarray) else torch.stack(parts)
 
 
 def pictures_of(images: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .world import BACKGROUNDS, HELD_OUT, STYLES, TRAINING, Scene, caption, paint, random_scene
+from .world import (
+    ATTRIBUTES,
+    BACKGROUNDS,
+    HELD_OUT,
+    STYLES,
+    TRAINING,
+    Scene,
+    caption,
+    paint,
+    random_scene,
+)
 from .world.scenes import SIDE
 
 
@@ -30,14 +40,21 @@ class Album:
     """[N] int64, indices into STYLES."""
     backgrounds: np.ndarray
     """[N] int64, indices into BACKGROUNDS."""
+    attributes: np.ndarray
+    """[N, 5] bool, in the order of ATTRIBUTES: of the first person."""
+    named: np.ndarray
+    """[N] bool: whether captions name them."""
 
     @property
     def captions(self) -> list[str]:
         """One text per picture."""
         people = self.identities.shape[1]
+        words = [
+            np.array(ATTRIBUTES)[row].tolist() for row in self.attributes & self.named[:, None]
+        ]
         return [
-            caption(STYLES[style], BACKGROUNDS[background], people)
-            for style, background in zip(self.styles, self.backgrounds, strict=True)
+            caption(STYLES[style], BACKGROUNDS[background], people, seen)
+            for style, background, seen in zip(self.styles, self.backgrounds, words, strict=True)
         ]
 
     def __len__(self) -> int:
@@ -94,6 +111,8 @@ def paint_album(scenes: Sequence[Scene]) -> Album:
         np.array([[person.identity for person in scene.people] for scene in scenes]),
         np.array([STYLES.index(scene.style) for scene in scenes]),
         np.array([BACKGROUNDS.index(scene.background) for scene in scenes]),
+        np.array([[name in s.people[0].attributes for name in ATTRIBUTES] for s in scenes]),
+        np.array([scene.named and len(scene.people) == 1 for scene in scenes]),
     )
 
 

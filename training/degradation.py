@@ -6,14 +6,10 @@ numbers come from the given generator alone, drawn on the CPU, so that every dev
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
-
-BLOCK = 8
-"""Side of the blocks whose frequencies are rounded, as in JPEG."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +28,6 @@ class DegradationSettings:
     """Change of each channel's gain."""
     brightness: float = 0.08
     contrast: float = 0.12
-    rounding: float = 0.12
-    """Step by which the frequencies of 8 x 8 blocks are rounded."""
 
 
 def degrade(
@@ -41,18 +35,14 @@ def degrade(
     generator: torch.Generator,
     settings: DegradationSettings = DegradationSettings(),
 ) -> torch.Tensor:
-    """[B, 3, H, W] in 0..1, sides divisible by 8 -> the same shape and range, made worse.
+    """[B, 3, H, W] in 0..1, -> the same shape and range, made worse.
 
     Which pictures stay untouched and which damage the others take goes by their place in the
     batch, to spend no time on what is thrown away: their order has to be random.
     """
     kept = round(len(pictures) * settings.untouched)
     changed = pictures[kept:]
-    middle = len(changed) // 2
-    rounded, blurred = changed[:middle], changed[middle:]
-    if len(rounded):
-        rounded = _rounded(rounded, generator, settings.rounding)
-    changed = torch.cat([rounded, _blurred(blurred, generator)])
+    changed = _blurred(changed, generator)
     changed = _resampled(changed, generator, settings.smallest_scale)
     changed = _recoloured(changed, generator, settings)
     changed = changed + _blotches(changed, generator, settings.blotches)
@@ -84,7 +74,7 @@ def _resampled(pictures: torch.Tensor, generator: torch.Generator, smallest: flo
 
 
 def _blurred(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """From a little sharper to one pass of a 5 x 5 binomial filter."""
+    """Blur at random, from a little sharper to one pass of a 5 x 5 binomial filter."""
     # Sums of shifted pictures take a third of the time of convolutions by channel on a CPU.
     soft = functional.pad(pictures, (2, 2, 2, 2), mode="replicate")
     for _ in range(2):
@@ -93,28 +83,6 @@ def _blurred(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor
         soft = soft[..., :-1] + soft[..., 1:]
         soft = soft[..., :-1] + soft[..., 1:]
     return torch.lerp(pictures, soft / 256, _uniform(pictures, generator, 1) * 1.4 - 0.4)
-
-
-def _rounded(pictures: torch.Tensor, generator: torch.Generator, largest: float) -> torch.Tensor:
-    """Rounds the cosine coefficients of 8 x 8 blocks, high frequencies more coarsely."""
-    batch, channels, height, width = pictures.shape
-    shape = (batch, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    basis = _cosines().to(pictures.device)
-    blocks = torch.einsum("bcyixj,ui,vj->bcyxuv", pictures.reshape(shape), basis, basis)
-    order = torch.arange(BLOCK, device=pictures.device)
-    rise = 0.25 + (order[:, None] + order[None, :]) / (2 * BLOCK - 2)
-    step = (_strengths(pictures, generator, largest) + 1e-3)[..., None, None] * rise
-    blocks = (blocks / step).round() * step
-    again = torch.einsum("bcyxuv,ui,vj->bcyixj", blocks, basis, basis)
-    return again.reshape(pictures.shape)
-
-
-def _cosines() -> torch.Tensor:
-    """[8, 8]: rows are the orthonormal cosine functions."""
-    place = torch.arange(BLOCK) + 0.5
-    rows = torch.cos(math.pi / BLOCK * torch.arange(BLOCK)[:, None] * place[None])
-    rows[0] /= math.sqrt(2)
-    return rows * math.sqrt(2 / BLOCK)
 
 
 def _recoloured(

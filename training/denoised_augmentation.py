@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .autoencoder_training import load_autoencoder
+from .autoencoder_training import album_latents, load_autoencoder
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, load_album
 from .diffusion import add_noise, offset_noise, signal_shares, size_numbers
 from .face_embeddings import album_embeddings
@@ -34,7 +34,7 @@ TOGETHER = 32
 VAGUE_TIMES = 8
 """Times that a vague picture counts: there are fewer of them than of clear ones."""
 NOISY = (0.25, 0.85)
-"""From which to which timestep, as shares of all: before it little is lost, after it a face is."""
+"""First and last timestep, as shares of all: before it little is lost, after it a face is."""
 
 
 def vague_album(run: Path, recogniser: Path, sizes: AlbumSizes, count: int, seed: int) -> Album:
@@ -42,7 +42,8 @@ def vague_album(run: Path, recogniser: Path, sizes: AlbumSizes, count: int, seed
     whole = load_album(run, "single", sizes)
     embeddings = album_embeddings(whole, recogniser, run / NAME / "embeddings-single.npy")
     album = type(whole)(**{name: values[:count] for name, values in vars(whole).items()})
-    portraits = prepare(load_foundation(run, None), album, embeddings[:count])
+    latents = album_latents(run, whole, "single")[:count]
+    portraits = prepare(load_foundation(run, None), album, latents, embeddings[:count])
     model, autoencoder = load_instantid(run), load_autoencoder(run)
     generator = torch.Generator().manual_seed(seed)
     parts = []

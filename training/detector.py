@@ -180,7 +180,7 @@ def _wanted_scores(points: np.ndarray, middle: np.ndarray, spread: float) -> np.
 
 
 def _ways(points: np.ndarray, box: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """From points [K, 2] to a box's left, top, right and bottom and to its keypoints: [K, 14]."""
+    """Ways from points [K, 2] to a box's left, top, right, bottom and to its keypoints: [K, 14]."""
     there = keypoints[None] - points[:, None]
     return np.concatenate([points - box[:2], box[2:] - points, there.reshape(-1, 10)], axis=1)
 
@@ -314,15 +314,15 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=1200)
-    parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--pairs", type=int, default=5_000)
+    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--pairs", type=int, default=4_000)
     parser.add_argument("--held-out-pictures", type=int, default=300)
     parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
     parser.add_argument("--album-seed", type=int, default=1)
     parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99)
     arguments = parser.parse_args()
     folder, seed, count = arguments.folder / "albums", arguments.album_seed, arguments.pictures
-    wide = (192, 128)
+    wide = (288, 192)
     albums = [load_or_paint(folder, count, seed)]
     albums.append(load_or_paint(folder, arguments.pairs, seed, wide, 2))
     if arguments.vague:

@@ -11,7 +11,7 @@ from .dataset import Album
 from .world.canvas import OVERSAMPLING
 from .world.scenery import BACKGROUNDS, SCENERY
 from .world.scenes import SIDE
-from .world.styles import PAINTERS, STYLES
+from .world.styles import STYLES, painted
 
 CANVAS = 160
 """Pixels of a side: 640 averaged by 4."""
@@ -35,7 +35,7 @@ def _empty_scene(rng: np.random.Generator) -> np.ndarray:
     canvas = np.zeros((SIDE * OVERSAMPLING, SIDE * OVERSAMPLING, 3), np.uint8)
     SCENERY[str(rng.choice(BACKGROUNDS))](canvas, rng)
     small = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return PAINTERS[str(rng.choice(STYLES))](small)
+    return painted(small, str(rng.choice(STYLES)))
 
 
 def resized(picture: np.ndarray, scale: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -20,18 +21,6 @@ def signal_shares() -> torch.Tensor:
     first, last = BETAS
     betas = torch.linspace(first**0.5, last**0.5, TIMESTEPS, dtype=torch.float64) ** 2
     return (1 - betas).cumprod(0).float()
-
-
-def draw_timesteps(batch: int, cubic: bool, generator: torch.Generator) -> torch.Tensor:
-    """Timesteps [batch], uniform, or with more at high noise as T2I-Adapter draws them.
-
-    What a condition decides (where a face is, its colours) is decided at high noise, where the
-    loss is smallest (arXiv 2302.08453, section 3.4).
-    """
-    drawn = torch.rand(batch, generator=generator)
-    if cubic:
-        drawn = 1 - drawn**3
-    return (drawn * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
 
 
 def offset_noise(shape: torch.Size, offset: float, generator: torch.Generator) -> torch.Tensor:
@@ -79,8 +68,15 @@ def noise_loss(
     return errors.mean(), figures
 
 
-def size_numbers(height: int, width: int, batch: int) -> torch.Tensor:
-    """SDXL's size condition of whole pictures, [batch, 6]: size, crop at 0, and size again."""
-    return torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32).repeat(
-        batch, 1
-    )
+def size_numbers(
+    height: int, width: int, batch: int, corners: np.ndarray | None = None, side: int = 0
+) -> torch.Tensor:
+    """SDXL's size condition, [batch, 6]: the picture's size, the crop's corner, the crop's size.
+
+    corners: top and left in pixels, [batch, 2], of square crops; None for whole pictures.
+    """
+    numbers = torch.tensor([[height, width, 0, 0, height, width]]).float().repeat(batch, 1)
+    if corners is not None:
+        numbers[:, 2:4] = torch.from_numpy(corners)
+        numbers[:, 4:] = side
+    return numbers

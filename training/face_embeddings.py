@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,22 +23,23 @@ BATCH = 64
 def album_embeddings(album: Album, recogniser: Path, kept: Path) -> torch.Tensor:
     """[N, 512] float32 of an album with one person a picture, by its own keypoints.
 
-    recogniser: the ONNX file. kept: where the result stays for the next run; it is computed again
-    when the recogniser is newer.
+    recogniser: the ONNX file. kept: where the result stays for the next run.
     """
-    if not kept.exists() or kept.stat().st_mtime < recogniser.stat().st_mtime:
-        found = embed(album.images, album.keypoints[:, 0], recogniser)
+    return remembered(
+        kept, recogniser, lambda: embed(album.images, album.keypoints[:, 0], recogniser)
+    )
+
+
+def remembered(kept: Path, source: Path, compute: Callable[[], np.ndarray]) -> torch.Tensor:
+    """The array in the file `kept`; computed and written first if `source` is newer than it."""
+    if not kept.exists() or kept.stat().st_mtime < source.stat().st_mtime:
+        found = compute()
         kept.parent.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as file:
             np.save(file, found)
         part.replace(kept)
-    values = np.load(kept)
-    if len(values) != len(album):
-        raise ValueError(
-            f"{kept} holds {len(values)} embeddings for {len(album)} pictures: delete it."
-        )
-    return torch.from_numpy(values)
+    return torch.from_numpy(np.load(kept))
 
 
 def embed(images: np.ndarray, keypoints: np.ndarray, recogniser: Path) -> np.ndarray:

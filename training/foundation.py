@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import UNet2DConditionModel
 
-from .autoencoder_training import encode_all, load_autoencoder
+from .autoencoder_training import album_latents
 from .base_training import load_base
 from .buckets import pictures_of
-from .loop import channels_last
-from .networks.autoencoder import SCALE
+
+if TYPE_CHECKING:
+    from .dataset import Album
 
 Text = tuple[torch.Tensor, torch.Tensor]
 
@@ -27,8 +29,8 @@ class Foundation:
     """Frozen models."""
 
     unet: UNet2DConditionModel
-    encode_pictures: Callable[[torch.Tensor], torch.Tensor]
-    """[N, H, W, 3] uint8 -> latents [N, 4, H / 8, W / 8] of unit variance."""
+    latents_of: Callable[[Album, str], torch.Tensor]
+    """An album and its kind -> latents [N, 4, H / 8, W / 8] of unit variance."""
     encode_captions: Callable[[list[str]], Text]
     """N captions -> context [N, T, C] and pooled [N, P]."""
 
@@ -47,16 +49,13 @@ def load_foundation(run: Path, pretrained: Path | None) -> Foundation:
 
 def _own(run: Path) -> Foundation:
     base = load_base(run)
-    autoencoder = channels_last(load_autoencoder(run))
 
     @torch.no_grad()
     def encode_captions(captions: list[str]) -> Text:
         encoder = base.caption_encoder
         return encoder(torch.tensor([encoder.tokenize(caption) for caption in captions]))
 
-    return Foundation(
-        base.unet, lambda images: encode_all(autoencoder, images) * SCALE, encode_captions
-    )
+    return Foundation(base.unet, partial(album_latents, run), encode_captions)
 
 
 def _published(folder: Path) -> Foundation:
@@ -66,8 +65,9 @@ def _published(folder: Path) -> Foundation:
     vae = pipeline.vae.requires_grad_(False)
 
     @torch.no_grad()
-    def encode_pictures(images: torch.Tensor) -> torch.Tensor:
-        parts = [vae.encode(pictures_of(part)).latent_dist.mean for part in images.split(1)]
+    def latents_of(album: Album, _kind: str) -> torch.Tensor:
+        images = torch.from_numpy(album.images).split(1)
+        parts = [vae.encode(pictures_of(part)).latent_dist.mean for part in images]
         return torch.cat(parts) * vae.config.scaling_factor
 
     @torch.no_grad()
@@ -75,4 +75,4 @@ def _published(folder: Path) -> Foundation:
         context, _, pooled, _ = pipeline.encode_prompt(captions, do_classifier_free_guidance=False)
         return context, pooled
 
-    return Foundation(pipeline.unet, encode_pictures, encode_captions)
+    return Foundation(pipeline.unet, latents_of, encode_captions)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,19 +23,20 @@ from instantid_core.keypoints import draw_frame
 from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
+from .base_training import add_window_argument, face_places, view
 from .buckets import AlbumSizes, add_album_arguments, album_sizes, choose, load_album
-from .diffusion import WEIGHTINGS, add_noise, draw_timesteps, noise_loss, offset_noise, size_numbers
+from .diffusion import WEIGHTINGS, add_noise, noise_loss, offset_noise, size_numbers
 from .face_embeddings import album_embeddings
 from .foundation import Foundation, Text, load_foundation
-from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
-from .networks.autoencoder import FACTOR
+from .frozen_hint_encoder import KeptFeatures, load_hint_encoder, take_features
+from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, start_from, train
+from .networks.autoencoder import FACTOR, LATENT_CHANNELS
+from .networks.denoiser import TIMESTEPS
 
 if TYPE_CHECKING:
     from .dataset import Album
 
 NAME = "instantid"
-ENCODED_TOGETHER = 256
 PACES = (
     ("identity_net.controlnet_down_blocks", 10.0),
     ("identity_net.controlnet_mid_block", 10.0),
@@ -66,8 +68,12 @@ class Portraits:
     """[N, 5, 2] pixels."""
     places: torch.Tensor
     """[N, 1, h, w]: how much each place counts in the loss, of mean 1."""
-    features: torch.Tensor | None = None
-    """[N, C, h, w] bfloat16, where the hint encoder no longer learns."""
+    identities: np.ndarray
+    """[N]: whom the pictures show."""
+    boxes: np.ndarray
+    """[N, 1, 4] pixels."""
+    features: KeptFeatures | None = None
+    """Features of the hints, where the hint encoder no longer learns."""
 
     @property
     def extent(self) -> Extent:
@@ -81,12 +87,46 @@ class Portraits:
 
     def condition(self, indices: torch.Tensor) -> torch.Tensor:
         """Input of IdentityNet: drawn keypoints, or a frozen hint encoder's features of them."""
-        return self.hints(indices) if self.features is None else self.features[indices].float()
+        return self.hints(indices) if self.features is None else self.features(indices)
+
+    def views(
+        self, indices: torch.Tensor, side: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents, condition, places and size condition of whole pictures or windows of `side`."""
+        latents, condition = self.latents[indices], self.condition(indices)
+        places = self.places[indices]
+        if not side:
+            sizes = size_numbers(self.extent.height, self.extent.width, len(indices))
+            return latents, condition, places, sizes
+        both = torch.cat([latents, condition], dim=1)
+        both, places, sizes = view(both, places, self.boxes[indices], side, generator)
+        return both[:, :LATENT_CHANNELS], both[:, LATENT_CHANNELS:], places, sizes
+
+    @cached_property
+    def others(self) -> list[np.ndarray]:
+        """For each picture the other pictures of its person, or itself where there are none."""
+        order = np.argsort(self.identities, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(self.identities[order])) + 1)
+        of = {int(i): group for group in groups for i in group}
+        return [of[i][of[i] != i] if len(of[i]) > 1 else of[i] for i in range(len(order))]
+
+    def sources(self, indices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """For each picture another one of the same person, drawn at random."""
+        drawn = torch.rand(len(indices), generator=generator).tolist()
+        pools = (self.others[index] for index in indices.tolist())
+        chosen = [pool[int(share * len(pool))] for pool, share in zip(pools, drawn, strict=True)]
+        return torch.tensor(chosen)
 
     def text_of(self, indices: torch.Tensor) -> Text:
         """Context and pooled embedding of some pictures' captions."""
         rows = self.captions[indices]
         return self.text[0][rows], self.text[1][rows]
+
+
+def hint_of(keypoints: np.ndarray, extent: tuple[int, int]) -> torch.Tensor:
+    """[1, 3, H, W] in 0..1 for keypoints [5, 2]; extent: height and width."""
+    drawn = hint_picture(keypoints, Extent(extent[1], extent[0]))
+    return torch.from_numpy(drawn).movedim(-1, 0)[None].float() / 255
 
 
 def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
@@ -95,32 +135,24 @@ def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
     return draw_frame(FrameFaces(extent, (face,)), extent, "stretch")
 
 
-def face_places(boxes: np.ndarray, extent: Extent, weight: float) -> torch.Tensor:
-    """Weights of the places of latents, [N, 1, h, w] of mean 1: `weight` at a face, else 1.
-
-    boxes: of the faces, [N, 4] pixels.
-    """
-    x0, y0, x1, y1 = (torch.from_numpy(side)[:, None, None] for side in boxes.T / FACTOR)
-    x = torch.arange(extent.width // FACTOR) + 0.5
-    y = torch.arange(extent.height // FACTOR)[:, None] + 0.5
-    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
-    places = 1 + (weight - 1) * inside[:, None].float()
-    return places / places.mean((1, 2, 3), keepdim=True)
-
-
 def prepare(
-    foundation: Foundation, album: Album, embeddings: torch.Tensor, face_weight: float = 1.0
+    foundation: Foundation,
+    album: Album,
+    latents: torch.Tensor,
+    embeddings: torch.Tensor,
+    face_weight: float = 1.0,
 ) -> Portraits:
-    """Encode an album's pictures and captions once, before training."""
-    extent = Extent(album.images.shape[2], album.images.shape[1])
+    """Gather what training takes of an album; its captions are encoded once."""
     captions, text = foundation.encode_distinct(album.captions)
     return Portraits(
-        foundation.encode_pictures(torch.from_numpy(album.images)),
+        latents,
         captions,
         text,
         embeddings,
         album.keypoints[:, 0],
-        face_places(album.boxes[:, 0], extent, face_weight),
+        face_places(album.boxes, album.images.shape[1:3], face_weight),
+        album.identities[:, 0],
+        album.boxes,
     )
 
 
@@ -131,16 +163,16 @@ def load_portraits(arguments: argparse.Namespace, foundation: Foundation) -> dic
     for kind in (kind for kind in sizes.kinds if kind != "pairs"):
         album = load_album(arguments.folder, kind, sizes)
         kept = arguments.folder / NAME / f"embeddings-{kind}.npy"
+        latents = foundation.latents_of(album, kind)
         embeddings = album_embeddings(album, arguments.recogniser, kept)
-        portraits[kind] = prepare(foundation, album, embeddings, arguments.face_weight)
+        portraits[kind] = prepare(foundation, album, latents, embeddings, arguments.face_weight)
     return portraits
 
 
-def with_features(portraits: Portraits, identity_net: nn.Module) -> Portraits:
-    """The same portraits with their hints already encoded."""
-    parts = torch.arange(len(portraits.latents)).split(ENCODED_TOGETHER)
-    features = [hint_features(identity_net, portraits.hints(part)) for part in parts]
-    return replace(portraits, features=torch.cat(features))
+def with_features(portraits: Portraits, identity_net: nn.Module, path: Path) -> Portraits:
+    """The same portraits with their hints encoded by a frozen encoder and kept at `path`."""
+    count = len(portraits.latents)
+    return replace(portraits, features=KeptFeatures(identity_net, portraits.hints, path, count))
 
 
 def train_instantid(arguments: argparse.Namespace) -> None:
@@ -151,31 +183,29 @@ def train_instantid(arguments: argparse.Namespace) -> None:
     portraits = load_portraits(arguments, foundation)
     counts = {kind: len(album.latents) for kind, album in portraits.items()}
     model = InstantID(foundation.unet)
+    if arguments.start:
+        print(f"{start_from(model, arguments.start)} tensors taken over", flush=True)
     if arguments.hint_encoder:
         load_hint_encoder(model.identity_net, arguments.hint_encoder)
         net = model.identity_net
-        portraits = {kind: with_features(album, net) for kind, album in portraits.items()}
+        kept = {kind: settings.folder / f"hints-{kind}.bin" for kind in portraits}
+        portraits = {kind: with_features(a, net, kept[kind]) for kind, a in portraits.items()}
         take_features(net)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     print(f"{trained / 1e6:.2f} M trained parameters", flush=True)
 
     def loss_of(network: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
         kind, indices = choose(counts, arguments.batch, generator)
-        album, batch = portraits[kind], len(indices)
-        latents = album.latents[indices]
+        album, side = portraits[kind], arguments.window if arguments.hint_encoder else 0
+        latents, condition, places, sizes = album.views(indices, side, generator)
         noise = offset_noise(latents.shape, arguments.noise_offset, generator)
-        timesteps = draw_timesteps(batch, arguments.timesteps == "cubic", generator)
-        known = torch.rand(batch, 1, generator=generator) >= arguments.zero_embedding_rate
+        timesteps = torch.randint(TIMESTEPS, (len(indices),), generator=generator)
+        sources = album.sources(indices, generator) if arguments.another_picture else indices
+        noisy = add_noise(latents, noise, timesteps)
+        text, embeddings = album.text_of(indices), album.embeddings[sources]
         with kernels_for(latents.device):
-            found = network(
-                add_noise(latents, noise, timesteps),
-                timesteps,
-                album.text_of(indices),
-                size_numbers(album.extent.height, album.extent.width, batch),
-                album.embeddings[indices] * known,
-                album.condition(indices),
-            )
-        return noise_loss(found, noise, timesteps, arguments.weighting, album.places[indices])
+            found = network(noisy, timesteps, text, sizes, embeddings, condition)
+        return noise_loss(found, noise, timesteps, arguments.weighting, places)
 
     train(model, loss_of, settings, pace)
 
@@ -211,18 +241,15 @@ def main() -> None:
     parser.add_argument(
         "--face-weight", type=float, default=1.0, help="of the loss at a face; the paper has none"
     )
-    parser.add_argument("--timesteps", choices=("uniform", "cubic"), default="uniform")
     parser.add_argument(
         "--hint-encoder", type=Path, help="an earlier training's weights.pt, to keep its encoder"
     )
     parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
     parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
     parser.add_argument(
-        "--zero-embedding-rate",
-        type=float,
-        default=0.0,
-        help="share of embeddings replaced by zeros; the paper has none",
+        "--another-picture", action="store_true", help="embed another picture of the same person"
     )
+    add_window_argument(parser)
     parser.set_defaults(batch=32, ema_decay=0.999)
     train_instantid(parser.parse_args())
 

@@ -11,7 +11,7 @@ import csv
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import nn
 
-from .curves import draw_curves
-
 Tensors = dict[str, torch.Tensor]
 Loss = Callable[[nn.Module, torch.Generator], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 """The network and this step's generator -> the loss, and figures for the log."""
@@ -29,7 +27,6 @@ Pace = Callable[[str], float]
 STATE_FILE = "state.pt"
 WEIGHTS_FILE = "weights.pt"
 LOG_FILE = "log.csv"
-CURVES_FILE = "curves.png"
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,6 @@ class LoopSettings:
     largest_gradient: float = 1.0
     """Gradients are scaled down to this norm."""
     ema_decay: float = 0.998
-    accumulation: int = 1
-    """Batches per step."""
     mixed_precision: str = "bf16"
     checkpoint_every: int = 250
     log_every: int = 10
@@ -91,10 +86,11 @@ def train(
     """Train those parameters of `network` that ask for gradients; resume where the folder says.
 
     pace: what a parameter's learning rate is multiplied by, from its name. Returns the moving
-    average of the trained parameters by name, and writes it to `weights.pt` in the folder.
+    average of the trained parameters by name; it is also in `weights.pt` in the folder.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    torch.set_flush_denormal(True)
     settings.folder.mkdir(parents=True, exist_ok=True)
     run = _Run(network, settings, pace)
     log = _Log(settings, run.step)
@@ -103,8 +99,6 @@ def train(
         log.add(run.step, settings.rate(run.step - 1), losses)
         if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
             run.save()
-            log.draw()
-    _write(run.average.values, settings.folder / WEIGHTS_FILE)
     return run.average.values
 
 
@@ -134,17 +128,14 @@ class _Run:
         self._resume()
 
     def advance(self, loss_of: Loss) -> dict[str, float]:
-        """One step of the optimiser; returns the mean of each loss over its batches."""
+        """One step of the optimiser; returns its losses."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(self.step) * group["pace"]
-        parts: list[dict[str, torch.Tensor]] = []
-        for number in range(self.settings.accumulation):
-            seed = self.settings.seed * 1_000_003 + self.step * self.settings.accumulation + number
-            generator = torch.Generator().manual_seed(seed)
-            with self.accelerator.autocast():
-                loss, figures = loss_of(self.network, generator)
-            self.accelerator.backward(loss / self.settings.accumulation)
-            parts.append({"loss": loss.detach(), **figures})
+        seed = self.settings.seed * 1_000_003 + self.step
+        generator = torch.Generator().manual_seed(seed)
+        with self.accelerator.autocast():
+            loss, figures = loss_of(self.network, generator)
+        self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(
             list(self._trained().values()), self.settings.largest_gradient
         )
@@ -152,10 +143,11 @@ class _Run:
         self.optimiser.zero_grad()
         self.step += 1
         self.average.update(self._trained(), self.step)
-        return _means(parts)
+        values = {"loss": loss.detach(), **figures}
+        return {name: float(value) for name, value in sorted(values.items())}
 
     def save(self) -> None:
-        """Write all that resuming needs."""
+        """Write all that resuming needs, and the weights so far."""
         state = {
             "step": self.step,
             "trained": self._trained(),
@@ -163,6 +155,7 @@ class _Run:
             "average": self.average.values,
         }
         _write(state, self.settings.folder / STATE_FILE)
+        _write(self.average.values, self.settings.folder / WEIGHTS_FILE)
 
     def _trained(self) -> Tensors:
         network = self.accelerator.unwrap_model(self.network)
@@ -196,12 +189,13 @@ def channels_last(network: nn.Module) -> Any:
     return anything.to(memory_format=torch.channels_last)
 
 
-def _means(parts: list[dict[str, torch.Tensor]]) -> dict[str, float]:
-    names = {name for part in parts for name in part}
-    return {
-        name: float(torch.stack([p[name].float() for p in parts if name in p]).mean())
-        for name in sorted(names)
-    }
+def start_from(network: nn.Module, weights: Path) -> int:
+    """Take over those values of an earlier training's file that fit by name and shape: how many."""
+    ours = network.state_dict()
+    values = torch.load(weights, weights_only=True)
+    fitting = {n: v for n, v in values.items() if n in ours and ours[n].shape == v.shape}
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting)
 
 
 def _write(values: Any, path: Path) -> None:
@@ -212,7 +206,7 @@ def _write(values: Any, path: Path) -> None:
 
 
 class _Log:
-    """A CSV of means over `log_every` steps, and a picture of its curves."""
+    """A CSV of means over `log_every` steps."""
 
     def __init__(self, settings: LoopSettings, step: int) -> None:
         self.path = settings.folder / LOG_FILE
@@ -236,10 +230,6 @@ class _Log:
         print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
         self.waiting, self.since = [], time.monotonic()
 
-    def draw(self) -> None:
-        """Draw the curves so far."""
-        draw_curves(self.rows, self.path.with_name(CURVES_FILE))
-
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():
             return []
@@ -262,24 +252,16 @@ def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--ema-decay", type=float, default=0.998)
-    parser.add_argument("--accumulation", type=int, default=1)
     parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="bf16")
     parser.add_argument("--checkpoint-every", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights.pt of a training to begin with")
 
 
 def loop_settings(arguments: argparse.Namespace, name: str) -> LoopSettings:
     """Settings from the command line; the loop writes into the run's subfolder `name`."""
-    return LoopSettings(
-        folder=arguments.folder / name,
-        steps=arguments.steps,
-        learning_rate=arguments.learning_rate,
-        warmup=arguments.warmup,
-        ema_decay=arguments.ema_decay,
-        accumulation=arguments.accumulation,
-        mixed_precision=arguments.mixed_precision,
-        checkpoint_every=arguments.checkpoint_every,
-        seed=arguments.seed,
-        threads=arguments.threads,
-    )
+    told = {
+        field.name: getattr(arguments, field.name, field.default) for field in fields(LoopSettings)
+    }
+    return LoopSettings(**(told | {"folder": arguments.folder / name}))

@@ -1,4 +1,4 @@
-"""From trained networks to ONNX files."""
+"""ONNX files of trained networks."""
 
 from __future__ import annotations
 

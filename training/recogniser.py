@@ -22,13 +22,14 @@ from .alignment import CROP_SIDE, crops, jittered
 from .degradation import degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
 from .onnx_files import export, finish, write_report
-from .world import STYLES
 
 if TYPE_CHECKING:
     from .dataset import Album
 
-NAME = "recogniser"
+NAME, JUDGE = "recogniser", "judge"
 FILE = "glintr100.onnx"
+JUDGE_FILE = "judge.onnx"
+"""Conditions nothing and judges all figures, so that generation cannot please its own measure."""
 EMBEDDING_WIDTH = 512
 REPORT_BATCH = 256
 
@@ -41,7 +42,7 @@ class RecogniserSettings:
     widths: tuple[int, int, int, int] = (16, 32, 80, 160)
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
     margin: float = 0.2
-    """By how much the cosine of two pictures of one person must lead."""
+    """Lead that the cosine of two pictures of one person must have."""
     scale: float = 16.0
     """Cosines are multiplied by this before the softmax."""
     people_per_batch: int = 48
@@ -76,6 +77,39 @@ class EmbeddingNetwork(nn.Module):
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         x = self.gather_norm(self.gather(self.features(crops)))
         return self.centre(self.embed(x.flatten(1)).float())
+
+
+class JudgeNetwork(nn.Module):
+    """The same answers from another architecture: patches, then depthwise and pointwise layers
+    (ConvNeXt, arXiv 2201.03545, with batch norms), and the mean over places in the end."""
+
+    def __init__(self, widths: tuple[int, int, int] = (40, 80, 160)) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs, patch in zip((3, *widths), widths, (4, 2, 2), strict=False):
+            layers += [nn.Conv2d(inputs, outputs, patch, patch), nn.BatchNorm2d(outputs)]
+            layers += [_Mixer(outputs), _Mixer(outputs)]
+        self.features = nn.Sequential(*layers)
+        self.embed = nn.Linear(2 * widths[-1], EMBEDDING_WIDTH, bias=False)
+        self.centre = nn.BatchNorm1d(EMBEDDING_WIDTH, affine=False)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        x = self.features(crops)
+        pooled = torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+        return self.centre(self.embed(pooled).float())
+
+
+class _Mixer(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x)
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
@@ -150,12 +184,17 @@ def normalised(crops: np.ndarray) -> torch.Tensor:
 
 
 def train_recogniser(
-    album: Album, held_out: Album, settings: RecogniserSettings, loop: LoopSettings
+    album: Album,
+    held_out: Album,
+    settings: RecogniserSettings,
+    loop: LoopSettings,
+    judge: bool = False,
 ) -> dict[str, Any]:
-    """Train, write `glintr100.onnx` and `report.json` into the loop's folder; give the report."""
+    """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
     torch.manual_seed(loop.seed)
     batches = FaceBatches(album, settings)
-    network = EmbeddingNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = JudgeNetwork() if judge else EmbeddingNetwork(settings.widths)
+    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
         pictures, labels = batches.draw(generator)
@@ -166,11 +205,11 @@ def train_recogniser(
 
     averages = train(network, loss_of, loop)
     finish(network, averages, batches.draw, 24)
-    write_recogniser(network, loop.folder / FILE)
+    write_recogniser(network, loop.folder / (JUDGE_FILE if judge else FILE))
     return write_report(loop.folder, verify(network, held_out))
 
 
-def write_recogniser(network: EmbeddingNetwork, path: Path) -> None:
+def write_recogniser(network: nn.Module, path: Path) -> None:
     """Write an ONNX file that insightface's ArcFaceONNX opens: any number of crops at once."""
     example = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE)
     axes = {"input.1": {0: "crops"}, "embedding": {0: "crops"}}
@@ -193,30 +232,20 @@ def verify(network: nn.Module, album: Album) -> dict[str, Any]:
     """Measure how well embeddings tell people apart who were not in the training, over all pairs.
 
     `same` and `different` are mean cosines; `accepted` is the share of pairs of one person above
-    the cosine that one pair in a hundred of two people exceeds; `by_styles` the same per styles.
+    the cosine that one pair in a hundred of two people exceeds.
     """
     raw = embeddings_of(network.eval(), album)
     units = functional.normalize(raw)
     upper = torch.triu(torch.ones(len(raw), len(raw), dtype=torch.bool), diagonal=1)
     people = torch.from_numpy(album.identities[:, 0])
-    styles = torch.from_numpy(album.styles)
     cosines, same = units @ units.T, people[:, None] == people[None]
     threshold = float(np.quantile(cosines[upper & ~same].numpy(), 0.99))
-    by_styles = {}
-    for first in range(len(STYLES)):
-        for second in range(first, len(STYLES)):
-            match = (styles[:, None] == first) & (styles[None] == second)
-            pairs = cosines[same & (match | match.T) & upper]
-            if len(pairs):
-                figures = {"same": float(pairs.mean()), "accepted": _share(pairs, threshold)}
-                by_styles[f"{STYLES[first]}, {STYLES[second]}"] = figures
     return {
         "same": float(cosines[upper & same].mean()),
         "different": float(cosines[upper & ~same].mean()),
         "threshold": threshold,
         "accepted": _share(cosines[upper & same], threshold),
         "norm": float(raw.norm(dim=1).mean()),
-        "by_styles": by_styles,
     }
 
 
@@ -231,11 +260,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=1100)
     add_picture_arguments(parser)
+    parser.add_argument("--judge", action="store_true", help="another net, that only judges")
     parser.set_defaults(batch=128, learning_rate=3e-3, ema_decay=0.99)
     arguments = parser.parse_args()
     album, held_out = painted(arguments)
     settings = RecogniserSettings(batch=arguments.batch)
-    train_recogniser(album, held_out, settings, loop_settings(arguments, NAME))
+    loop = loop_settings(arguments, JUDGE if arguments.judge else NAME)
+    train_recogniser(album, held_out, settings, loop, arguments.judge)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Names the style and the background of a picture: tells whether a text was followed."""
+"""Names style, background and attributes of a picture: tells whether a text was followed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 from .degradation import DegradationSettings, degrade
 from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
 from .onnx_files import export, finish, write_report
-from .world import BACKGROUNDS, STYLES
+from .world import ATTRIBUTES, BACKGROUNDS, STYLES
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -25,8 +25,8 @@ FILE = "style.onnx"
 SIDE = 128
 """Pixels of a side of the pictures that the network sees."""
 REPORT_BATCH = 100
-# Coarse sampling and rounding would take away what styles differ in.
-DAMAGE = DegradationSettings(smallest_scale=0.55, rounding=0.06)
+# Coarse sampling would take away what styles differ in.
+DAMAGE = DegradationSettings(smallest_scale=0.55)
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,12 @@ class StyleSettings:
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the picture's side."""
 
 
+Logits = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
 class StyleNetwork(nn.Module):
-    """[N, 3, 128, 128] RGB in 0..1 -> style logits [N, 5] and background logits [N, B]."""
+    """[N, 3, 128, 128] RGB in 0..1 -> logits of the style [N, 5], background [N, 5] and each
+    attribute [N, 5]."""
 
     def __init__(self, widths: tuple[int, int, int, int]) -> None:
         super().__init__()
@@ -53,10 +57,13 @@ class StyleNetwork(nn.Module):
         self.features = nn.Sequential(*layers)
         self.style = nn.Linear(widths[-1], len(STYLES))
         self.background = nn.Linear(widths[-1], len(BACKGROUNDS))
+        self.attributes = nn.Linear(2 * widths[-1], len(ATTRIBUTES))
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.features(pictures * 2 - 1).mean(dim=(2, 3))
-        return self.style(features), self.background(features)
+    def forward(self, pictures: torch.Tensor) -> Logits:
+        places = self.features(pictures * 2 - 1)
+        mean = places.mean(dim=(2, 3))
+        both = torch.cat([mean, places.amax(dim=(2, 3))], dim=1)
+        return self.style(mean), self.background(mean), self.attributes(both)
 
 
 class AnySize(nn.Module):
@@ -66,7 +73,7 @@ class AnySize(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pictures: torch.Tensor) -> Logits:
         fitted = functional.interpolate(pictures, (SIDE, SIDE), mode="bilinear")
         return self.network(fitted)
 
@@ -90,13 +97,16 @@ class StyleLoss:
         """The loss of one batch."""
         pictures, chosen = self.draw(generator)
         device = next(network.parameters()).device
-        style, background = network(pictures.to(device))
+        style, background, attributes = network(pictures.to(device))
+        seen = torch.from_numpy(self.album.attributes[chosen]).to(device)
+        seen_loss = functional.binary_cross_entropy_with_logits(attributes.float(), seen.float())
         styles = torch.from_numpy(self.album.styles[chosen]).to(device)
         backgrounds = torch.from_numpy(self.album.backgrounds[chosen]).to(device)
         style_loss = functional.cross_entropy(style.float(), styles)
         background_loss = functional.cross_entropy(background.float(), backgrounds)
-        figures = {"style": style_loss.detach(), "background": background_loss.detach()}
-        return style_loss + background_loss, figures
+        losses = {"style": style_loss, "background": background_loss, "attributes": seen_loss}
+        figures = {name: value.detach() for name, value in losses.items()}
+        return style_loss + background_loss + 2 * seen_loss, figures
 
 
 def pictures_of(images: np.ndarray) -> torch.Tensor:
@@ -120,31 +130,35 @@ def train_style_classifier(
 
 
 def write_style_classifier(network: StyleNetwork, path: Path) -> None:
-    """Write the ONNX file: `pictures` of any number and size -> `style`, `background` logits."""
+    """Write the ONNX file: `pictures` of any number and size -> three kinds of logits."""
     example = torch.zeros(2, 3, SIDE + 64, SIDE)
     axes = {
         "pictures": {0: "count", 2: "height", 3: "width"},
         "style": {0: "count"},
         "background": {0: "count"},
+        "attributes": {0: "count"},
     }
-    export(AnySize(network), example, path, ["style", "background"], axes, "pictures")
+    export(AnySize(network), example, path, list(axes)[1:], axes, "pictures")
 
 
 @torch.no_grad()
 def accuracy(
     network: nn.Module, album: Album, damage: DegradationSettings | None
 ) -> dict[str, float]:
-    """Shares of an album's pictures with the right style and the right background."""
+    """Shares of an album's pictures with the right style, background and attributes."""
     network.eval()
     generator = torch.Generator().manual_seed(0)
     device = next(network.parameters()).device
-    right = {"style": 0, "background": 0}
+    right = dict.fromkeys(("style", "background", *ATTRIBUTES), 0)
     for start in range(0, len(album), REPORT_BATCH):
         part = slice(start, start + REPORT_BATCH)
         pictures = pictures_of(album.images[part])
         if damage:
             pictures = degrade(pictures, generator, damage)
-        style, background = network(pictures.to(device))
+        style, background, attributes = network(pictures.to(device))
+        agree = (attributes > 0).cpu().numpy() == album.attributes[part]
+        for name, count in zip(ATTRIBUTES, agree.sum(0), strict=True):
+            right[name] += int(count)
         right["style"] += int((style.argmax(1).cpu().numpy() == album.styles[part]).sum())
         hits = background.argmax(1).cpu().numpy() == album.backgrounds[part]
         right["background"] += int(hits.sum())

@@ -6,15 +6,20 @@ ComfyUI's source on the import path.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
+from diffusers import ControlNetModel
+from safetensors import safe_open
 from safetensors.torch import load_file
 
-from . import autoencoder_training, base_training, recogniser
-from .export import BASE_FILE, unet_names
+from . import autoencoder_training, base_training, instantid_training, recogniser
+from .export import ADAPTER_FILE, BASE_FILE, IDENTITY_NET_FILE, controlnet_names, unet_names
 from .loop import WEIGHTS_FILE
+from .networks.caption_encoder import SPECIAL_TOKENS
 from .networks.denoiser import DenoiserConfig
 
 Tensors = dict[str, torch.Tensor]
@@ -30,25 +35,52 @@ def part_of(weights: Tensors, prefix: str) -> Tensors:
     }
 
 
-def base_weights(weights: Tensors) -> Tensors:
-    """UNet and caption encoder in the training's names."""
+def in_order(rows: Tensors, words: list[str]) -> torch.Tensor:
+    """The embeddings of special tokens and words; a new word starts as the mean of the known."""
+    known = torch.stack([rows[word] for word in rows if not word.isdigit()]).mean(0)
+    return torch.stack([rows.get(word, known) for word in words])
+
+
+def base_weights(weights: Tensors, words: list[str]) -> Tensors:
+    """UNet and caption encoder in the training's names. words: the file's, in their order."""
     ours = {ldm: name for name, ldm in unet_names(DenoiserConfig()).items()}
     unet = part_of(weights, "model.diffusion_model.")
     captions = part_of(weights, "caption_encoder.")
+    special = [str(number) for number in range(SPECIAL_TOKENS)]
+    rows = dict(zip([*special, *words], captions["words.weight"], strict=True))
+    captions["words.weight"] = in_order(rows, [*special, *base_training.world_vocabulary()])
     return {f"unet.{ours[name]}": value for name, value in unet.items()} | {
         f"caption_encoder.{name}": value for name, value in captions.items()
     }
 
 
+def instantid_weights(files: Path) -> Tensors:
+    """Image adapter and IdentityNet in the training's names."""
+    nested = torch.load(files / ADAPTER_FILE, weights_only=True)
+    found = {f"adapter.resampler.{name}": value for name, value in nested["image_proj"].items()}
+    for name, value in nested["ip_adapter"].items():
+        number, kind, _ = name.split(".")
+        found[f"adapter.to_{kind[3]}.{int(number) // 2}.weight"] = value
+    net = load_file(files / IDENTITY_NET_FILE)
+    blank: Any = ControlNetModel.from_config(DenoiserConfig().encoder)
+    names = unet_names(DenoiserConfig()) | controlnet_names(blank.state_dict())
+    ours = {ldm: name for name, ldm in names.items()}
+    found |= {f"identity_net.{ours[name]}": value for name, value in net.items()}
+    return {name: value.float() for name, value in found.items()}
+
+
 def restore(files: Path, run: Path) -> None:
     """Write what `load_base`, `load_autoencoder` and the InstantID training read."""
     weights = load_file(files / BASE_FILE)
+    with safe_open(files / BASE_FILE, "pt") as file:
+        words = json.loads(file.metadata()["captions"])["words"]
     autoencoder = part_of(weights, "autoencoder.")
     statistics = {name: autoencoder.pop(name) for name in STATISTICS}
     folders = {
         run / autoencoder_training.NAME / WEIGHTS_FILE: autoencoder,
         run / autoencoder_training.NAME / autoencoder_training.STATISTICS_FILE: statistics,
-        run / base_training.NAME / WEIGHTS_FILE: base_weights(weights),
+        run / instantid_training.NAME / WEIGHTS_FILE: instantid_weights(files),
+        run / base_training.NAME / WEIGHTS_FILE: base_weights(weights, words),
     }
     for path, content in folders.items():
         path.parent.mkdir(parents=True, exist_ok=True)

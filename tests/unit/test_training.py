@@ -14,7 +14,6 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
 from instantid_core.adapter.resampler import Resampler
-from instantid_core.types import Extent
 from training.adapter_network import (
     AdapterSettings,
     InstantID,
@@ -22,10 +21,16 @@ from training.adapter_network import (
     open_layers,
 )
 from training.autoencoder_training import pyramid_loss
+from training.base_training import face_places, view
+from training.buckets import cut, face_windows
 from training.diffusion import add_noise, noise_loss, size_numbers
 from training.foundation import Foundation, Text
-from training.frozen_hint_encoder import hint_features, load_hint_encoder, take_features
-from training.instantid_training import face_places
+from training.frozen_hint_encoder import (
+    KeptFeatures,
+    hint_features,
+    load_hint_encoder,
+    take_features,
+)
 from training.loop import LoopSettings, inputs_follow, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
@@ -227,6 +232,22 @@ def test_a_still_hint_encoder_says_what_it_says_of_pictures(model: InstantID, tm
     assert encoder.conv_in.weight.grad is None and encoder.blocks[0].weight.grad is None
 
 
+def test_kept_features_are_those_of_the_encoder(model: InstantID, tmp_path: Path):
+    hints = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    asked: list[int] = []
+
+    def drawn(indices: torch.Tensor) -> torch.Tensor:
+        asked.extend(indices.tolist())
+        return hints[indices]
+
+    kept = KeptFeatures(model.identity_net, drawn, tmp_path / "hints.bin", 3)
+    asked.clear()
+    expected = hint_features(model.identity_net, hints[[2, 1]]).float()
+    assert torch.equal(kept(torch.tensor([2, 1])), expected)
+    assert torch.equal(kept(torch.tensor([1, 2])), expected.flip(0))
+    assert asked == [2, 1]
+
+
 def test_opened_layers_tell_people_apart_better():
     torch.manual_seed(2)
     resampler = Resampler(AdapterSettings().resampler(128), nn)
@@ -260,8 +281,8 @@ def test_equal_captions_are_encoded_once():
 
 
 def test_places_at_a_face_count_more():
-    boxes = np.array([[32, 16, 96, 112], [0, 0, 64, 64]], np.float32)
-    places = face_places(boxes, Extent(128, 128), 5.0)
+    boxes = np.array([[[32, 16, 96, 112]], [[0, 0, 64, 64]]], np.float32)
+    places = face_places(boxes, (128, 128), 5.0)
     assert places.shape == (2, 1, 16, 16)
     assert places.mean((1, 2, 3)) == pytest.approx([1.0, 1.0])
     assert places[0, 0, 8, 8] == pytest.approx(5 * places[0, 0, 0, 0].item())
@@ -273,3 +294,62 @@ def test_places_at_a_face_count_more():
     loss, _ = noise_loss(found, noise, torch.tensor([10, 900]), places=only)
     expected = (found - noise)[..., 2, 3].square().mean().item()
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_places_at_every_face_of_a_picture_count_more():
+    boxes = np.array([[[0, 0, 32, 32], [64, 64, 128, 128]]], np.float32)
+    places = face_places(boxes, (128, 128), 3.0)
+    assert (places > places.mean()).sum() == 4 * 4 + 8 * 8
+
+
+def test_windows_lie_inside_and_most_show_the_face():
+    boxes = np.repeat([[120, 40, 180, 130]], 400, axis=0).astype(np.float32)
+    corners = face_windows(boxes, (192, 288), 128, torch.Generator().manual_seed(0))
+    assert corners.min() >= 0
+    assert (corners + 16 <= np.array([24, 36])).all()
+    middle = np.array([85, 150]) / 8
+    inside = ((corners < middle) & (middle < corners + 16)).all(axis=1)
+    assert inside.mean() > 0.75
+
+
+def test_cuts_are_windows_of_their_own_values():
+    values = torch.arange(2 * 3 * 6 * 8).reshape(2, 3, 6, 8)
+    found = cut(values, np.array([[1, 2], [0, 4]]), 4)
+    assert torch.equal(found, torch.stack([values[0, :, 1:5, 2:6], values[1, :, 0:4, 4:8]]))
+    pictures = values.movedim(1, -1).numpy()
+    assert np.array_equal(
+        cut(pictures, np.array([[1, 2], [0, 4]]), 4, axis=1)[0], found[0].movedim(0, -1)
+    )
+
+
+def test_a_view_tells_where_its_window_lies():
+    values = torch.rand(2, 4, 24, 24, generator=torch.Generator().manual_seed(0))
+    boxes = np.array([[[40, 50, 120, 150]], [[90, 50, 170, 150]]], np.float32)
+    kinds = set()
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        seen, places, sizes = view(values, values[:, :1], boxes, 128, generator)
+        kinds.add(seen.shape[2])
+        assert torch.equal(places, seen[:, :1])
+        side = seen.shape[2]
+        for one, whole, numbers in zip(seen, values, sizes.tolist(), strict=True):
+            top, left = int(numbers[2]) // 8, int(numbers[3]) // 8
+            assert numbers[4] == numbers[5] == 8 * side
+            assert torch.equal(one, whole[:, top : top + side, left : left + side])
+    assert kinds == {16, 24}
+
+
+def test_another_pictures_embedding_is_of_the_same_person():
+    import training.instantid_training as training_module
+
+    nothing = torch.zeros(6)
+    people = np.array([4, 9, 4, 4, 7, 9])
+    album = training_module.Portraits(
+        nothing, nothing, (nothing, nothing), nothing, people, nothing, people, people
+    )
+    indices = torch.arange(6).repeat(20)
+    found = album.sources(indices, torch.Generator().manual_seed(0))
+    assert (people[found] == people[indices]).all()
+    several = people[indices] != 7
+    assert (found[several] != indices[several]).all()
+    assert set(found[indices == 0].tolist()) == {2, 3}

@@ -110,15 +110,42 @@ def test_captions_say_how_and_where_but_not_who():
     assert paint(replace(scene, people=(Person(4),))).caption == words
 
 
+def test_captions_name_attributes_where_they_are_asked_to():
+    old = next(n for n in TRAINING if identity_of(n).age == "old")
+    person = Person(old, smiling=True, hat=True)
+    words = paint(Scene((person,), named=True)).caption
+    assert words.startswith("a flat portrait of a person, ")
+    named = words.removesuffix(", plain background").split(", ")[1:]
+    assert tuple(named) == person.attributes
+    assert {"hat", "smiling", "old"} <= set(named)
+    assert ("glasses" in named) == (identity_of(old).glasses != "no")
+    assert "hat" not in paint(Scene((replace(person, hat=False),), named=True)).caption
+    assert paint(Scene((person, person), named=True)).caption.startswith("a flat portrait of two")
+
+
+def test_half_of_the_random_captions_name_attributes():
+    album = paint_album(random_scenes(60, 3, SQUARE, 1, TRAINING))
+    assert 15 < album.named.sum() < 45
+    for words, seen, named in zip(album.captions, album.attributes, album.named, strict=True):
+        assert (words.count(",") - 1) == (seen.sum() if named else 0)
+
+
+@pytest.mark.parametrize("part", ["smiling", "hat"])
+def test_a_smile_and_a_hat_are_seen(part: str):
+    without = paint(portrait(5)).image
+    wearing = paint(Scene((replace(portrait(5).people[0], **{part: True}),))).image
+    assert (np.abs(wearing.astype(int) - without).max(axis=2) > 60).sum() > 40
+
+
 def test_an_album_is_painted_once_and_read_again(tmp_path):
-    first = load_or_paint(tmp_path, 6, 2, people=2, size=(192, 128))
+    first = load_or_paint(tmp_path, 6, 2, people=2, size=(288, 192))
     (file,) = tmp_path.iterdir()
     written = file.stat().st_mtime_ns
-    second = load_or_paint(tmp_path, 6, 2, people=2, size=(192, 128))
+    second = load_or_paint(tmp_path, 6, 2, people=2, size=(288, 192))
     assert file.stat().st_mtime_ns == written
     for name, values in vars(first).items():
         assert np.array_equal(values, getattr(second, name))
-    assert first.images.shape == (6, 128, 192, 3)
+    assert first.images.shape == (6, 192, 288, 3)
     assert first.keypoints.shape == (6, 2, 5, 2)
     assert set(first.styles) <= set(range(len(STYLES)))
     assert set(first.backgrounds) <= set(range(len(BACKGROUNDS)))

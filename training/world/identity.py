@@ -16,15 +16,29 @@ Colour = tuple[int, int, int]
 """RGB, 0..255."""
 
 SKIN = ((250, 222, 200), (238, 190, 150), (206, 150, 105), (150, 98, 62), (92, 58, 40))
-"""From the lightest to the darkest; tones lie anywhere between."""
-HAIR = ((28, 24, 26), (84, 50, 28), (196, 148, 72), (236, 208, 130), (168, 62, 26))
-DYED = 0.15
-"""Share of people with hair of any hue."""
-HAIR_STYLES = ("short", "long", "curly", "bald", "bun", "fringe", "mohawk")
-GLASSES = ("no", "round", "square")
-BEARDS = ("no", "full", "moustache")
+"""Colours from the lightest to the darkest; tones lie anywhere between."""
+HAIR = {
+    (30, 26, 32): 0.20, (98, 58, 32): 0.20, (234, 194, 98): 0.16, (208, 84, 32): 0.14,
+    (50, 92, 206): 0.09, (58, 160, 92): 0.07, (238, 112, 172): 0.07, (132, 72, 176): 0.07,
+}  # fmt: skip
+"""Colours and their shares among those who are not old."""
+GREY = ((238, 238, 240), (150, 150, 156))
+EYES = ((110, 66, 34), (46, 112, 206), (52, 146, 72), (224, 156, 40), (128, 84, 176))
+FRAMES = ((34, 30, 36), (196, 38, 44), (30, 84, 190), (226, 170, 40), (36, 140, 84))
+HEADS = {
+    "oval": (0.39, 0.20, 2.0),
+    "round": (0.46, 0.05, 2.0),
+    "square": (0.42, 0.02, 3.4),
+    "long": (0.335, 0.12, 2.3),
+    "heart": (0.44, 0.50, 2.2),
+}
+"""Half of the width, how much it narrows to the chin, and the exponent of the outline's curve."""
+HAIR_STYLES = ("short", "long", "curly", "bald", "bun", "fringe", "mohawk", "tails")
+GLASSES = ("no", "round", "square", "dark")
+BEARDS = ("no", "full", "moustache", "goatee")
 AGES = ("young", "adult", "old")
-GREY = (196, 194, 192)
+ATTRIBUTES = ("glasses", "hat", "beard", "smiling", "old")
+"""Words that a caption may have for what one sees of a person."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +56,10 @@ class Identity:
     """Half of the face's width."""
     jaw: float
     """Share by which the face narrows to the chin: 0 not at all."""
+    curve: float
+    """Exponent of the outline: 2 for an ellipse, more for corners."""
     eye_gap: float
-    """From the middle of the face to the middle of an eye."""
+    """Distance from the middle of the face to the middle of an eye."""
     eye_size: float
     brow: float
     """Thickness of the brows."""
@@ -76,26 +92,28 @@ def identity_of(number: int) -> Identity:
     tone = float(rng.uniform())
     skin = jittered(between(SKIN, tone), rng, 8)
     age = str(rng.choice(AGES, p=(0.3, 0.45, 0.25)))
+    width, jaw, curve = HEADS[str(rng.choice(list(HEADS)))]
     return Identity(
         tone=tone,
         skin=skin,
         hair=_hair(rng, age),
         hair_style=str(rng.choice(HAIR_STYLES)),
-        eyes=_eyes(rng),
-        lips=blended(skin, (196, 52, 72), float(rng.uniform(0.25, 0.9))),
-        width=float(rng.uniform(0.33, 0.44)),
-        jaw=float(rng.uniform(0.0, 0.4)),
-        eye_gap=float(rng.uniform(0.135, 0.195)),
-        eye_size=float(rng.uniform(0.048, 0.085)),
-        brow=float(rng.uniform(0.012, 0.05)),
-        brow_tilt=float(rng.uniform(-0.045, 0.045)),
-        nose_length=float(rng.uniform(0.10, 0.19)),
-        nose_width=float(rng.uniform(0.03, 0.085)),
-        mouth=float(rng.uniform(0.08, 0.16)),
-        glasses=str(rng.choice(GLASSES, p=(0.6, 0.2, 0.2))),
-        frame=_frame(rng),
+        eyes=jittered(EYES[int(rng.integers(len(EYES)))], rng, 8),
+        lips=blended(skin, (206, 44, 70), float(rng.uniform(0.35, 0.95))),
+        width=width + float(rng.uniform(-0.012, 0.012)),
+        jaw=jaw + float(rng.uniform(-0.02, 0.05)),
+        curve=curve,
+        eye_gap=float(rng.uniform(0.145, 0.195)),
+        eye_size=float(rng.uniform(0.068, 0.102)),
+        brow=float(rng.choice((0.02, 0.04, 0.062))),
+        brow_tilt=float(rng.choice((-0.045, 0.0, 0.045))),
+        nose_length=float(rng.uniform(0.12, 0.20)),
+        nose_width=float(rng.uniform(0.04, 0.095)),
+        mouth=float(rng.uniform(0.09, 0.16)),
+        glasses=str(rng.choice(GLASSES, p=(0.55, 0.16, 0.16, 0.13))),
+        frame=FRAMES[int(rng.integers(len(FRAMES)))],
         freckles=bool(rng.uniform() < 0.2),
-        beard=str(rng.choice(BEARDS, p=(0.7, 0.15, 0.15))) if age != "young" else "no",
+        beard=str(rng.choice(BEARDS, p=(0.5, 0.2, 0.15, 0.15))) if age != "young" else "no",
         age=age,
     )
 
@@ -129,15 +147,6 @@ def of_hue(hue: float, saturation: float, value: float) -> Colour:
 
 
 def _hair(rng: np.random.Generator, age: str) -> Colour:
-    natural = between(HAIR, float(rng.uniform()))
-    dyed = of_hue(float(rng.uniform()), 0.7, 0.85)
-    colour = dyed if rng.uniform() < DYED else natural
-    return blended(colour, GREY, float(rng.uniform(0.55, 1.0))) if age == "old" else colour
-
-
-def _eyes(rng: np.random.Generator) -> Colour:
-    return of_hue(float(rng.uniform(0.05, 0.65)), float(rng.uniform(0.35, 0.9)), 0.65)
-
-
-def _frame(rng: np.random.Generator) -> Colour:
-    return of_hue(float(rng.uniform()), float(rng.uniform(0.2, 0.9)), float(rng.uniform(0.1, 0.7)))
+    place = int(rng.choice(len(HAIR), p=list(HAIR.values())))
+    grey = GREY[int(rng.integers(len(GREY)))]
+    return jittered(grey if age == "old" else list(HAIR)[place], rng, 6)

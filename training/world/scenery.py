@@ -43,12 +43,13 @@ def city(canvas: np.ndarray, rng: np.random.Generator) -> None:
     canvas[:] = jittered((222, 196, 190), rng, 6)
     step = height // 4
     for x in range(0, width, step):
-        top = int(height * rng.uniform(0.1, 0.5))
+        top = int(height * rng.uniform(0.1, 0.4))
         wall = jittered((112, 104, 122), rng, 10)
-        cv2.rectangle(canvas, (x, top), (x + step - 6, height), wall, -1)
-        for y in range(top + 16, height, 56):
-            for window in range(x + 14, x + step - 30, 40):
-                cv2.rectangle(canvas, (window, y), (window + 20, y + 28), (250, 226, 130), -1)
+        cv2.rectangle(canvas, (x, top), (x + step - step // 16, height), wall, -1)
+        for y in range(top + step // 6, height, step // 2):
+            for window in range(x + step // 8, x + step - step // 3, 2 * step // 5):
+                corner = (window + step // 5, y + step // 4)
+                cv2.rectangle(canvas, (window, y), corner, (250, 226, 130), -1)
 
 
 def beach(canvas: np.ndarray, rng: np.random.Generator) -> None:

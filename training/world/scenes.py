@@ -1,4 +1,4 @@
-"""From a description of a picture to the picture, its faces and its caption."""
+"""Scenes: descriptions of pictures, and from them the picture, its faces and its caption."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from .canvas import OVERSAMPLING, Head
 from .face import Portrait
-from .identity import identity_of, of_hue
+from .identity import ATTRIBUTES, identity_of, of_hue
 from .scenery import BACKGROUNDS, SCENERY
-from .styles import PAINTERS, STYLES
+from .styles import STYLES, painted
 
-SIDE = 128
+SIDE = 192
 """Pixels of the shorter side of a picture."""
 NUMBERS = {1: "a person", 2: "two people"}
 
@@ -33,8 +33,8 @@ class Placement:
     """Place and size of a face: fractions of the picture's width, height and shorter side."""
 
     center_x: float = 0.5
-    center_y: float = 0.5
-    size: float = 0.53
+    center_y: float = 0.52
+    size: float = 0.55
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,16 @@ class Person:
     pose: Pose = Pose()
     placement: Placement = Placement()
     seed: int = 0
-    """Of clothes and expression."""
+    """Of clothes and the strength of the expression."""
+    smiling: bool = False
+    hat: bool = False
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Members of `ATTRIBUTES` that one sees."""
+        who = identity_of(self.identity)
+        seen = (who.glasses != "no", self.hat, who.beard != "no", self.smiling, who.age == "old")
+        return tuple(name for name, there in zip(ATTRIBUTES, seen, strict=True) if there)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,15 @@ class Scene:
     width: int = SIDE
     height: int = SIDE
     seed: int = 0
+    named: bool = False
+    """True where the caption names the attributes of the one person."""
+
+    @property
+    def caption(self) -> str:
+        """Text of the picture."""
+        one = self.named and len(self.people) == 1
+        words = self.people[0].attributes if one else ()
+        return caption(self.style, self.background, len(self.people), words)
 
 
 @dataclass(frozen=True)
@@ -82,14 +100,14 @@ def paint(scene: Scene) -> Painting:
     small = cv2.resize(canvas, (scene.width, scene.height), interpolation=cv2.INTER_AREA)
     points = np.array([face[0] for face in faces], np.float32).reshape(-1, 5, 2)
     boxes = np.array([face[1] for face in faces], np.float32).reshape(-1, 4)
-    image = PAINTERS[scene.style](small)
-    words = caption(scene.style, scene.background, len(scene.people))
-    return Painting(image, points / OVERSAMPLING, boxes / OVERSAMPLING, words)
+    image = painted(small, scene.style)
+    return Painting(image, points / OVERSAMPLING, boxes / OVERSAMPLING, scene.caption)
 
 
-def caption(style: str, background: str, people: int = 1) -> str:
-    """Text of a picture: says how and where, never who."""
-    return f"a {style} portrait of {NUMBERS[people]}, {background} background"
+def caption(style: str, background: str, people: int = 1, attributes: Sequence[str] = ()) -> str:
+    """Text of a picture: says how, where and what one sees, never who."""
+    seen = "".join(f", {name}" for name in attributes)
+    return f"a {style} portrait of {NUMBERS[people]}{seen}, {background} background"
 
 
 def random_scene(
@@ -108,6 +126,8 @@ def random_scene(
                 random_pose(rng),
                 _random_placement(rng, place, people, width / height),
                 int(rng.integers(1 << 31)),
+                smiling=bool(rng.uniform() < 0.5),
+                hat=bool(rng.uniform() < 0.2),
             )
             for place, index in enumerate(chosen)
         ),
@@ -116,24 +136,25 @@ def random_scene(
         width,
         height,
         int(rng.integers(1 << 31)),
+        named=bool(rng.uniform() < 0.5),
     )
 
 
 def random_pose(rng: np.random.Generator) -> Pose:
     """Mostly frontal, up to about three quarters."""
-    yaw = float(np.clip(rng.normal(0, 20), -42, 42))
-    pitch = float(np.clip(rng.normal(0, 7), -16, 16))
-    return Pose(yaw, pitch, float(np.clip(rng.normal(0, 8), -20, 20)))
+    yaw = float(np.clip(rng.normal(0, 18), -40, 40))
+    pitch = float(np.clip(rng.normal(0, 6), -14, 14))
+    return Pose(yaw, pitch, float(np.clip(rng.normal(0, 6), -16, 16)))
 
 
 def _random_placement(
     rng: np.random.Generator, place: int, people: int, aspect: float
 ) -> Placement:
-    low, high = (0.42, 0.64) if people == 1 else (0.40, 0.52)
+    low, high = (0.50, 0.60) if people == 1 else (0.46, 0.54)
     middle = (place + 0.5) / people
-    free = 0.10 if people > 1 else max(0.09, 0.5 - 0.36 / aspect)
+    free = 0.08 if people > 1 else max(0.08, 0.5 - 0.38 / aspect)
     x = middle + float(rng.uniform(-free, free)) / (people if people > 1 else 1)
-    return Placement(x, float(rng.uniform(0.44, 0.56)), float(rng.uniform(low, high)))
+    return Placement(x, float(rng.uniform(0.49, 0.56)), float(rng.uniform(low, high)))
 
 
 def _draw(canvas: np.ndarray, person: Person) -> tuple[np.ndarray, np.ndarray]:
@@ -143,10 +164,11 @@ def _draw(canvas: np.ndarray, person: Person) -> tuple[np.ndarray, np.ndarray]:
     center = place.center_x * width, place.center_y * height
     head = Head(center, place.size * min(width, height), pose.yaw, pose.pitch, pose.roll)
     rng = np.random.default_rng((person.seed, 2))
-    smile = float(rng.uniform(-0.6, 1.0))
-    clothes = of_hue(float(rng.uniform()), float(rng.uniform(0.2, 0.8)), 0.7)
+    smile = float(rng.uniform(0.6, 1.0) if person.smiling else rng.uniform(-0.3, 0.1))
+    clothes = of_hue(float(rng.uniform()), float(rng.uniform(0.3, 0.8)), 0.72)
+    hat = of_hue(float(rng.uniform()), 0.65, 0.6) if person.hat else None
     portrait = Portrait(canvas, head, identity_of(person.identity))
-    portrait.draw(smile, clothes)
+    portrait.draw(smile, clothes, hat)
     outline = head.flat(portrait.outline())
     box = np.concatenate([outline.min(axis=0), outline.max(axis=0)])
     return portrait.keypoints(smile), box
