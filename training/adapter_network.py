@@ -53,7 +53,7 @@ class ImageAdapter(nn.Module):
         open_layers(self.resampler)
         sites = cross_attention_names(unet)
         self.to_k, self.to_v = (
-            nn.ModuleList(_copy_of(unet, name, projection) for name in sites)
+            nn.ModuleList(copy_of(unet, name, projection) for name in sites)
             for projection in ("to_k", "to_v")
         )
 
@@ -79,7 +79,7 @@ def cross_attention_names(unet: UNet2DConditionModel) -> list[str]:
     return [name[: -len(ending)] for name in unet.attn_processors if ".attn2." in name]
 
 
-def _copy_of(unet: UNet2DConditionModel, site: str, projection: str) -> nn.Linear:
+def copy_of(unet: UNet2DConditionModel, site: str, projection: str) -> nn.Linear:
     """The identity's projections start as the text's, as IP-Adapter's do."""
     source: Any = unet.get_submodule(f"{site}.{projection}")
     copy = nn.Linear(source.in_features, source.out_features, bias=False)
@@ -110,12 +110,12 @@ class DecoupledAttention:
         text = encoder_hidden_states[:, : -self.tokens]
         identity = encoder_hidden_states[:, -self.tokens :]
         query = attn.to_q(hidden_states)
-        seen = _attention(query, attn.to_k(text), attn.to_v(text), attn.heads)
-        known = _attention(query, self.to_k(identity), self.to_v(identity), attn.heads)
+        seen = attention(query, attn.to_k(text), attn.to_v(text), attn.heads)
+        known = attention(query, self.to_k(identity), self.to_v(identity), attn.heads)
         return attn.to_out[1](attn.to_out[0](seen + self.scale * known))
 
 
-def _attention(
+def attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
 ) -> torch.Tensor:
     split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))

@@ -1,8 +1,8 @@
 """Write a run's models as the files that the pack and the host load.
 
 `python -m training.export --run RUN --out DIR`, with ComfyUI's source on the import path, gives
-`small_world.safetensors`, `ip-adapter.bin`, `identity_net.safetensors` and
-`surroundings_control_lora.safetensors`, in fp16.
+`small_world.safetensors`, `ip-adapter.bin`, `identity_net.safetensors`,
+`surroundings_control_lora.safetensors` and, if it was trained, `ip-adapter-faceid.bin`, in fp16.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from pathlib import Path
 import torch
 from diffusers import ControlNetModel
 from safetensors.torch import save_file
+from torch import nn
 
 from .adapter_network import ImageAdapter, InstantID
 from .autoencoder_training import load_autoencoder
 from .background_training import load_surroundings_weights
 from .base_training import BaseModel, load_base
+from .face_id_network import FaceID
+from .face_id_training import NAME as FACE_ID_NAME
+from .face_id_training import load_face_id
 from .instantid_training import load_instantid
 from .networks.autoencoder import Autoencoder
 from .networks.denoiser import DenoiserConfig
@@ -28,6 +32,7 @@ Tensors = dict[str, torch.Tensor]
 BASE_FILE = "small_world.safetensors"
 ADAPTER_FILE = "ip-adapter.bin"
 IDENTITY_NET_FILE = "identity_net.safetensors"
+FACE_ID_FILE = "ip-adapter-faceid.bin"
 SURROUNDINGS_FILE = "surroundings_control_lora.safetensors"
 FORMAT = "instantid-small-world-1"
 
@@ -57,13 +62,30 @@ def base_metadata(
 
 
 def adapter_weights(adapter: ImageAdapter) -> dict[str, Tensors]:
-    """The published nested form: sites are numbered 1, 3, 5 and so on."""
-    sites = {
+    """The published nested form."""
+    sites = adapter_sites(adapter.to_k, adapter.to_v)
+    return {"image_proj": dict(adapter.resampler.state_dict()), "ip_adapter": sites}
+
+
+def adapter_sites(to_k: nn.ModuleList, to_v: nn.ModuleList) -> Tensors:
+    """Keys and values by their published names: sites are numbered 1, 3, 5 and so on."""
+    return {
         f"{2 * position + 1}.to_{kind}_ip.weight": layer.get_parameter("weight").detach()
-        for kind, layers in (("k", adapter.to_k), ("v", adapter.to_v))
+        for kind, layers in (("k", to_k), ("v", to_v))
         for position, layer in enumerate(layers)
     }
-    return {"image_proj": dict(adapter.resampler.state_dict()), "ip_adapter": sites}
+
+
+def face_id_weights(model: FaceID) -> dict[str, Tensors]:
+    """The published nested form: LoRA parts of all attentions, keys and values of every second."""
+    sites = adapter_sites(model.to_k, model.to_v)
+    lora = {
+        f"{number}.{layer}_lora.{half}.weight": getattr(getattr(each, layer), half).weight
+        for number, each in enumerate(model.lora)
+        for layer in ("to_q", "to_k", "to_v", "to_out")
+        for half in ("down", "up")
+    }
+    return {"image_proj": dict(model.projection.state_dict()), "ip_adapter": sites | lora}
 
 
 def identity_net_weights(net: ControlNetModel, config: DenoiserConfig) -> Tensors:
@@ -133,6 +155,12 @@ def export_instantid(model: InstantID, out: Path, dtype: torch.dtype = torch.flo
     save_file(cast(weights, dtype), out / IDENTITY_NET_FILE)
 
 
+def export_face_id(model: FaceID, out: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write the adapter in FaceID's form."""
+    nested = face_id_weights(model)
+    torch.save({part: cast(each, dtype) for part, each in nested.items()}, out / FACE_ID_FILE)
+
+
 def surroundings_weights(net: Tensors) -> Tensors:
     """A Control-LoRA without low-rank parts: what the host does not take from the base model."""
     return to_ldm(net, controlnet_names(net)) | {"lora_controlnet": torch.zeros(1)}
@@ -158,6 +186,8 @@ def main() -> None:
     if not arguments.base_only:
         export_instantid(load_instantid(arguments.run), arguments.out, dtype)
         export_surroundings(arguments.run, arguments.out, dtype)
+    if (arguments.run / FACE_ID_NAME).exists():
+        export_face_id(load_face_id(arguments.run), arguments.out, dtype)
     for path in sorted(arguments.out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -29,7 +29,7 @@ from .diffusion import WEIGHTINGS, add_noise, noise_loss, offset_noise, size_num
 from .face_embeddings import album_embeddings
 from .foundation import Foundation, Text, load_foundation
 from .frozen_hint_encoder import KeptFeatures, load_hint_encoder, take_features
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, start_from, train
+from .loop import Tensors, add_loop_arguments, load_trained, loop_settings, start_from, train
 from .networks.autoencoder import FACTOR, LATENT_CHANNELS
 from .networks.denoiser import TIMESTEPS
 
@@ -222,13 +222,7 @@ def pace(name: str) -> float:
 
 def load_instantid(run: Path) -> InstantID:
     """The InstantID that a run has trained on its own base model, frozen."""
-    model = InstantID(load_foundation(run, None).unet)
-    weights = torch.load(run / NAME / WEIGHTS_FILE, weights_only=True)
-    missing, unexpected = model.load_state_dict(weights, strict=False)
-    absent = [name for name in missing if not name.startswith("unet.")]
-    if absent or unexpected:
-        raise ValueError(f"{run} holds another model: differs at {[*absent, *unexpected][:3]}.")
-    return model.requires_grad_(False).eval()
+    return load_trained(InstantID(load_foundation(run, None).unet), run / NAME)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -187,6 +187,22 @@ def channels_last(network: nn.Module) -> Any:
     """The same network with its pictures' channels last in memory, where CPUs convolve faster."""
     anything: Any = network
     return anything.to(memory_format=torch.channels_last)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_trained(network: Network, folder: Path) -> Network:
+    """A network on a frozen UNet, `unet`, with what a training left in its folder; frozen itself.
+
+    Raises ValueError where the file holds another network's parts.
+    """
+    weights = torch.load(folder / WEIGHTS_FILE, weights_only=True)
+    missing, unexpected = network.load_state_dict(weights, strict=False)
+    absent = [name for name in missing if not name.startswith("unet.")]
+    if absent or unexpected:
+        raise ValueError(f"{folder} holds another model: differs at {[*absent, *unexpected][:3]}.")
+    return network.requires_grad_(False).eval()
 
 
 def start_from(network: nn.Module, weights: Path) -> int:

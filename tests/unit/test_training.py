@@ -13,6 +13,8 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
+from instantid_core.adapter import read_checkpoint
+from instantid_core.adapter.kinds import FACE_ID
 from instantid_core.adapter.resampler import Resampler
 from training.adapter_network import (
     AdapterSettings,
@@ -24,6 +26,9 @@ from training.autoencoder_training import pyramid_loss
 from training.base_training import face_places, view
 from training.buckets import cut, face_windows
 from training.diffusion import add_noise, noise_loss, size_numbers
+from training.export import FACE_ID_FILE, export_face_id
+from training.face_id_network import FaceID, FaceIDSettings
+from training.face_id_training import without_some
 from training.foundation import Foundation, Text
 from training.frozen_hint_encoder import (
     KeptFeatures,
@@ -87,6 +92,48 @@ def test_a_training_step_moves_adapter_and_identity_net_alone(model: InstantID):
     assert trained == moved
     assert {name.split(".")[0] for name in trained} == {"adapter", "identity_net"}
     assert all(torch.equal(value, base[name]) for name, value in model.unet.state_dict().items())
+
+
+@pytest.fixture
+def face_id(unet: UNet2DConditionModel) -> FaceID:
+    torch.manual_seed(1)
+    return FaceID(unet, FaceIDSettings(width=64, rank=2))
+
+
+def test_a_training_step_of_face_id_leaves_the_base_alone(face_id: FaceID):
+    base = {name: value.clone() for name, value in face_id.unet.state_dict().items()}
+    given = inputs()
+    del given["hints"]
+    face_id(**given).square().mean().backward()
+    trained = {name for name, value in face_id.named_parameters() if value.requires_grad}
+    moved = {name for name, value in face_id.named_parameters() if value.grad is not None}
+    assert trained == moved
+    assert {name.split(".")[0] for name in trained} == {"projection", "to_k", "to_v", "lora"}
+    assert all(torch.equal(value, base[name]) for name, value in face_id.unet.state_dict().items())
+
+
+def test_a_face_id_file_is_read_as_one(face_id: FaceID, tmp_path: Path):
+    export_face_id(face_id, tmp_path, torch.float32)
+    raw = torch.load(tmp_path / FACE_ID_FILE, weights_only=True)
+    file = read_checkpoint(raw, FACE_ID_FILE)
+    assert file.kind is FACE_ID
+    assert file.lora
+    with torch.no_grad():
+        expected = face_id.projection(inputs()["embeddings"][:, None])
+        found = file.config.projection.build(nn)
+        found.load_state_dict(file.image_proj)
+        assert torch.equal(found(inputs()["embeddings"][:, None]), expected)
+
+
+def test_some_pictures_go_without_text_without_identity_or_without_both():
+    generator = torch.Generator().manual_seed(0)
+    text = torch.ones(4000, 3, 2), torch.ones(4000, 5)
+    empty = torch.zeros(1, 3, 2), torch.zeros(1, 5)
+    (context, pooled), embeddings = without_some(text, torch.ones(4000, 512), empty, generator)
+    told, known = context[:, 0, 0].bool(), embeddings[:, 0].bool()
+    assert torch.equal(told, pooled[:, 0].bool())
+    for left_out, share in ((~told & known, 0.05), (told & ~known, 0.05), (~told & ~known, 0.05)):
+        assert left_out.float().mean() == pytest.approx(share, abs=0.015)
 
 
 def test_identity_net_sees_no_text(model: InstantID):
