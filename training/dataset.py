@@ -118,7 +118,7 @@ def paint_album(scenes: Sequence[Scene]) -> Album:
 
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line's numbers of pictures, for `painted`."""
-    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--held-out-pictures", type=int, default=1_500)
     parser.add_argument("--album-seed", type=int, default=1)
 

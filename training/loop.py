@@ -277,7 +277,6 @@ def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
 
 def loop_settings(arguments: argparse.Namespace, name: str) -> LoopSettings:
     """Settings from the command line; the loop writes into the run's subfolder `name`."""
-    told = {
-        field.name: getattr(arguments, field.name, field.default) for field in fields(LoopSettings)
-    }
+    given = vars(arguments)
+    told = {field.name: given[field.name] for field in fields(LoopSettings) if field.name in given}
     return LoopSettings(**(told | {"folder": arguments.folder / name}))

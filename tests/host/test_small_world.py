@@ -23,9 +23,9 @@ from tools.small_world import trained as small_world
 
 pytestmark = needs_trained_world
 
-SIZE = (192, 128)
+SIZE = (288, 192)
 TEXT = "a sketch portrait of a person, forest background"
-POINTS = np.array([[60, 50], [100, 52], [80, 70], [65, 90], [97, 91]], np.float32)
+POINTS = np.array([[90, 75], [150, 78], [120, 105], [97, 135], [145, 136]], np.float32)
 SIDES = (("cond_denoised", TEXT, 1.0), ("uncond_denoised", "", 0.0))
 """Prediction, text, and what the embedding is multiplied by: the negative identity is 0."""
 TOTAL_LIMIT = 40_000_000
@@ -99,7 +99,7 @@ def embedding() -> torch.Tensor:
 def one_step(pack: Any, loaded: Any) -> dict[str, Any]:
     """What one sampling step with both parts of InstantID predicts for both sides."""
     types = pack.module("instantid_core.types")
-    face = types.Detection(types.Box(40, 20, 120, 110), 0.9, POINTS)
+    face = types.Detection(types.Box(60, 30, 180, 165), 0.9, POINTS)
     faces = types.Faces((types.FrameFaces(types.Extent(*SIZE), (face,)),), "any")
     (adapter,) = pack.run("InstantIDLoadAdapter", adapter_name=small_world.ADAPTER)
     identity = types.IdentityEmbedding(embedding(), types.Recogniser("5e" * 32))

@@ -32,7 +32,7 @@ def test_a_head_lies_in_its_crop_as_the_template_says():
 
 
 def test_training_writes_what_the_judge_reads(tmp_path: Path):
-    album = paint_album(random_scenes(16, 3, (128, 128), 1, HELD_OUT))
+    album = paint_album(random_scenes(16, 3, (192, 192), 1, HELD_OUT))
     settings = LoopSettings(tmp_path, steps=2, mixed_precision="no")
     report = train_attribute_classifier(album, album, AttributeSettings(batch=10), settings)
     assert set(report["as painted"]) == set(ATTRIBUTES)
@@ -40,7 +40,7 @@ def test_training_writes_what_the_judge_reads(tmp_path: Path):
     small, large = (
         Detection(Box(0, 0, side, side), 0.9, album.keypoints[0, 0]) for side in (8, 90)
     )
-    frame = FrameFaces(Extent(128, 128), (small, large))
+    frame = FrameFaces(Extent(192, 192), (small, large))
     shares = shares_in(judge, GeneratedImage(album.images[0], frame))
     assert tuple(shares) == judge.names
     assert all(0 < share < 1 for share in shares.values())

@@ -60,7 +60,7 @@ def test_a_painted_person_has_photos_that_generation_does_not_see():
 def test_poses_are_of_people_who_are_not_evaluated():
     poses = PaintedPoses(WORLD)
     views = [points_of(poses.view(number, 10.0))[0] for number in (0, 1)]
-    assert all((points.min() > 0 and points.max() < 128) for points in views)
+    assert all((points.min() > 0 and points.max() < WORLD.size[0]) for points in views)
     assert not np.allclose(*views)
     left, right = points_of(poses.pair(0))
     assert left[:, 0].max() < right[:, 0].min()

@@ -31,7 +31,7 @@ CONTRACT = json.loads(
 )
 WORLD = small_world(STYLES, BACKGROUNDS)
 POSE = pose_text([model_face(0, WORLD.placing, WORLD.size)], WORLD.size)
-PLAIN = Job("a sketch portrait of a person, forest background", 7, (128, 128))
+PLAIN = Job("a sketch portrait of a person, forest background", 7, WORLD.size)
 BOTH = replace(PLAIN, people=(("a.png",),), control=Control(0.8, 0.7), pose=POSE)
 JOBS = {
     "text alone": PLAIN,

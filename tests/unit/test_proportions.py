@@ -13,9 +13,10 @@ from instantid_core.keypoints.geometry import oval_of_points
 from instantid_core.keypoints.proportions import fitted, with_proportions
 from instantid_core.types import Extent, Faces, FrameFaces
 from training.world import HELD_OUT, Person, Pose, Scene, paint
+from training.world.scenes import SIDE as PIXELS
 from training.world.scenes import random_pose
 
-SIDE = Extent(128, 128)
+SIDE = Extent(PIXELS, PIXELS)
 PAIRS = 60
 
 

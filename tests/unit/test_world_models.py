@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from instantid_core.faces.analysis import analyse
 from instantid_core.faces.analyzer import FaceAnalyzer
 from instantid_core.faces.selection import Selection
 from instantid_core.models.face_model_files import find_models
-from instantid_core.types import Box, Detection
+from instantid_core.types import Box, Detection, Face
 from tools.evaluate.attributes import PaintedAttributes
 from tools.small_world import trained as small_world
 from training.dataset import paint_album, random_scenes
 from training.world import BACKGROUNDS, HELD_OUT, STYLES, Person, Pose, Scene, paint
+from training.world.scenes import SIDE
 
 PEOPLE = HELD_OUT[:24]
 LARGEST = 40_000_000
@@ -40,7 +42,7 @@ def faces_in(analyzer: FaceAnalyzer, images: Sequence[np.ndarray]) -> list[Detec
 
 
 def test_faces_are_found_where_they_were_painted(world_analyzer: FaceAnalyzer):
-    album = paint_album(random_scenes(60, 11, (128, 128), 1, HELD_OUT))
+    album = paint_album(random_scenes(60, 11, (SIDE, SIDE), 1, HELD_OUT))
     found = faces_in(world_analyzer, list(album.images))
     hits = [
         np.linalg.norm(face.keypoints - points[0], axis=1).mean() / (box[0, 3] - box[0, 1])
@@ -53,7 +55,7 @@ def test_faces_are_found_where_they_were_painted(world_analyzer: FaceAnalyzer):
 
 
 def test_a_picture_without_people_has_no_face(world_analyzer: FaceAnalyzer):
-    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     assert faces_in(world_analyzer, [noise, np.full_like(noise, 200)]) == [None, None]
 
 
@@ -63,7 +65,7 @@ def test_people_are_known_again_in_other_styles_and_poses(world_analyzer: FaceAn
         scenes = [Scene((Person(number, Pose(yaw)),), style) for number in PEOPLE]
         faces = faces_in(world_analyzer, [paint(scene).image for scene in scenes])
         assert all(face is not None for face in faces)
-        rows.append(np.stack([face.embedding for face in faces if face is not None]))
+        rows.append(np.stack([face.embedding for face in faces if isinstance(face, Face)]))
     units = np.stack(rows) / np.linalg.norm(rows, axis=-1, keepdims=True)
     for other in units[1:]:
         cosines = units[0] @ other.T
@@ -77,12 +79,14 @@ def test_people_are_known_again_in_other_styles_and_poses(world_analyzer: FaceAn
 def test_the_classifier_tells_styles_and_backgrounds():
     import onnxruntime
 
-    album = paint_album(random_scenes(80, 12, (128, 128), 1, HELD_OUT))
+    album = paint_album(random_scenes(80, 12, (SIDE, SIDE), 1, HELD_OUT))
     session = onnxruntime.InferenceSession(
         str(small_world.STYLE_CLASSIFIER), providers=["CPUExecutionProvider"]
     )
     pictures = album.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    styles, backgrounds = session.run(None, {session.get_inputs()[0].name: pictures})
+    given = {session.get_inputs()[0].name: pictures}
+    found: Any = session.run(["style", "background"], given)
+    styles, backgrounds = found
     assert styles.shape[1] == len(STYLES)
     assert backgrounds.shape[1] == len(BACKGROUNDS)
     assert (styles.argmax(1) == album.styles).mean() > 0.95
@@ -91,10 +95,10 @@ def test_the_classifier_tells_styles_and_backgrounds():
 
 def test_the_classifier_of_attributes_tells_them_by_pixels():
     judge = PaintedAttributes(small_world.ATTRIBUTE_CLASSIFIER)
-    album = paint_album(random_scenes(120, 13, (128, 128), 1, HELD_OUT))
+    album = paint_album(random_scenes(120, 13, (SIDE, SIDE), 1, HELD_OUT))
     found, wanted = [], []
     for image, points, who in zip(album.images, album.keypoints, album.identities, strict=True):
-        face = Detection(Box(0, 0, 128, 128), 0.9, points[0])
+        face = Detection(Box(0, 0, SIDE, SIDE), 0.9, points[0])
         found.append([share > 0.5 for share in judge.shares(image, face).values()])
         wanted.append([judge.has(int(who[0]), name) for name in judge.names])
     right = np.array(found) == np.array(wanted)

@@ -44,10 +44,9 @@ ABOUT = (
     "nearest person among all held-out ones is still the same one."
 )
 NEUTRALISED = (
-    "Neutralise moves an identity to the middle of a direction, so that the text decides. The "
-    "small world's captions name no attributes, so no text can ask for glasses here: the column "
-    "is how often the picture shows, of the attribute, what the same text and seed show without "
-    "any identity."
+    "Neutralise moves an identity to the middle of a direction, so that the text decides. No text "
+    "of this run names an attribute: the column is how often the picture shows, of the attribute, "
+    "what the same text and seed show without any identity."
 )
 
 

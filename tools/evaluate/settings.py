@@ -162,6 +162,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
     styles, backgrounds: of `training.world`, whose captions the model was trained on.
     """
     from training.world import caption
+    from training.world.scenes import SIDE
 
     texts = tuple(
         Text(caption(style, background), style, background)
@@ -173,10 +174,10 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
         checkpoint=(files.CHECKPOINT_NODE, {"ckpt_name": files.BASE_MODEL}),
         adapter=files.ADAPTER,
         control_net=files.IDENTITY_NET,
-        size=(128, 128),
-        group_size=(192, 128),
-        placing=Placing(face_height=0.53, eye_line=0.46),
-        group_placing=Placing(face_height=0.46, eye_line=0.46),
+        size=(SIDE, SIDE),
+        group_size=(3 * SIDE // 2, SIDE),
+        placing=Placing(face_height=0.55, eye_line=0.5),
+        group_placing=Placing(face_height=0.5, eye_line=0.5),
         texts=texts,
         group_texts=tuple(
             caption(style, background, people=2)
