@@ -15,6 +15,7 @@ from support.output_folder import output_folder
 from tools.small_world import trained as small_world
 from tools.small_world.scenes import sample
 from training.world import HELD_OUT, Person, Scene, identity_of, paint, scenes
+from training.world.identity import FRAMES
 
 EVERYTHING = {"start_at": 0.0, "end_at": 1.0}
 PEOPLE = [number for number in HELD_OUT if identity_of(number).glasses == "no"][:20]
@@ -58,7 +59,8 @@ def seen(pack: Any, world_analyzer: Any) -> Any:
 
 
 def wearing(number: int) -> Any:
-    return replace(identity_of(number), glasses="square")
+    """The person in glasses that are alike for all; each person has a frame of their own colour."""
+    return replace(identity_of(number), glasses="square", frame=FRAMES[0])
 
 
 @pytest.fixture(scope="module")
