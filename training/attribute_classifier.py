@@ -6,7 +6,6 @@ It never sees an embedding of the recogniser that conditions pictures.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from torch.nn import functional
 
 from .alignment import jittered
 from .attributes import ATTRIBUTES, SIDE, head_crops
-from .degradation import degrade
-from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish, write_report
+from .degradation import degrade, unit_pictures
+from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings
+from .onnx_files import export, train_finished, write_report
 from .world import identity_of
 
 if TYPE_CHECKING:
@@ -29,27 +28,18 @@ FILE = "attributes.onnx"
 REPORT_BATCH = 100
 
 
-@dataclass(frozen=True)
-class AttributeSettings:
-    """The network's sizes."""
-
-    batch: int = 64
-    widths: tuple[int, int, int] = (24, 48, 64)
-    """Channels at 1/2, 1/4 and 1/8 of the crop's side."""
-    jitter: float = 0.02
-    """Keypoint noise as a fraction of the face's height."""
+WIDTHS = (24, 48, 64)
+"""Channels at 1/2, 1/4 and 1/8 of the crop's side."""
+JITTER = 0.02
+"""Keypoint noise as a fraction of the face's height."""
 
 
 class AttributeNetwork(nn.Module):
     """[N, 3, 64, 64] RGB in 0..1 -> logits [N, attributes]."""
 
-    def __init__(self, widths: tuple[int, int, int]) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip((3, *widths), widths, strict=False):
-            convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-        self.features = nn.Sequential(*layers)
+        self.features = halving(widths)
         cells = (SIDE >> len(widths)) ** 2
         self.name = nn.Sequential(
             nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1] * cells, len(ATTRIBUTES))
@@ -59,34 +49,37 @@ class AttributeNetwork(nn.Module):
         return self.name(self.features(crops * 2 - 1))
 
 
-class AttributeLoss:
-    """Draws degraded pictures of an album and compares what the network names with the people."""
+def halving(widths: tuple[int, ...]) -> nn.Sequential:
+    """Convolutions from RGB to these widths, each at half of the side before it."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip((3, *widths), widths, strict=False):
+        convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
-    def __init__(self, album: Album, settings: AttributeSettings) -> None:
-        self.album = album
-        self.settings = settings
+
+class AttributeBatches:
+    """Draws degraded faces of an album, and what their people have."""
+
+    def __init__(self, album: Album, batch: int) -> None:
+        self.album, self.batch = album, batch
         self.labels = torch.from_numpy(labels_of(album))
 
-    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, np.ndarray]:
-        """Crops [batch, 3, 64, 64] in 0..1, half of them mirrored, and their album places."""
-        size = (self.settings.batch,)
-        chosen = torch.randint(len(self.album), size, generator=generator).numpy()
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """`pictures` [batch, 3, 64, 64] in 0..1, half of them mirrored, `labels` [batch, ...]."""
+        chosen = torch.randint(len(self.album), (self.batch,), generator=generator).numpy()
         rng = np.random.default_rng(int(torch.randint(1 << 31, (), generator=generator)))
-        points = jittered(self.album.keypoints[chosen, 0], rng, self.settings.jitter)
-        crops = tensors_of(head_crops(self.album.images[chosen], points))
+        points = jittered(self.album.keypoints[chosen, 0], rng, JITTER)
+        crops = unit_pictures(head_crops(self.album.images[chosen], points))
         mirrored = torch.rand((len(crops), 1, 1, 1), generator=generator) < 0.5
         crops = torch.where(mirrored, crops.flip(-1), crops)
-        return degrade(crops, generator), chosen
+        return {"pictures": degrade(crops, generator), "labels": self.labels[chosen]}
 
-    def __call__(
-        self, network: nn.Module, generator: torch.Generator
-    ) -> tuple[torch.Tensor, Tensors]:
-        """The loss of one batch."""
-        crops, chosen = self.draw(generator)
-        device = next(network.parameters()).device
-        logits = network(crops.to(device)).float()
-        loss = functional.binary_cross_entropy_with_logits(logits, self.labels[chosen].to(device))
-        return loss, {}
+
+def attribute_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+    """Cross entropy of each attribute."""
+    logits = network(given["pictures"]).float()
+    return functional.binary_cross_entropy_with_logits(logits, given["labels"]), {}
 
 
 def labels_of(album: Album) -> np.ndarray:
@@ -95,20 +88,10 @@ def labels_of(album: Album) -> np.ndarray:
     return np.array([[has(one) for has in ATTRIBUTES.values()] for one in people], np.float32)
 
 
-def tensors_of(crops: np.ndarray) -> torch.Tensor:
-    """[N, H, W, 3] uint8 -> [N, 3, H, W] in 0..1."""
-    return torch.from_numpy(crops).movedim(-1, 1).float() / 255
-
-
-def train_attribute_classifier(
-    album: Album, held_out: Album, settings: AttributeSettings, loop: LoopSettings
-) -> dict[str, Any]:
+def train_attribute_classifier(album: Album, held_out: Album, loop: LoopSettings) -> dict[str, Any]:
     """Train, write `attributes.onnx` and `report.json` into the loop's folder; give the report."""
-    torch.manual_seed(loop.seed)
-    loss = AttributeLoss(album, settings)
-    network = AttributeNetwork(settings.widths)
-    averages = train(network, loss, loop)
-    finish(network, averages, loss.draw, 30)
+    draw = AttributeBatches(album, loop.batch).draw
+    network = train_finished(AttributeNetwork(), draw, attribute_loss, loop, 30)
     report = {"as painted": accuracy(network, held_out, worse=False)}
     report["degraded"] = accuracy(network, held_out, worse=True)
     axes = {"crops": {0: "count"}, NAME: {0: "count"}}
@@ -120,14 +103,13 @@ def train_attribute_classifier(
 def accuracy(network: nn.Module, album: Album, worse: bool) -> dict[str, float]:
     """For each attribute the mean of the shares of those with and of those without that are named
     rightly; 0.5 is chance. worse: of degraded pictures."""
-    network.eval()
     generator, labels = torch.Generator().manual_seed(0), labels_of(album) > 0
-    device, found = next(network.parameters()).device, []
+    found = []
     for start in range(0, len(album), REPORT_BATCH):
         part = slice(start, start + REPORT_BATCH)
-        crops = tensors_of(head_crops(album.images[part], album.keypoints[part, 0]))
+        crops = unit_pictures(head_crops(album.images[part], album.keypoints[part, 0]))
         crops = degrade(crops, generator) if worse else crops
-        found.append(network(crops.to(device)).cpu().numpy() > 0)
+        found.append(network(crops).numpy() > 0)
     right = np.concatenate(found) == labels
     shares = [
         (right[with_it, n].mean() + right[~with_it, n].mean()) / 2
@@ -145,9 +127,7 @@ def main() -> None:
     add_picture_arguments(parser)
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()
-    album, held_out = painted(arguments)
-    settings = AttributeSettings(batch=arguments.batch)
-    train_attribute_classifier(album, held_out, settings, loop_settings(arguments, NAME))
+    train_attribute_classifier(*painted(arguments), loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,16 @@ and nothing is left around a portrait."""
 
 
 def colours(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """`places` drawn at the picture's size: [H, W, 3] float32 in 0..1."""
+    return places(image, boxes).repeat(FACTOR, axis=0).repeat(FACTOR, axis=1)
+
+
+def places(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """A picture [H, W, 3] uint8 RGB and its faces' boxes [P, 4] -> mean colours, one for each place
-    of a latent, drawn at the picture's size: [H, W, 3] float32 in 0..1, grey around faces."""
-    height, width = image.shape[:2]
-    places = cells(image)
-    places[~cells_around(boxes, height, width)] = UNKNOWN
-    return places.repeat(FACTOR, axis=0).repeat(FACTOR, axis=1)
+    of a latent, grey around faces: [h, w, 3] float32 in 0..1."""
+    found = cells(image)
+    found[~cells_around(boxes, *image.shape[:2])] = UNKNOWN
+    return found
 
 
 def cells(image: np.ndarray) -> np.ndarray:

@@ -9,20 +9,22 @@ is used on.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
+from torch.nn import functional
 
-from .background_hint import colours
-from .buckets import AlbumSizes, add_album_arguments, album_sizes, load_album
-from .diffusion import WEIGHTINGS, add_noise, noise_loss, offset_noise, size_numbers
-from .foundation import Text, load_foundation
-from .instantid_training import kernels_for
-from .loop import WEIGHTS_FILE, Tensors, add_loop_arguments, loop_settings, train
-from .networks.denoiser import TIMESTEPS
+from .background_hint import places
+from .buckets import album_sizes, load_album
+from .diffusion import noise_loss
+from .diffusion_batches import Batches, Text, batch_settings, bucket_of, diffusion_parser
+from .foundation import load_foundation
+from .loop import WEIGHTS_FILE, Tensors, loop_settings, train, training_device
+from .networks.autoencoder import FACTOR
 
 NAME = "surroundings"
 LEARNING = ("controlnet_cond_embedding", "controlnet_down_blocks", "controlnet_mid_block")
@@ -84,32 +86,28 @@ def pace(name: str) -> float:
     return 1.0 if ".blocks." in name or ".conv_in." in name else FAST
 
 
+def surroundings_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+    """The loss of a batch; its hints are one number for each place of the latents."""
+    text = given["context"], given["pooled"]
+    hints = functional.interpolate(given["hints"], scale_factor=FACTOR)
+    return noise_loss(
+        network(given["noisy"], given["timesteps"], text, given["sizes"], hints), given
+    )
+
+
 def train_surroundings(arguments: argparse.Namespace) -> None:
     """Train on a run's album of one person, on its own base model."""
     settings = loop_settings(arguments, NAME)
-    torch.manual_seed(settings.seed)
     foundation = load_foundation(arguments.folder, None)
     album = load_album(arguments.folder, "single", album_sizes(arguments))
+    captions, text = foundation.encode_distinct(album.captions)
     latents = foundation.latents_of(album, "single")
-    rows, (context, pooled) = foundation.encode_distinct(album.captions)
-    model = SurroundingsControl(foundation.unet)
-
-    def loss_of(network: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
-        indices = torch.randint(len(latents), (arguments.batch,), generator=generator)
-        drawn = [colours(album.images[i], album.boxes[i]) for i in indices.tolist()]
-        chosen = latents[indices]
-        noise = offset_noise(chosen.shape, arguments.noise_offset, generator)
-        timesteps = torch.randint(TIMESTEPS, (len(indices),), generator=generator)
-        text = context[rows[indices]], pooled[rows[indices]]
-        height, width = album.images.shape[1:3]
-        sizes = size_numbers(height, width, len(indices))
-        hints = torch.from_numpy(np.stack(drawn)).movedim(-1, 1).contiguous()
-        noisy = add_noise(chosen, noise, timesteps)
-        with kernels_for(chosen.device):
-            found = network(noisy, timesteps, text, sizes, hints)
-        return noise_loss(found, noise, timesteps, arguments.weighting)
-
-    train(model, loss_of, settings, pace)
+    bucket = bucket_of(album, latents, {"captions": captions}, arguments.face_weight, text)
+    drawn = np.stack([places(*pair) for pair in zip(album.images, album.boxes, strict=True)])
+    hints = torch.from_numpy(drawn).movedim(-1, 1).to(training_device())
+    bucket = replace(bucket, cells=bucket.cells | {"hints": hints})
+    batches = Batches({"single": bucket}, batch_settings(arguments))
+    train(SurroundingsControl(foundation.unet), batches.draw, surroundings_loss, settings, pace)
 
 
 def load_surroundings_weights(run: Path) -> Tensors:
@@ -120,12 +118,8 @@ def load_surroundings_weights(run: Path) -> Tensors:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=1000)
-    add_album_arguments(parser, AlbumSizes())
-    parser.add_argument("--noise-offset", type=float, default=0.15)
-    parser.add_argument("--weighting", choices=WEIGHTINGS, default="even")
-    parser.set_defaults(batch=16)
+    parser = diffusion_parser(__doc__, steps=1000, face_weight=1.0)
+    parser.set_defaults(window=0)
     train_surroundings(parser.parse_args())
 
 

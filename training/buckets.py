@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-
-from .networks.autoencoder import FACTOR
 
 if TYPE_CHECKING:
     from .dataset import Album
 
 SQUARE = (192, 192)
 WIDE = (288, 192)
-SHARE_AT_FACES = 0.8
-"""Of windows; the others lie anywhere."""
 KINDS = ("single", "pairs", "wide")
 
 
@@ -32,6 +27,8 @@ class AlbumSizes:
     wide: int = 0
     """One person, 288 x 192."""
     seed: int = 1
+    workers: int = 1
+    """Processes that paint."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -45,8 +42,8 @@ def load_album(folder: Path, kind: str, sizes: AlbumSizes) -> Album:
 
     size = SQUARE if kind == "single" else WIDE
     people = 2 if kind == "pairs" else 1
-    count = getattr(sizes, kind)
-    return load_or_paint(folder / "albums", count, sizes.seed, size=size, people=people)
+    count, workers = getattr(sizes, kind), sizes.workers
+    return load_or_paint(folder / "albums", count, sizes.seed, size, people, workers=workers)
 
 
 def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:
@@ -54,39 +51,25 @@ def load_albums(folder: Path, sizes: AlbumSizes) -> dict[str, Album]:
     return {kind: load_album(folder, kind, sizes) for kind in sizes.kinds}
 
 
-def choose(
-    counts: dict[str, int], batch: int, generator: torch.Generator
-) -> tuple[str, torch.Tensor]:
-    """A bucket, by its share of the pictures, and `batch` indices into it."""
-    kinds = list(counts)
-    shares = torch.tensor([float(counts[kind]) for kind in kinds])
-    kind = kinds[int(torch.multinomial(shares, 1, generator=generator))]
-    return kind, torch.randint(counts[kind], (batch,), generator=generator)
+class Lots:
+    """Draws batches of pictures: which of several albums, and which of its pictures."""
 
+    def __init__(self, counts: dict[str, int], batch: int, device: torch.device) -> None:
+        self.counts, self.batch = counts, batch
+        self.kinds = list(counts)
+        self.shares = torch.tensor([float(count) for count in counts.values()])
+        self.own = torch.Generator(device)
+        """On the device, for all that a batch draws there; each batch begins it anew."""
 
-def face_windows(
-    boxes: np.ndarray, extent: tuple[int, ...], side: int, generator: torch.Generator
-) -> np.ndarray:
-    """Corners of square windows, most of them about a face: [B, 2], top and left, in latent cells.
+    def draw(self, generator: torch.Generator) -> tuple[str, torch.Tensor]:
+        """A kind, by its share of the pictures, and rows of it [batch] on the device.
 
-    boxes: one face for each picture, [B, 4] pixels. extent: height and width, and side: pixels.
-    """
-    drawn = torch.rand(len(boxes), 3, generator=generator).numpy()
-    room = np.array(extent) - side
-    middle = boxes.reshape(-1, 2, 2).mean(1)[:, ::-1] + (drawn[:, :2] - 0.5) * side * 0.6
-    corners = np.clip(middle - side / 2, 0, room)
-    corners = np.where(drawn[:, 2:] < SHARE_AT_FACES, corners, drawn[:, :2] * room)
-    return (corners / FACTOR).round().astype(np.int64)
-
-
-def cut(values: Any, corners: np.ndarray, side: int, axis: int = 2) -> Any:
-    """Windows of arrays or tensors [B, ..., H, W, ...] whose height is at `axis`: one for each."""
-    before = (slice(None),) * (axis - 1)
-    parts = [
-        value[(*before, slice(top, top + side), slice(left, left + side))]
-        for value, (top, left) in zip(values, corners.tolist(), strict=True)
-    ]
-    return np.stack(parts) if isinstance(values, np.ndarray) else torch.stack(parts)
+        generator: the step's, on the CPU, so that the choice of shapes waits for no device.
+        """
+        kind = self.kinds[int(torch.multinomial(self.shares, 1, generator=generator))]
+        self.own.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))
+        size, device = (self.batch,), self.own.device
+        return kind, torch.randint(self.counts[kind], size, generator=self.own, device=device)
 
 
 def pictures_of(images: torch.Tensor) -> torch.Tensor:
@@ -94,14 +77,16 @@ def pictures_of(images: torch.Tensor) -> torch.Tensor:
     return images.movedim(-1, 1).float().div_(127.5).sub_(1)
 
 
-def add_album_arguments(parser: argparse.ArgumentParser, defaults: AlbumSizes) -> None:
+def add_album_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line's sizes of the albums."""
+    defaults = AlbumSizes()
     parser.add_argument("--single", type=int, default=defaults.single)
     parser.add_argument("--pairs", type=int, default=defaults.pairs)
     parser.add_argument("--wide", type=int, default=defaults.wide)
     parser.add_argument("--album-seed", type=int, default=defaults.seed)
+    parser.add_argument("--workers", type=int, default=1, help="processes that paint albums")
 
 
-def album_sizes(arguments: argparse.Namespace) -> AlbumSizes:
+def album_sizes(given: argparse.Namespace) -> AlbumSizes:
     """Sizes from the command line."""
-    return AlbumSizes(arguments.single, arguments.pairs, arguments.wide, arguments.album_seed)
+    return AlbumSizes(given.single, given.pairs, given.wide, given.album_seed, given.workers)

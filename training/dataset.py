@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from .world import (
@@ -22,6 +25,9 @@ from .world import (
     random_scene,
 )
 from .world.scenes import SIDE
+
+PART = 250
+"""Pictures that one process paints at once."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,19 @@ def load_or_paint(
     size: tuple[int, int] = (SIDE, SIDE),
     people: int = 1,
     numbers: Sequence[int] = TRAINING,
+    workers: int = 1,
 ) -> Album:
     """The album of these settings, from `folder` if it is there, else painted and kept there.
 
-    size: width and height in pixels. numbers: identities to choose from.
+    size: width and height in pixels. numbers: identities to choose from. workers: processes that
+    paint; their number changes nothing in the album.
     """
     width, height = size
     first, last = numbers[0], numbers[-1]
     path = folder / f"album-{count}-{seed}-{width}x{height}-{people}-{first}-{last}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        album = paint_album(random_scenes(count, seed, size, people, numbers))
+        album = paint_by(workers, random_scenes(count, seed, size, people, numbers))
         partial = path.with_suffix(f".{os.getpid()}.partial")
         with partial.open("wb") as file:
             np.savez(file, **vars(album))
@@ -116,15 +124,28 @@ def paint_album(scenes: Sequence[Scene]) -> Album:
     )
 
 
+def paint_by(workers: int, scenes: Sequence[Scene]) -> Album:
+    """Paints scenes in as many processes."""
+    if workers == 1:
+        return paint_album(scenes)
+    parts = [scenes[start : start + PART] for start in range(0, len(scenes), PART)]
+    # A process that is a copy of this one would hold locks of threads that it does not have.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
+        return joined(list(pool.map(paint_album, parts)))
+
+
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line's numbers of pictures, for `painted`."""
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--held-out-pictures", type=int, default=1_500)
     parser.add_argument("--album-seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that paint albums")
 
 
 def painted(arguments: argparse.Namespace) -> tuple[Album, Album]:
     """The run's albums of one person a picture: to learn from, and of held-out people."""
-    folder = arguments.folder / "albums"
-    album = load_or_paint(folder, arguments.pictures, arguments.album_seed)
-    return album, load_or_paint(folder, arguments.held_out_pictures, 4, numbers=HELD_OUT)
+    folder, seed, workers = arguments.folder / "albums", arguments.album_seed, arguments.workers
+    album = load_or_paint(folder, arguments.pictures, seed, workers=workers)
+    few = arguments.held_out_pictures
+    return album, load_or_paint(folder, few, 4, numbers=HELD_OUT, workers=workers)

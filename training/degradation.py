@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -28,6 +29,11 @@ class DegradationSettings:
     """Change of each channel's gain."""
     brightness: float = 0.08
     contrast: float = 0.12
+
+
+def unit_pictures(images: np.ndarray) -> torch.Tensor:
+    """[N, H, W, 3] uint8 -> [N, 3, H, W] in 0..1."""
+    return torch.from_numpy(images).movedim(-1, 1).float() / 255
 
 
 def degrade(

@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from instantid_core.types import Extent
+
 from .autoencoder_training import album_latents, load_autoencoder
-from .buckets import AlbumSizes, add_album_arguments, album_sizes, load_album
+from .buckets import add_album_arguments, album_sizes, load_album
 from .diffusion import add_noise, offset_noise, signal_shares, size_numbers
 from .face_embeddings import album_embeddings
 from .foundation import load_foundation
-from .instantid_training import NAME, Portraits, load_instantid, prepare
+from .instantid_training import hint_pictures, load_instantid
 from .networks.autoencoder import SCALE
 from .networks.denoiser import TIMESTEPS
 
 if TYPE_CHECKING:
-    from .adapter_network import InstantID
     from .dataset import Album
 
 FILE = "vague.npz"
@@ -37,42 +38,39 @@ NOISY = (0.25, 0.85)
 """First and last timestep, as shares of all: before it little is lost, after it a face is."""
 
 
-def vague_album(run: Path, recogniser: Path, sizes: AlbumSizes, count: int, seed: int) -> Album:
-    """The first `count` pictures of a run's album of one person, made vague."""
-    whole = load_album(run, "single", sizes)
-    embeddings = album_embeddings(whole, recogniser, run / NAME / "embeddings-single.npy")
-    album = type(whole)(**{name: values[:count] for name, values in vars(whole).items()})
+def vague_album(arguments: argparse.Namespace) -> Album:
+    """The first pictures of a run's album of one person, made vague."""
+    run, count = arguments.folder, arguments.count
+    whole = load_album(run, "single", album_sizes(arguments))
     latents = album_latents(run, whole, "single")[:count]
-    portraits = prepare(load_foundation(run, None), album, latents, embeddings[:count])
-    model, autoencoder = load_instantid(run), load_autoencoder(run)
-    generator = torch.Generator().manual_seed(seed)
-    parts = []
-    for indices in torch.arange(count).split(TOGETHER):
-        seen = see(model, portraits, indices, generator)
-        parts.append(autoencoder.decode(seen / SCALE).clamp(-1, 1))
+    album = type(whole)(**{name: values[:count] for name, values in vars(whole).items()})
+    kept = run / "albums" / f"embeddings-vague-{count}.npy"
+    embeddings = album_embeddings(album, arguments.recogniser, kept)
+    foundation, autoencoder = load_foundation(run, None), load_autoencoder(run)
+    model = load_instantid(run)
+    extent = Extent(album.images.shape[2], album.images.shape[1])
+    generator, parts = torch.Generator().manual_seed(arguments.seed), []
+    for rows in torch.arange(count).split(TOGETHER):
+        noisy, timesteps, shares = made_noisy(latents[rows], generator)
+        text = foundation.encode_captions([album.captions[row] for row in rows])
+        sizes = size_numbers(extent.height, extent.width, len(rows))
+        hints = hint_pictures(album.keypoints[rows, 0], extent).float() / 255
+        noise = model(noisy, timesteps, text, sizes, embeddings[rows], hints)
+        seen = (noisy - (1 - shares).sqrt() * noise) / shares.sqrt()
+        parts.append(autoencoder.decode(seen / SCALE))
     images = ((torch.cat(parts).movedim(1, -1) + 1) * 127.5).round().byte().numpy()
     return replace(album, images=images)
 
 
-def see(
-    model: InstantID, portraits: Portraits, indices: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """Estimate the latents behind noisy ones in one step of the model, [B, 4, h, w]."""
-    latents, batch = portraits.latents[indices], len(indices)
-    drawn = torch.rand(batch, generator=generator) * (NOISY[1] - NOISY[0]) + NOISY[0]
+def made_noisy(
+    latents: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Latents [B, 4, h, w] with noise, their timesteps [B] and shares of signal [B, 1, 1, 1]."""
+    drawn = torch.rand(len(latents), generator=generator) * (NOISY[1] - NOISY[0]) + NOISY[0]
     timesteps = (drawn * TIMESTEPS).long()
-    noisy = add_noise(latents, offset_noise(latents.shape, 0.0, generator), timesteps)
-    sizes = size_numbers(portraits.extent.height, portraits.extent.width, batch)
-    noise = model(
-        noisy,
-        timesteps,
-        portraits.text_of(indices),
-        sizes,
-        portraits.embeddings[indices],
-        portraits.hints(indices),
-    )
-    shares = signal_shares()[timesteps].view(-1, 1, 1, 1)
-    return (noisy - (1 - shares).sqrt() * noise) / shares.sqrt()
+    shares = signal_shares()[timesteps]
+    noisy = add_noise(latents, offset_noise(latents.shape, 0.0, generator), shares)
+    return noisy, timesteps, shares.view(-1, 1, 1, 1)
 
 
 def load_vague(run: Path) -> Album:
@@ -91,12 +89,10 @@ def main() -> None:
     parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
-    add_album_arguments(parser, AlbumSizes())
+    add_album_arguments(parser)
     arguments = parser.parse_args()
-    sizes = album_sizes(arguments)
-    run, seed = arguments.folder, arguments.seed
-    album = vague_album(run, arguments.recogniser, sizes, arguments.count, seed)
-    path = run / "albums" / FILE
+    album = vague_album(arguments)
+    path = arguments.folder / "albums" / FILE
     partial = path.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as file:
         np.savez(file, **vars(album))

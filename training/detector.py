@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .dataset import Album, load_or_paint
-from .degradation import degrade
+from .dataset import Album, add_picture_arguments, load_or_paint, painted
+from .degradation import degrade, unit_pictures
 from .denoised_augmentation import VAGUE_TIMES, load_vague
 from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
-from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish, write_report
+from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
+from .onnx_files import export, train_finished, write_report
 from .world import HELD_OUT
 
 NAME = "detector"
@@ -44,15 +43,10 @@ POSITIVE = 0.3
 """Cells that want at least this score learn the box and the keypoints."""
 
 
-@dataclass(frozen=True)
-class DetectorSettings:
-    """The network's sizes and the weights of its loss."""
-
-    batch: int = 24
-    widths: tuple[int, int, int, int] = (24, 48, 96, 96)
-    """Channels at 1/2, 1/4, 1/8 and 1/16 of the pooled picture's side."""
-    offsets: float = 8.0
-    """Weight of the box's and the keypoints' error beside the score's."""
+WIDTHS = (24, 48, 96, 96)
+"""Channels at 1/2, 1/4, 1/8 and 1/16 of the pooled picture's side."""
+OFFSETS_WEIGHT = 8.0
+"""Of the box's and the keypoints' error beside the score's."""
 
 
 class DetectorNetwork(nn.Module):
@@ -61,7 +55,7 @@ class DetectorNetwork(nn.Module):
     s: 2, 4, 8. Channels: score before the sigmoid, 4 numbers of the box, 10 of the keypoints.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
         first, second, third, fourth = widths
         self.steps = nn.ModuleList(
@@ -136,20 +130,12 @@ def _rows(level: torch.Tensor) -> torch.Tensor:
     return both.permute(0, 2, 3, 1).reshape(-1, numbers)
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Wanted answers of one level."""
+def targets_of(faces: Sequence[Faces], level: int, side: int) -> Tensors:
+    """Wanted answers of a level for canvases of `side` x `side` pooled pixels.
 
-    scores: torch.Tensor
-    """[N, h, w] in 0..1."""
-    offsets: torch.Tensor
-    """[N, 14, h, w]: box and keypoints of the nearest face in the network's unit."""
-    sizes: torch.Tensor
-    """[N, h, w]: that face's size in the network's unit."""
-
-
-def targets_of(faces: Sequence[Faces], level: int, side: int) -> Targets:
-    """Wanted answers of a level for canvases of `side` x `side` pooled pixels."""
+    `scores` [N, h, w] in 0..1; `offsets` [N, 14, h, w], box and keypoints of the nearest face in
+    the network's unit, and `sizes` [N, h, w] of that face in it. Names end with the level.
+    """
     step = STRIDES[level] // POOLING
     cells = side // step
     smallest, largest = FACE_SIZES[level]
@@ -169,8 +155,11 @@ def targets_of(faces: Sequence[Faces], level: int, side: int) -> Targets:
             scores[number][here] = score[here]
             offsets[number][here] = _ways(points[here], box, face) / (step * OFFSET_UNIT)
             sizes[number][here] = size / (step * OFFSET_UNIT)
-    moved = torch.from_numpy(offsets).movedim(-1, 1)
-    return Targets(torch.from_numpy(scores), moved, torch.from_numpy(sizes))
+    return {
+        f"scores_{level}": torch.from_numpy(scores),
+        f"offsets_{level}": torch.from_numpy(offsets).movedim(-1, 1),
+        f"sizes_{level}": torch.from_numpy(sizes),
+    }
 
 
 def _wanted_scores(points: np.ndarray, middle: np.ndarray, spread: float) -> np.ndarray:
@@ -185,71 +174,58 @@ def _ways(points: np.ndarray, box: np.ndarray, keypoints: np.ndarray) -> np.ndar
     return np.concatenate([points - box[:2], box[2:] - points, there.reshape(-1, 10)], axis=1)
 
 
-def level_loss(answer: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
-    """One level's map [N, 15, h, w] -> sums of the score's and the offsets' errors.
+def level_loss(answer: torch.Tensor, given: Tensors, level: int) -> torch.Tensor:
+    """One level's map [N, 15, h, w] -> sums [3]: the score's and the offsets' errors, and weights.
 
     The score's is quality focal loss (arXiv 2006.04388): cross entropy with a soft target,
     weighted by the squared distance to it, so that the many clear cells weigh little.
     """
-    scores = answer[:, 0]
-    distance = (scores.sigmoid() - targets.scores).abs()
-    entropy = functional.binary_cross_entropy_with_logits(scores, targets.scores, reduction="none")
-    weights = targets.scores * (targets.scores > POSITIVE)
+    wanted, scores = given[f"scores_{level}"], answer[:, 0]
+    entropy = functional.binary_cross_entropy_with_logits(scores, wanted, reduction="none")
+    weights = wanted * (wanted > POSITIVE)
     # In face sizes, so that large and small faces count alike.
-    errors = (answer[:, 1:] - targets.offsets).abs() / targets.sizes[:, None]
+    errors = (answer[:, 1:] - given[f"offsets_{level}"]).abs() / given[f"sizes_{level}"][:, None]
     errors = functional.smooth_l1_loss(
         errors, torch.zeros_like(errors), beta=0.02, reduction="none"
     )
-    return (entropy * distance.square()).sum(), (errors.mean(dim=1) * weights).sum()
+    score = (entropy * (scores.sigmoid() - wanted).square()).sum()
+    return torch.stack([score, (errors.mean(dim=1) * weights).sum(), weights.sum()])
 
 
-class DetectorLoss:
-    """Draws canvases and compares the network's answers with their faces."""
+def detector_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+    """The loss of a batch over all levels."""
+    levels = enumerate(network(given["pictures"]))
+    sums = torch.stack([level_loss(answer, given, level) for level, answer in levels]).sum(0)
+    score, offset = sums[:2] / sums[2].clamp(min=1)
+    figures = {"score": score.detach(), "offset": offset.detach()}
+    return score + OFFSETS_WEIGHT * offset, figures
 
-    def __init__(self, canvases: Canvases, settings: DetectorSettings) -> None:
-        self.canvases = canvases
-        self.settings = settings
 
-    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, list[Faces]]:
-        """Pictures [batch, 3, 160, 160] as the network takes them, and their faces."""
+class DetectorBatches:
+    """Draws canvases and what the network shall answer."""
+
+    def __init__(self, canvases: Canvases, batch: int) -> None:
+        self.canvases, self.batch = canvases, batch
+
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """`pictures` [batch, 3, 160, 160] as the network takes them, and `targets_of` them."""
         rng = np.random.default_rng(int(torch.randint(1 << 62, (), generator=generator)))
-        drawn = [self.canvases.draw(rng) for _ in range(self.settings.batch)]
-        pictures = torch.from_numpy(np.stack([picture for picture, _, _ in drawn]))
-        worse = degrade(pictures.movedim(-1, 1).float() / 255, generator)
-        return (worse * 255 - 127.5) / 128, [(boxes, points) for _, boxes, points in drawn]
-
-    def __call__(
-        self, network: nn.Module, generator: torch.Generator
-    ) -> tuple[torch.Tensor, Tensors]:
-        """The loss of one batch."""
-        pictures, faces = self.draw(generator)
-        device = next(network.parameters()).device
-        answers = network(pictures.to(device))
-        score_error, offset_error, count = 0.0, 0.0, 0.0
-        for level, answer in enumerate(answers):
-            targets = targets_of(faces, level, CANVAS)
-            targets = Targets(*(value.to(device) for value in vars(targets).values()))
-            scores, offsets = level_loss(answer.float(), targets)
-            score_error, offset_error = score_error + scores, offset_error + offsets
-            count = count + (targets.scores * (targets.scores > POSITIVE)).sum()
-        count = torch.clamp(torch.as_tensor(count), min=1)
-        score_loss, offset_loss = score_error / count, offset_error / count
-        figures = {"score": score_loss.detach(), "offset": offset_loss.detach()}
-        return score_loss + self.settings.offsets * offset_loss, figures
+        drawn = [self.canvases.draw(rng) for _ in range(self.batch)]
+        worse = degrade(unit_pictures(np.stack([picture for picture, _, _ in drawn])), generator)
+        found = {"pictures": (worse * 255 - 127.5) / 128}
+        for level in range(len(STRIDES)):
+            faces = [(boxes, points) for _, boxes, points in drawn]
+            found |= targets_of(faces, level, CANVAS)
+        return found
 
 
 def train_detector(
-    albums: Sequence[Album],
-    held_out: Sequence[Album],
-    settings: DetectorSettings,
-    loop: LoopSettings,
+    albums: Sequence[Album], held_out: Sequence[Album], loop: LoopSettings
 ) -> dict[str, Any]:
     """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
-    torch.manual_seed(loop.seed)
-    loss = DetectorLoss(Canvases(albums, loop.seed), settings)
-    network = DetectorNetwork(settings.widths).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    averages = train(network, loss, loop)
-    finish(network, averages, loss.draw, 40)
+    batches = DetectorBatches(Canvases(albums, loop.seed), loop.batch)
+    network = channels_last(DetectorNetwork())
+    network = train_finished(network, batches.draw, detector_loss, loop, 40)
     path = loop.folder / FILE
     write_detector(network, path)
     report = {str(size): measure(path, held_out, size) for size in (640, 256)}
@@ -314,25 +290,21 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=1200)
-    parser.add_argument("--pictures", type=int, default=20_000)
+    add_picture_arguments(parser)
     parser.add_argument("--pairs", type=int, default=4_000)
-    parser.add_argument("--held-out-pictures", type=int, default=300)
     parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
-    parser.add_argument("--album-seed", type=int, default=1)
-    parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99)
+    parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99, held_out_pictures=300)
     arguments = parser.parse_args()
-    folder, seed, count = arguments.folder / "albums", arguments.album_seed, arguments.pictures
-    wide = (288, 192)
-    albums = [load_or_paint(folder, count, seed)]
-    albums.append(load_or_paint(folder, arguments.pairs, seed, wide, 2))
+    loop = loop_settings(arguments, NAME)
+    folder, workers, wide = arguments.folder / "albums", arguments.workers, (288, 192)
+    albums, held_out = ([album] for album in painted(arguments))
+    pairs, seed, few = arguments.pairs, arguments.album_seed, arguments.held_out_pictures
+    albums.append(load_or_paint(folder, pairs, seed, wide, 2, workers=workers))
+    held_out.append(load_or_paint(folder, few, 4, wide, 2, HELD_OUT, workers))
     if arguments.vague:
         # Canvases take each album by its share of all pictures.
         albums += [load_vague(arguments.folder)] * VAGUE_TIMES
-    few = arguments.held_out_pictures
-    held_out = [load_or_paint(folder, few, 5, numbers=HELD_OUT)]
-    held_out.append(load_or_paint(folder, few, 5, wide, 2, HELD_OUT))
-    settings = DetectorSettings(batch=arguments.batch)
-    train_detector(albums, held_out, settings, loop_settings(arguments, NAME))
+    train_detector(albums, held_out, loop)
 
 
 if __name__ == "__main__":

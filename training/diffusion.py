@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch.nn import functional
 
+from .graphs import Tensors
 from .networks.denoiser import BETAS, TIMESTEPS
 
 QUARTERS = 4
@@ -29,54 +29,36 @@ def offset_noise(shape: torch.Size, offset: float, generator: torch.Generator) -
     Without it the last timestep still tells a picture's brightness, since noise averages out over
     a picture, and the model never learns to paint dark or bright ones from pure noise. SDXL was
     trained with 0.05 at 128 x 128 latents (arXiv 2307.01952, section 2.5); smaller latents leak
-    more.
+    more. It lies on the generator's device.
     """
-    noise = torch.randn(shape, generator=generator)
-    return noise + offset * torch.randn((*shape[:2], 1, 1), generator=generator)
+    device = generator.device
+    noise = torch.randn(shape, generator=generator, device=device)
+    return noise + offset * torch.randn((*shape[:2], 1, 1), generator=generator, device=device)
 
 
-def add_noise(latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-    """Latents [B, 4, h, w] of unit variance, as they look at timesteps [B]."""
-    shares = signal_shares()[timesteps].view(-1, 1, 1, 1)
+def add_noise(latents: torch.Tensor, noise: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Latents [B, 4, h, w] of unit variance, as they look where the signal's shares are [B]."""
+    shares = shares.view(-1, 1, 1, 1)
     return shares.sqrt() * latents + (1 - shares).sqrt() * noise
 
 
-def noise_loss(
-    found: torch.Tensor,
-    noise: torch.Tensor,
-    timesteps: torch.Tensor,
-    weighting: str = "plain",
-    places: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def noise_loss(found: torch.Tensor, given: Tensors) -> tuple[torch.Tensor, Tensors]:
     """Mean squared error of the predicted noise [B, 4, h, w]; also by quarter of the timesteps.
 
-    weighting: one of `WEIGHTINGS`. places: how much each place counts, [B, 1, h, w] of mean 1;
-    None for all alike. Quarters are not weighted by the timestep; those that no sample fell into
-    are left out.
+    given: the batch's `noise`, `timesteps` [B], `places` [B, 1, h, w] of mean 1, which say how much
+    each place counts, and `importance` [B], which says it of pictures. Quarters are not weighted by
+    it; one that no picture fell into is NaN.
     """
-    noise, timesteps = noise.to(found.device), timesteps.to(found.device)
-    squares = functional.mse_loss(found.float(), noise, reduction="none")
-    errors = (squares if places is None else squares * places.to(found.device)).mean((1, 2, 3))
-    quarters = timesteps // (TIMESTEPS // QUARTERS)
-    figures = {
-        f"quarter_{quarter + 1}": errors.detach()[quarters == quarter].mean()
-        for quarter in range(QUARTERS)
-        if bool((quarters == quarter).any())
-    }
-    if weighting == "even":
-        return (errors / signal_shares().to(found.device)[timesteps]).mean(), figures
-    return errors.mean(), figures
+    squares = functional.mse_loss(found.float(), given["noise"], reduction="none")
+    errors = (squares * given["places"]).mean((1, 2, 3))
+    quarters = given["timesteps"] // (TIMESTEPS // QUARTERS)
+    figures = {}
+    for quarter in range(QUARTERS):
+        there = (quarters == quarter).float()
+        figures[f"quarter_{quarter + 1}"] = (errors.detach() * there).sum() / there.sum()
+    return (errors * given["importance"]).mean(), figures
 
 
-def size_numbers(
-    height: int, width: int, batch: int, corners: np.ndarray | None = None, side: int = 0
-) -> torch.Tensor:
-    """SDXL's size condition, [batch, 6]: the picture's size, the crop's corner, the crop's size.
-
-    corners: top and left in pixels, [batch, 2], of square crops; None for whole pictures.
-    """
-    numbers = torch.tensor([[height, width, 0, 0, height, width]]).float().repeat(batch, 1)
-    if corners is not None:
-        numbers[:, 2:4] = torch.from_numpy(corners)
-        numbers[:, 4:] = side
-    return numbers
+def size_numbers(height: int, width: int, batch: int) -> torch.Tensor:
+    """SDXL's size condition of whole pictures, [batch, 6]: size, the crop's corner and size."""
+    return torch.tensor([[height, width, 0, 0, height, width]]).float().repeat(batch, 1)

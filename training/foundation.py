@@ -5,6 +5,7 @@ Either the small world's own base model or a published SDXL in diffusers' layout
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +18,10 @@ from diffusers import UNet2DConditionModel
 from .autoencoder_training import album_latents
 from .base_training import load_base
 from .buckets import pictures_of
+from .diffusion_batches import Text
 
 if TYPE_CHECKING:
     from .dataset import Album
-
-Text = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Foundation:
         places = {caption: place for place, caption in enumerate(distinct)}
         rows = torch.tensor([places[caption] for caption in captions])
         return rows, self.encode_captions(distinct)
+
+
+def add_foundation_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command line's frozen models."""
+    parser.add_argument("--recogniser", type=Path, required=True, help="the file glintr100.onnx")
+    parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
 
 
 def load_foundation(run: Path, pretrained: Path | None) -> Foundation:

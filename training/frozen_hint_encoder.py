@@ -6,18 +6,13 @@ done learning long before they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-TOGETHER = 32
-Hints = Callable[[torch.Tensor], torch.Tensor]
-"""Indices [B] -> drawn keypoints [B, 3, H, W] in 0..1."""
 PREFIX = "identity_net.controlnet_cond_embedding."
 
 
@@ -36,26 +31,6 @@ def hint_features(identity_net: nn.Module, hints: torch.Tensor) -> torch.Tensor:
     for block in encoder.blocks:
         features = functional.silu(block(features))
     return features.bfloat16()
-
-
-class KeptFeatures:
-    """Hint features of an album, computed when they are first asked for and kept in a file."""
-
-    def __init__(self, identity_net: nn.Module, hints: Hints, path: Path, count: int) -> None:
-        example = hint_features(identity_net, hints(torch.tensor([0])))
-        shape = (count, *example.shape[1:])
-        mode = "r+" if path.exists() else "w+"
-        self.values = np.memmap(path, np.int16, mode, shape=shape)
-        self.identity_net, self.hints = identity_net, hints
-
-    def __call__(self, indices: torch.Tensor) -> torch.Tensor:
-        """[B, C, h, w] float32 of some pictures."""
-        # The file starts as zeros, and no picture's features are all zero.
-        missing = [index for index in indices.tolist() if not self.values[index, :, 0, 0].any()]
-        for part in torch.tensor(missing, dtype=torch.long).split(TOGETHER) if missing else ():
-            found = hint_features(self.identity_net, self.hints(part))
-            self.values[part.numpy()] = found.view(torch.int16).numpy()
-        return torch.from_numpy(self.values[indices.numpy()]).view(torch.bfloat16).float()
 
 
 def take_features(identity_net: nn.Module) -> None:

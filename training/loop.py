@@ -1,4 +1,4 @@
-"""The training loop that the autoencoder, the base model and InstantID share.
+"""The training loop that all trainings share.
 
 A step's batch, noise and learning rate depend on the seed and the step's number alone. So a run
 that was interrupted goes on exactly as it would have, without any generator's state in its file.
@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import send_to_device
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-Tensors = dict[str, torch.Tensor]
-Loss = Callable[[nn.Module, torch.Generator], tuple[torch.Tensor, dict[str, torch.Tensor]]]
-"""The network and this step's generator -> the loss, and figures for the log."""
+from .graphs import Replayed, Tensors, own_stream
+
+Draw = Callable[[torch.Generator], Tensors]
+"""This step's generator, on the CPU -> a batch; its shapes decide what is captured together."""
+Loss = Callable[[nn.Module, Tensors], tuple[torch.Tensor, Tensors]]
+"""The network and a batch -> the loss and figures for the log, NaN where a batch has none.
+
+On CUDA it is captured as a graph: it makes no tensors on the CPU, and no shape or branch in it
+depends on a tensor's values.
+"""
 Pace = Callable[[str], float]
 STATE_FILE = "state.pt"
 WEIGHTS_FILE = "weights.pt"
@@ -35,12 +43,15 @@ class LoopSettings:
 
     folder: Path
     steps: int
+    batch: int = 16
     learning_rate: float = 1e-3
     warmup: int = 100
     """Steps over which the learning rate rises from 0."""
     final_rate: float = 0.05
     """End of the cosine, as a fraction of `learning_rate`."""
     weight_decay: float = 0.01
+    second_beta: float = 0.999
+    """AdamW's decay of squared gradients."""
     largest_gradient: float = 1.0
     """Gradients are scaled down to this norm."""
     ema_decay: float = 0.998
@@ -56,7 +67,7 @@ class LoopSettings:
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         progress = (step - self.warmup) / max(1, self.steps - self.warmup)
-        fall = (1 + torch.cos(torch.tensor(torch.pi * min(progress, 1.0))).item()) / 2
+        fall = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
         return self.learning_rate * (self.final_rate + (1 - self.final_rate) * fall)
 
 
@@ -71,8 +82,19 @@ class Average:
     def update(self, parameters: Tensors, step: int) -> None:
         """Move towards the parameters; early steps count for more, as their start is random."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in self.values.items():
-            value.lerp_(parameters[name].detach(), 1 - decay)
+        torch._foreach_lerp_(list(self.values.values()), list(parameters.values()), 1 - decay)
+
+
+def training_device() -> torch.device:
+    """The accelerator where there is one, else the CPU."""
+    if torch.accelerator.is_available():
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    return torch.device("cpu")
+
+
+def kernels_for(device: torch.device) -> AbstractContextManager[object]:
+    """Attention as plain products on CPUs: their fused kernel is slower over a few dozen places."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def steady(_name: str) -> float:
@@ -81,106 +103,123 @@ def steady(_name: str) -> float:
 
 
 def train(
-    network: nn.Module, loss_of: Loss, settings: LoopSettings, pace: Pace = steady
+    network: nn.Module, draw: Draw, loss_of: Loss, settings: LoopSettings, pace: Pace = steady
 ) -> Tensors:
     """Train those parameters of `network` that ask for gradients; resume where the folder says.
 
-    pace: what a parameter's learning rate is multiplied by, from its name. Returns the moving
-    average of the trained parameters by name; it is also in `weights.pt` in the folder.
+    pace: what a parameter's learning rate is multiplied by, from its name. Moves the network to
+    `training_device`. Returns the moving average of the trained parameters by name; it is also in
+    `weights.pt` in the folder.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(True)
+    torch.backends.cuda.matmul.allow_tf32 = True
     settings.folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(network, settings, pace)
-    log = _Log(settings, run.step)
-    while run.step < settings.steps:
-        losses = run.advance(loss_of)
-        log.add(run.step, settings.rate(run.step - 1), losses)
-        if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
-            run.save()
+    device = training_device()
+    with own_stream(device), kernels_for(device):
+        run = _Run(network.to(device), loss_of, settings, pace)
+        numbers = sum(value.numel() for value in run.trained.values())
+        print(f"{numbers / 1e6:.2f} M trained parameters on {device}", flush=True)
+        log = _Log(settings, run.step)
+        while run.step < settings.steps:
+            figures = run.advance(draw)
+            log.add(run.step, settings.rate(run.step - 1), figures)
+            if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
+                run.save()
     return run.average.values
 
 
 def _groups(network: nn.Module, pace: Pace) -> list[dict[str, Any]]:
-    """Parameter groups of the optimiser, one for each pace."""
+    """Parameter groups of the optimiser, one for each pace; rates are tensors, for graphs."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, value in network.named_parameters():
         if value.requires_grad:
             groups.setdefault(pace(name), []).append(value)
-    return [{"params": values, "pace": factor} for factor, values in groups.items()]
+    return [
+        {"params": values, "pace": factor, "lr": torch.zeros((), device=values[0].device)}
+        for factor, values in groups.items()
+    ]
 
 
 class _Run:
     """Network, optimiser and average at some step, and their file."""
 
-    def __init__(self, network: nn.Module, settings: LoopSettings, pace: Pace) -> None:
-        self.settings = settings
-        self.step = 0
-        self.accelerator = Accelerator(mixed_precision=settings.mixed_precision)
-        optimiser = torch.optim.AdamW(
-            _groups(network, pace), settings.learning_rate, weight_decay=settings.weight_decay
+    def __init__(
+        self, network: nn.Module, loss_of: Loss, settings: LoopSettings, pace: Pace
+    ) -> None:
+        self.network, self.loss_of, self.settings = network, loss_of, settings
+        named = network.named_parameters()
+        self.trained: Tensors = {name: value for name, value in named if value.requires_grad}
+        device = next(iter(self.trained.values())).device
+        self.cuda = device.type == "cuda"
+        self.autocast = torch.autocast(
+            device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"
         )
-        prepared: Any = self.accelerator.prepare(network, optimiser)
-        self.network, self.optimiser = prepared
-        inputs_follow(self.network, self.accelerator.device)
-        self.average = Average(self._trained(), settings.ema_decay)
-        self._resume()
+        self.optimiser = torch.optim.AdamW(
+            _groups(network, pace),
+            betas=(0.9, settings.second_beta),
+            weight_decay=settings.weight_decay,
+            fused=True,
+            capturable=self.cuda,
+        )
+        self.average = Average(self.trained, settings.ema_decay)
+        self.step = self.first = self._resume()
+        self.backward = Replayed(self._backward, device)
+        self.update = Replayed(self._update, device, warm_up=0)
 
-    def advance(self, loss_of: Loss) -> dict[str, float]:
+    def advance(self, draw: Draw) -> Tensors:
         """One step of the optimiser; returns its losses."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step) * group["pace"]
+            group["lr"].fill_(self.settings.rate(self.step) * group["pace"])
         seed = self.settings.seed * 1_000_003 + self.step
-        generator = torch.Generator().manual_seed(seed)
-        with self.accelerator.autocast():
-            loss, figures = loss_of(self.network, generator)
-        self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(
-            list(self._trained().values()), self.settings.largest_gradient
-        )
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        figures = self.backward(draw(torch.Generator().manual_seed(seed)))
+        # The first update makes the optimiser's state, which a graph cannot.
+        update = self._update if self.step == self.first else self.update
+        update({})
         self.step += 1
-        self.average.update(self._trained(), self.step)
-        values = {"loss": loss.detach(), **figures}
-        return {name: float(value) for name, value in sorted(values.items())}
+        self.average.update(self.trained, self.step)
+        return figures
+
+    def _backward(self, batch: Tensors) -> Tensors:
+        # A graph adds to gradients at the place where they were when it was captured.
+        self.optimiser.zero_grad(set_to_none=not self.cuda)
+        with self.autocast:
+            loss, figures = self.loss_of(self.network, batch)
+        loss.backward()
+        return {"loss": loss.detach(), **figures}
+
+    def _update(self, _: Tensors) -> Tensors:
+        nn.utils.clip_grad_norm_(self.trained.values(), self.settings.largest_gradient)
+        self.optimiser.step()
+        return {}
 
     def save(self) -> None:
         """Write all that resuming needs, and the weights so far."""
+        weights = {name: value.cpu() for name, value in self.average.values.items()}
         state = {
             "step": self.step,
-            "trained": self._trained(),
+            "trained": self.trained,
             "optimiser": self.optimiser.state_dict(),
-            "average": self.average.values,
+            "average": weights,
         }
         _write(state, self.settings.folder / STATE_FILE)
-        _write(self.average.values, self.settings.folder / WEIGHTS_FILE)
+        _write(weights, self.settings.folder / WEIGHTS_FILE)
 
-    def _trained(self) -> Tensors:
-        network = self.accelerator.unwrap_model(self.network)
-        return {name: value for name, value in network.named_parameters() if value.requires_grad}
-
-    def _resume(self) -> None:
+    def _resume(self) -> int:
+        """Take over the folder's state, if there is one; the step that it is of."""
         path = self.settings.folder / STATE_FILE
         if not path.exists():
-            return
+            return 0
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self.step = state["step"]
         with torch.no_grad():
-            for name, value in self._trained().items():
+            for name, value in self.trained.items():
                 value.copy_(state["trained"][name])
                 self.average.values[name].copy_(state["average"][name])
-        self.optimiser.load_state_dict(state["optimiser"])
-
-
-def inputs_follow(network: nn.Module, device: torch.device) -> None:
-    """Batches are made on the CPU; bring what the network is called with to where it is."""
-
-    def bring(_network: nn.Module, given: Any, named: Any) -> Any:
-        return send_to_device(given, device), send_to_device(named, device)
-
-    network.register_forward_pre_hook(bring, with_kwargs=True)
+        # Settings of the groups are this run's: the file may be of another device.
+        ours = self.optimiser.state_dict() | {"state": state["optimiser"]["state"]}
+        self.optimiser.load_state_dict(ours)
+        return state["step"]
 
 
 def channels_last(network: nn.Module) -> Any:
@@ -205,13 +244,15 @@ def load_trained(network: Network, folder: Path) -> Network:
     return network.requires_grad_(False).eval()
 
 
-def start_from(network: nn.Module, weights: Path) -> int:
-    """Take over those values of an earlier training's file that fit by name and shape: how many."""
+def start_from(network: nn.Module, weights: Path | None) -> None:
+    """Take over those values of an earlier training's file, if any, that fit by name and shape."""
+    if not weights:
+        return
     ours = network.state_dict()
     values = torch.load(weights, weights_only=True)
     fitting = {n: v for n, v in values.items() if n in ours and ours[n].shape == v.shape}
     network.load_state_dict(fitting, strict=False)
-    return len(fitting)
+    print(f"{len(fitting)} of {len(values)} tensors taken over from {weights}", flush=True)
 
 
 def _write(values: Any, path: Path) -> None:
@@ -228,19 +269,23 @@ class _Log:
         self.path = settings.folder / LOG_FILE
         self.every = settings.log_every
         self.rows = [row for row in self._read() if int(row["step"]) <= step]
-        self.waiting: list[dict[str, float]] = []
+        self.waiting: list[torch.Tensor] = []
         self.since = time.monotonic()
 
-    def add(self, step: int, rate: float, losses: dict[str, float]) -> None:
+    def add(self, step: int, rate: float, figures: Tensors) -> None:
         """Collect a step; every so often write and print a row."""
-        self.waiting.append(losses)
+        names = sorted(figures)
+        # Not yet as numbers: the CPU need not wait for every step of a device.
+        self.waiting.append(torch.stack([figures[name].float() for name in names]))
         if step % self.every:
             return
+        columns = torch.stack(self.waiting).T.tolist()
         seconds = (time.monotonic() - self.since) / len(self.waiting)
         row = {"step": str(step), "learning_rate": f"{rate:.6g}", "seconds": f"{seconds:.4f}"}
-        for name in sorted({name for part in self.waiting for name in part}):
-            seen = [part[name] for part in self.waiting if name in part]
-            row[name] = f"{sum(seen) / len(seen):.6f}"
+        for name, values in zip(names, columns, strict=True):
+            seen = [value for value in values if name == "loss" or not math.isnan(value)]
+            if seen:
+                row[name] = f"{sum(seen) / len(seen):.6f}"
         self.rows.append(row)
         self._write()
         print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
@@ -267,8 +312,9 @@ def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)
+    parser.add_argument("--second-beta", type=float, default=0.999, help="of AdamW")
     parser.add_argument("--ema-decay", type=float, default=0.998)
-    parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="bf16")
     parser.add_argument("--checkpoint-every", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
@@ -276,7 +322,11 @@ def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
 
 
 def loop_settings(arguments: argparse.Namespace, name: str) -> LoopSettings:
-    """Settings from the command line; the loop writes into the run's subfolder `name`."""
+    """Settings from the command line, after torch's generator is seeded with theirs.
+
+    The loop writes into the run's subfolder `name`.
+    """
+    torch.manual_seed(arguments.seed)
     given = vars(arguments)
     told = {field.name: given[field.name] for field in fields(LoopSettings) if field.name in given}
     return LoopSettings(**(told | {"folder": arguments.folder / name}))

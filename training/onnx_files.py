@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from torch.optim import swa_utils
 
+from .loop import Draw, LoopSettings, Loss, train, training_device
+
 OPSET = 17
-Draw = Callable[[torch.Generator], tuple[torch.Tensor, Any]]
 Axes = dict[str, dict[int, str]]
 """Input or output name -> axis -> name of the free dimension."""
 
@@ -52,20 +52,22 @@ def export(
     os.replace(partial, path)
 
 
-def finish(
-    network: nn.Module, averages: dict[str, torch.Tensor], draw: Draw, count: int
-) -> nn.Module:
-    """Give a network its averaged weights and batch statistics that belong to them.
+Trained = TypeVar("Trained", bound=nn.Module)
 
-    Statistics gathered in training are those of the weights before averaging. draw: gives the
-    inputs of a batch first. count: batches, for a mean over a few thousand pictures.
+
+def train_finished(
+    network: Trained, draw: Draw, loss_of: Loss, loop: LoopSettings, batches: int
+) -> Trained:
+    """Train a network on batches with `pictures`, its input; ready to be used, on the CPU.
+
+    It has the averaged weights, and batch statistics that belong to them: those gathered in
+    training are of the weights before averaging. batches: how many they are gathered over, for a
+    mean over a few thousand pictures.
     """
-    # Away with the mixed precision that accelerate has put around the network.
-    network = extract_model_from_parallel(network, keep_fp32_wrapper=False)
-    network.load_state_dict(averages, strict=False)
-    drawn = (draw(torch.Generator().manual_seed(number))[0] for number in range(count))
-    swa_utils.update_bn(drawn, network)
-    return network.eval()
+    network.load_state_dict(train(network, draw, loss_of, loop), strict=False)
+    drawn = (draw(torch.Generator().manual_seed(n))["pictures"] for n in range(batches))
+    swa_utils.update_bn(drawn, network, training_device())
+    return network.eval().cpu()
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ strangers have a cosine near 0, and a raw embedding is about sqrt(512) = 22.6 lo
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,9 @@ from torch import nn
 from torch.nn import functional
 
 from .alignment import CROP_SIDE, crops, jittered
-from .degradation import degrade
-from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings, train
-from .onnx_files import export, finish, write_report
+from .degradation import degrade, unit_pictures
+from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
+from .onnx_files import export, train_finished, write_report
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -34,27 +33,22 @@ EMBEDDING_WIDTH = 512
 REPORT_BATCH = 256
 
 
-@dataclass(frozen=True)
-class RecogniserSettings:
-    """The network's sizes and its loss."""
-
-    batch: int = 128
-    widths: tuple[int, int, int, int] = (16, 32, 80, 160)
-    """Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
-    margin: float = 0.2
-    """Lead that the cosine of two pictures of one person must have."""
-    scale: float = 16.0
-    """Cosines are multiplied by this before the softmax."""
-    people_per_batch: int = 48
-    """Identities in a batch: several pictures of each meet in one step."""
-    jitter: float = 0.02
-    """Keypoint noise as a fraction of the face's height."""
+WIDTHS = (16, 32, 80, 160)
+"""Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
+MARGIN = 0.2
+"""Lead that the cosine of two pictures of one person must have."""
+COSINE_SCALE = 16.0
+"""Cosines are multiplied by this before the softmax."""
+PEOPLE = 48
+"""Identities in a batch: several pictures of each meet in one step."""
+JITTER = 0.02
+"""Keypoint noise as a fraction of the face's height."""
 
 
 class EmbeddingNetwork(nn.Module):
     """[N, 3, 112, 112] RGB in -1..1 -> [N, 512] raw embeddings."""
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
         first, second, third, fourth = widths
         self.features = nn.Sequential(
@@ -128,54 +122,52 @@ class _Residual(nn.Module):
         return torch.relu(x + self.layers(x))
 
 
-def margin_loss(
-    embeddings: torch.Tensor, labels: torch.Tensor, scale: float, margin: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """CosFace with the batch's own faces as directions: embeddings [N, 512], labels [N].
+def margin_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+    """CosFace with the batch's own faces as directions: `pictures` and `labels` [N].
 
-    Every pair of one person is a softmax of its own: the pair's cosine less `margin` against the
-    cosines with everybody else in the batch. Returns the mean over pairs, and the share of pairs
-    closer than any stranger.
+    Every pair of one person is a softmax of its own: the pair's cosine less `MARGIN` against the
+    cosines with everybody else in the batch. Gives the mean over pairs, and as `misses` the share
+    of pairs that are not closer than every stranger.
     """
-    units = functional.normalize(embeddings.float())
-    # Half the precision would be a tenth of the loss: cosines are multiplied by `scale`.
+    labels = given["labels"]
+    units = functional.normalize(network(given["pictures"]).float())
+    # Half the precision would be a tenth of the loss: cosines are multiplied by a large number.
     with torch.autocast(units.device.type, enabled=False):
         cosines = units @ units.T
     same = labels[:, None] == labels[None]
     strangers = cosines.masked_fill(same, -torch.inf)
-    others = (scale * strangers).logsumexp(dim=1, keepdim=True)
-    pairs = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    losses = functional.softplus(others - scale * (cosines - margin))[pairs]
-    closest = (cosines > strangers.amax(dim=1, keepdim=True))[pairs]
-    return losses.mean(), closest.float().mean()
+    others = (COSINE_SCALE * strangers).logsumexp(dim=1, keepdim=True)
+    losses = functional.softplus(others - COSINE_SCALE * (cosines - MARGIN))
+    pairs = same.float() - torch.eye(len(labels), device=labels.device)
+    missed = (cosines <= strangers.amax(dim=1, keepdim=True)).float()
+    misses = (missed * pairs).sum() / pairs.sum()
+    return (losses * pairs).sum() / pairs.sum(), {"misses": misses.detach()}
 
 
 class FaceBatches:
     """Draws batches of degraded, aligned crops from an album; every face counts once."""
 
-    def __init__(self, album: Album, settings: RecogniserSettings) -> None:
-        self.album = album
-        self.settings = settings
+    def __init__(self, album: Album, batch: int) -> None:
+        self.album, self.batch = album, batch
         self.people, labels = np.unique(album.identities, return_inverse=True)
         self.labels = labels.reshape(-1)
         order = np.argsort(self.labels, kind="stable")
         self.faces = np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)
         """Per identity, its faces: picture * people in a picture + place."""
 
-    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Crops [batch, 3, 112, 112] in -1..1 and labels [batch]."""
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """`pictures`, crops [batch, 3, 112, 112] in -1..1, and `labels` [batch]."""
         rng = np.random.default_rng(int(torch.randint(1 << 62, (), generator=generator)))
-        count = min(self.settings.people_per_batch, len(self.people))
+        count = min(PEOPLE, len(self.people))
         chosen = rng.choice(len(self.people), count, replace=False)
         pool = np.concatenate([self.faces[person] for person in chosen])
-        faces = rng.choice(pool, self.settings.batch, replace=len(pool) < self.settings.batch)
+        faces = rng.choice(pool, self.batch, replace=len(pool) < self.batch)
         places = self.album.identities.shape[1]
-        images = torch.from_numpy(self.album.images[faces // places]).movedim(-1, 1)
-        worse = degrade(images.float() / 255, generator)
+        worse = degrade(unit_pictures(self.album.images[faces // places]), generator)
         pictures = (worse * 255).round().byte().movedim(1, -1).contiguous().numpy()
         points = self.album.keypoints[faces // places, faces % places]
-        points = jittered(points, rng, self.settings.jitter)
-        return normalised(crops(pictures, points)), torch.from_numpy(self.labels[faces])
+        found = crops(pictures, jittered(points, rng, JITTER))
+        return {"pictures": normalised(found), "labels": torch.from_numpy(self.labels[faces])}
 
 
 def normalised(crops: np.ndarray) -> torch.Tensor:
@@ -184,27 +176,12 @@ def normalised(crops: np.ndarray) -> torch.Tensor:
 
 
 def train_recogniser(
-    album: Album,
-    held_out: Album,
-    settings: RecogniserSettings,
-    loop: LoopSettings,
-    judge: bool = False,
+    album: Album, held_out: Album, loop: LoopSettings, judge: bool = False
 ) -> dict[str, Any]:
     """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
-    torch.manual_seed(loop.seed)
-    batches = FaceBatches(album, settings)
-    network = JudgeNetwork() if judge else EmbeddingNetwork(settings.widths)
-    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-    def loss_of(model: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, Tensors]:
-        pictures, labels = batches.draw(generator)
-        device = next(model.parameters()).device
-        embeddings = model(pictures.to(device)).float()
-        loss, closest = margin_loss(embeddings, labels.to(device), settings.scale, settings.margin)
-        return loss, {"misses": 1 - closest.detach()}
-
-    averages = train(network, loss_of, loop)
-    finish(network, averages, batches.draw, 24)
+    network = channels_last(JudgeNetwork() if judge else EmbeddingNetwork())
+    draw = FaceBatches(album, loop.batch).draw
+    network = train_finished(network, draw, margin_loss, loop, 24)
     write_recogniser(network, loop.folder / (JUDGE_FILE if judge else FILE))
     return write_report(loop.folder, verify(network, held_out))
 
@@ -219,12 +196,10 @@ def write_recogniser(network: nn.Module, path: Path) -> None:
 @torch.no_grad()
 def embeddings_of(network: nn.Module, album: Album) -> torch.Tensor:
     """Raw embeddings [N, 512] of the first face of each picture of an album."""
-    device = next(network.parameters()).device
     parts = []
     for start in range(0, len(album), REPORT_BATCH):
         part = slice(start, start + REPORT_BATCH)
-        faces = normalised(crops(album.images[part], album.keypoints[part, 0]))
-        parts.append(network(faces.to(device)).float().cpu())
+        parts.append(network(normalised(crops(album.images[part], album.keypoints[part, 0]))))
     return torch.cat(parts)
 
 
@@ -234,7 +209,7 @@ def verify(network: nn.Module, album: Album) -> dict[str, Any]:
     `same` and `different` are mean cosines; `accepted` is the share of pairs of one person above
     the cosine that one pair in a hundred of two people exceeds.
     """
-    raw = embeddings_of(network.eval(), album)
+    raw = embeddings_of(network, album)
     units = functional.normalize(raw)
     upper = torch.triu(torch.ones(len(raw), len(raw), dtype=torch.bool), diagonal=1)
     people = torch.from_numpy(album.identities[:, 0])
@@ -244,13 +219,9 @@ def verify(network: nn.Module, album: Album) -> dict[str, Any]:
         "same": float(cosines[upper & same].mean()),
         "different": float(cosines[upper & ~same].mean()),
         "threshold": threshold,
-        "accepted": _share(cosines[upper & same], threshold),
+        "accepted": float((cosines[upper & same] > threshold).float().mean()),
         "norm": float(raw.norm(dim=1).mean()),
     }
-
-
-def _share(cosines: torch.Tensor, threshold: float) -> float:
-    return float((cosines > threshold).float().mean())
 
 
 def main() -> None:
@@ -263,10 +234,8 @@ def main() -> None:
     parser.add_argument("--judge", action="store_true", help="another net, that only judges")
     parser.set_defaults(batch=128, learning_rate=3e-3, ema_decay=0.99)
     arguments = parser.parse_args()
-    album, held_out = painted(arguments)
-    settings = RecogniserSettings(batch=arguments.batch)
     loop = loop_settings(arguments, JUDGE if arguments.judge else NAME)
-    train_recogniser(album, held_out, settings, loop, arguments.judge)
+    train_recogniser(*painted(arguments), loop, arguments.judge)
 
 
 if __name__ == "__main__":

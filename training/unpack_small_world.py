@@ -6,20 +6,17 @@ ComfyUI's source on the import path.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import ControlNetModel
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from . import autoencoder_training, base_training, instantid_training, recogniser
 from .export import ADAPTER_FILE, BASE_FILE, IDENTITY_NET_FILE, controlnet_names, unet_names
 from .loop import WEIGHTS_FILE
-from .networks.caption_encoder import SPECIAL_TOKENS
 from .networks.denoiser import DenoiserConfig
 
 Tensors = dict[str, torch.Tensor]
@@ -35,20 +32,11 @@ def part_of(weights: Tensors, prefix: str) -> Tensors:
     }
 
 
-def in_order(rows: Tensors, words: list[str]) -> torch.Tensor:
-    """The embeddings of special tokens and words; a new word starts as the mean of the known."""
-    known = torch.stack([rows[word] for word in rows if not word.isdigit()]).mean(0)
-    return torch.stack([rows.get(word, known) for word in words])
-
-
-def base_weights(weights: Tensors, words: list[str]) -> Tensors:
-    """UNet and caption encoder in the training's names. words: the file's, in their order."""
+def base_weights(weights: Tensors) -> Tensors:
+    """UNet and caption encoder in the training's names."""
     ours = {ldm: name for name, ldm in unet_names(DenoiserConfig()).items()}
     unet = part_of(weights, "model.diffusion_model.")
     captions = part_of(weights, "caption_encoder.")
-    special = [str(number) for number in range(SPECIAL_TOKENS)]
-    rows = dict(zip([*special, *words], captions["words.weight"], strict=True))
-    captions["words.weight"] = in_order(rows, [*special, *base_training.world_vocabulary()])
     return {f"unet.{ours[name]}": value for name, value in unet.items()} | {
         f"caption_encoder.{name}": value for name, value in captions.items()
     }
@@ -72,15 +60,13 @@ def instantid_weights(files: Path) -> Tensors:
 def restore(files: Path, run: Path) -> None:
     """Write what `load_base`, `load_autoencoder` and the InstantID training read."""
     weights = load_file(files / BASE_FILE)
-    with safe_open(files / BASE_FILE, "pt") as file:
-        words = json.loads(file.metadata()["captions"])["words"]
     autoencoder = part_of(weights, "autoencoder.")
     statistics = {name: autoencoder.pop(name) for name in STATISTICS}
     folders = {
         run / autoencoder_training.NAME / WEIGHTS_FILE: autoencoder,
         run / autoencoder_training.NAME / autoencoder_training.STATISTICS_FILE: statistics,
         run / instantid_training.NAME / WEIGHTS_FILE: instantid_weights(files),
-        run / base_training.NAME / WEIGHTS_FILE: base_weights(weights, words),
+        run / base_training.NAME / WEIGHTS_FILE: base_weights(weights),
     }
     for path, content in folders.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from instantid_core.types import Box, Detection, Extent, FrameFaces
 from tools.evaluate.attributes import PaintedAttributes, shares_in
 from tools.evaluate.runner import GeneratedImage
 from training.alignment import TEMPLATE
-from training.attribute_classifier import AttributeSettings, train_attribute_classifier
+from training.attribute_classifier import train_attribute_classifier
 from training.attributes import ATTRIBUTES, SIDE, TO_HEAD, head_crops
 from training.dataset import paint_album, random_scenes
 from training.loop import LoopSettings
@@ -33,8 +33,8 @@ def test_a_head_lies_in_its_crop_as_the_template_says():
 
 def test_training_writes_what_the_judge_reads(tmp_path: Path):
     album = paint_album(random_scenes(16, 3, (192, 192), 1, HELD_OUT))
-    settings = LoopSettings(tmp_path, steps=2, mixed_precision="no")
-    report = train_attribute_classifier(album, album, AttributeSettings(batch=10), settings)
+    settings = LoopSettings(tmp_path, steps=2, batch=10, mixed_precision="no")
+    report = train_attribute_classifier(album, album, settings)
     assert set(report["as painted"]) == set(ATTRIBUTES)
     judge = PaintedAttributes(tmp_path / "attributes.onnx")
     small, large = (

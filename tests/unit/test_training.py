@@ -5,6 +5,8 @@ diffusers' own scheduler and networks are what it is held against.
 
 from __future__ import annotations
 
+import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,24 +24,32 @@ from training.adapter_network import (
     cross_attention_names,
     open_layers,
 )
+from training.alignment import crops
 from training.autoencoder_training import pyramid_loss
-from training.base_training import face_places, view
-from training.buckets import cut, face_windows
-from training.diffusion import add_noise, noise_loss, size_numbers
+from training.buckets import Lots, pictures_of
+from training.dataset import paint_album, random_scenes
+from training.diffusion import add_noise, noise_loss, signal_shares, size_numbers
+from training.diffusion_batches import (
+    Batches,
+    BatchSettings,
+    Bucket,
+    Others,
+    face_places,
+    face_windows,
+    view,
+)
 from training.export import FACE_ID_FILE, export_face_id
+from training.face_embeddings import remembered
 from training.face_id_network import FaceID, FaceIDSettings
 from training.face_id_training import without_some
-from training.foundation import Foundation, Text
-from training.frozen_hint_encoder import (
-    KeptFeatures,
-    hint_features,
-    load_hint_encoder,
-    take_features,
-)
-from training.loop import LoopSettings, inputs_follow, train
+from training.face_likeness import aligned, ways_back
+from training.foundation import Foundation
+from training.frozen_hint_encoder import hint_features, load_hint_encoder, take_features
+from training.loop import LoopSettings, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
 from training.networks.denoiser import TIMESTEPS, DenoiserConfig
+from training.world import HELD_OUT
 
 SMALL = DenoiserConfig(widths=(64, 64, 64), context_dim=32)
 SIZE = (2, 4, 8, 8)
@@ -126,10 +136,14 @@ def test_a_face_id_file_is_read_as_one(face_id: FaceID, tmp_path: Path):
 
 
 def test_some_pictures_go_without_text_without_identity_or_without_both():
-    generator = torch.Generator().manual_seed(0)
-    text = torch.ones(4000, 3, 2), torch.ones(4000, 5)
+    given = {
+        "context": torch.ones(4000, 3, 2),
+        "pooled": torch.ones(4000, 5),
+        "embeddings": torch.ones(4000, 512),
+        "chance": torch.rand(4000, generator=torch.Generator().manual_seed(0)),
+    }
     empty = torch.zeros(1, 3, 2), torch.zeros(1, 5)
-    (context, pooled), embeddings = without_some(text, torch.ones(4000, 512), empty, generator)
+    (context, pooled), embeddings = without_some(given, empty)
     told, known = context[:, 0, 0].bool(), embeddings[:, 0].bool()
     assert torch.equal(told, pooled[:, 0].bool())
     for left_out, share in ((~told & known, 0.05), (told & ~known, 0.05), (~told & ~known, 0.05)):
@@ -169,14 +183,23 @@ def test_noise_is_added_as_diffusers_adds_it():
     for timesteps in (torch.tensor([0, 999]), torch.tensor([250, 500])):
         theirs = scheduler.add_noise(latents, noise, timesteps)
         # Their table is in float32 throughout, ours multiplies in float64.
-        assert torch.allclose(add_noise(latents, noise, timesteps), theirs, atol=2e-6)
+        ours = add_noise(latents, noise, signal_shares()[timesteps])
+        assert torch.allclose(ours, theirs, atol=2e-6)
+
+
+def batch_of(noise: torch.Tensor, timesteps: list[int], **others: torch.Tensor) -> dict:
+    """What the loss takes of a batch; every place and picture counts alike."""
+    alike = {"places": torch.ones(2, 1, 8, 8), "importance": torch.ones(2)}
+    return alike | {"noise": noise, "timesteps": torch.tensor(timesteps)} | others
 
 
 def test_the_loss_is_the_error_of_the_noise():
     found, noise = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(0))
-    loss, quarters = noise_loss(found, noise, torch.tensor([10, TIMESTEPS - 1]))
+    loss, quarters = noise_loss(found, batch_of(noise, [10, TIMESTEPS - 1]))
     assert loss == pytest.approx(torch.nn.functional.mse_loss(found, noise).item(), rel=1e-6)
-    assert set(quarters) == {"quarter_1", "quarter_4"}
+    errors = (found - noise).square().mean((1, 2, 3)).tolist()
+    told = {name: value.item() for name, value in quarters.items() if not value.isnan()}
+    assert told == {"quarter_1": pytest.approx(errors[0]), "quarter_4": pytest.approx(errors[1])}
 
 
 class Line(nn.Module):
@@ -187,9 +210,14 @@ class Line(nn.Module):
         self.layer = nn.Linear(3, 1)
 
 
-def line_loss(network: nn.Module, generator: torch.Generator):
-    x = torch.randn(16, 3, generator=generator)
-    return (network.get_submodule("layer")(x) - x.sum(1, keepdim=True)).square().mean(), {}
+def line_batch(generator: torch.Generator) -> dict:
+    return {"x": torch.randn(16, 3, generator=generator)}
+
+
+def line_loss(network: nn.Module, given: dict):
+    error = network.get_submodule("layer")(given["x"]) - given["x"].sum(1, keepdim=True)
+    step = given["x"].mean()
+    return error.square().mean(), {"sometimes": torch.where(step > 0, step, torch.nan)}
 
 
 def settings(folder: Path, steps: int) -> LoopSettings:
@@ -203,14 +231,38 @@ def test_an_interrupted_training_goes_on_exactly(tmp_path: Path):
     torch.manual_seed(0)
     whole = Line()
     start = {name: value.clone() for name, value in whole.state_dict().items()}
-    expected = train(whole, line_loss, settings(tmp_path / "whole", 6))
+    expected = train(whole, line_batch, line_loss, settings(tmp_path / "whole", 6))
     first, second = Line(), Line()
     first.load_state_dict(start)
-    train(first, line_loss, settings(tmp_path / "parts", 3))
-    found = train(second, line_loss, settings(tmp_path / "parts", 6))
+    train(first, line_batch, line_loss, settings(tmp_path / "parts", 3))
+    found = train(second, line_batch, line_loss, settings(tmp_path / "parts", 6))
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert torch.equal(second.layer.weight, whole.layer.weight)
     assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_a_figure_that_a_batch_lacks_does_not_hide_the_others(tmp_path: Path):
+    train(Line(), line_batch, line_loss, settings(tmp_path, 20))
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    batches = [line_batch(torch.Generator().manual_seed(step))["x"].mean() for step in range(20)]
+    for row, part in zip(rows, (batches[:10], batches[10:]), strict=True):
+        seen = [value.item() for value in part if value > 0]
+        assert float(row["sometimes"]) == pytest.approx(sum(seen) / len(seen), abs=1e-6)
+
+
+def test_a_loss_that_is_no_number_is_told(tmp_path: Path):
+    train(Line(), line_batch, lambda net, x: (line_loss(net, x)[0] * torch.nan, {}),
+          settings(tmp_path, 10))  # fmt: skip
+    with (tmp_path / "log.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["loss"] == "nan"
+
+
+def test_a_parameter_that_no_loss_reaches_stays_as_it_is(tmp_path: Path):
+    network = Line()
+    network.idle = nn.Parameter(torch.ones(3))
+    train(network, line_batch, line_loss, settings(tmp_path, 3))
+    assert torch.equal(network.idle, torch.ones(3))
 
 
 def test_latents_come_back_normalised():
@@ -249,7 +301,8 @@ def test_even_weighting_is_the_error_of_v():
     scheduler = DDPMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
     )
-    found, noisy = noise + 0.1 * error, add_noise(latents, noise, timesteps)
+    shares = signal_shares()[timesteps]
+    found, noisy = noise + 0.1 * error, add_noise(latents, noise, shares)
     signal = scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
     shown = (noisy - (1 - signal).sqrt() * found) / signal.sqrt()
     # Their own formula of v, once with the true noise and latents and once with the predicted ones.
@@ -257,7 +310,8 @@ def test_even_weighting_is_the_error_of_v():
     v = signal.sqrt() * found - (1 - signal).sqrt() * shown
     expected = torch.nn.functional.mse_loss(v, wanted).item()
     # Differences of small numbers in float32.
-    assert noise_loss(found, noise, timesteps, "even")[0] == pytest.approx(expected, rel=1e-3)
+    given = batch_of(noise, timesteps.tolist(), importance=1 / shares)
+    assert noise_loss(found, given)[0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_still_hint_encoder_says_what_it_says_of_pictures(model: InstantID, tmp_path: Path):
@@ -279,22 +333,6 @@ def test_a_still_hint_encoder_says_what_it_says_of_pictures(model: InstantID, tm
     assert encoder.conv_in.weight.grad is None and encoder.blocks[0].weight.grad is None
 
 
-def test_kept_features_are_those_of_the_encoder(model: InstantID, tmp_path: Path):
-    hints = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    asked: list[int] = []
-
-    def drawn(indices: torch.Tensor) -> torch.Tensor:
-        asked.extend(indices.tolist())
-        return hints[indices]
-
-    kept = KeptFeatures(model.identity_net, drawn, tmp_path / "hints.bin", 3)
-    asked.clear()
-    expected = hint_features(model.identity_net, hints[[2, 1]]).float()
-    assert torch.equal(kept(torch.tensor([2, 1])), expected)
-    assert torch.equal(kept(torch.tensor([1, 2])), expected.flip(0))
-    assert asked == [2, 1]
-
-
 def test_opened_layers_tell_people_apart_better():
     torch.manual_seed(2)
     resampler = Resampler(AdapterSettings().resampler(128), nn)
@@ -307,17 +345,10 @@ def test_opened_layers_tell_people_apart_better():
     assert after > 1.1 * before
 
 
-def test_batches_follow_the_network_to_its_device(model: InstantID):
-    there = torch.device("meta")
-    inputs_follow(model.to(there), there)
-    found = model(**inputs())
-    assert found.device == there
-
-
 def test_equal_captions_are_encoded_once():
     asked: list[list[str]] = []
 
-    def encode(captions: list[str]) -> Text:
+    def encode(captions: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         asked.append(captions)
         return torch.arange(len(captions)), torch.zeros(len(captions))
 
@@ -338,7 +369,7 @@ def test_places_at_a_face_count_more():
     found, noise = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(0))
     only = torch.zeros(2, 1, 8, 8)
     only[..., 2, 3] = 64.0
-    loss, _ = noise_loss(found, noise, torch.tensor([10, 900]), places=only)
+    loss, _ = noise_loss(found, batch_of(noise, [10, 900], places=only))
     expected = (found - noise)[..., 2, 3].square().mean().item()
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
@@ -349,54 +380,120 @@ def test_places_at_every_face_of_a_picture_count_more():
     assert (places > places.mean()).sum() == 4 * 4 + 8 * 8
 
 
-def test_windows_lie_inside_and_most_show_the_face():
-    boxes = np.repeat([[120, 40, 180, 130]], 400, axis=0).astype(np.float32)
+def test_windows_lie_inside_and_most_show_a_face():
+    boxes = torch.tensor([[[120.0, 40, 180, 130], [10, 40, 70, 130]]]).repeat(400, 1, 1)
     corners = face_windows(boxes, (192, 288), 128, torch.Generator().manual_seed(0))
     assert corners.min() >= 0
-    assert (corners + 16 <= np.array([24, 36])).all()
-    middle = np.array([85, 150]) / 8
-    inside = ((corners < middle) & (middle < corners + 16)).all(axis=1)
-    assert inside.mean() > 0.75
+    assert (corners + 16 <= torch.tensor([24, 36])).all()
+    shown = []
+    for middle in (torch.tensor([85, 150]) / 8, torch.tensor([85, 40]) / 8):
+        shown.append(((corners < middle) & (middle < corners + 16)).all(1))
+        assert shown[-1].float().mean() > 0.35
+    assert (shown[0] | shown[1]).float().mean() > 0.85
 
 
-def test_cuts_are_windows_of_their_own_values():
-    values = torch.arange(2 * 3 * 6 * 8).reshape(2, 3, 6, 8)
-    found = cut(values, np.array([[1, 2], [0, 4]]), 4)
-    assert torch.equal(found, torch.stack([values[0, :, 1:5, 2:6], values[1, :, 0:4, 4:8]]))
-    pictures = values.movedim(1, -1).numpy()
-    assert np.array_equal(
-        cut(pictures, np.array([[1, 2], [0, 4]]), 4, axis=1)[0], found[0].movedim(0, -1)
+def bucket(count: int = 6) -> Bucket:
+    """Pictures of 192 x 288 whose latents and features tell picture, row and column."""
+    picture, row, column = torch.meshgrid(*map(torch.arange, (count, 24, 36)), indexing="ij")
+    cells = torch.stack([picture, row, column], 1).float()
+    boxes = torch.tensor([[[40.0, 50, 120, 150]]]).repeat(count, 1, 1)
+    people = torch.tensor([4, 9, 4, 4, 7, 9])[:count]
+    told = {"embeddings": people[:, None].float(), "captions": torch.arange(count) % 2}
+    text = torch.tensor([[[5.0]], [[6.0]]]), torch.tensor([[7.0], [8.0]])
+    places = torch.ones(count, 1, 24, 36)
+    latents = cells[:, :1].repeat(1, 4, 1, 1)
+    return Bucket(
+        {"latents": latents, "places": places, "features": cells}, told, boxes, people, text
     )
 
 
-def test_a_view_tells_where_its_window_lies():
-    values = torch.rand(2, 4, 24, 24, generator=torch.Generator().manual_seed(0))
-    boxes = np.array([[[40, 50, 120, 150]], [[90, 50, 170, 150]]], np.float32)
-    kinds = set()
-    for seed in range(12):
-        generator = torch.Generator().manual_seed(seed)
-        seen, places, sizes = view(values, values[:, :1], boxes, 128, generator)
-        kinds.add(seen.shape[2])
-        assert torch.equal(places, seen[:, :1])
-        side = seen.shape[2]
-        for one, whole, numbers in zip(seen, values, sizes.tolist(), strict=True):
-            top, left = int(numbers[2]) // 8, int(numbers[3]) // 8
-            assert numbers[4] == numbers[5] == 8 * side
-            assert torch.equal(one, whole[:, top : top + side, left : left + side])
-    assert kinds == {16, 24}
+def test_a_window_tells_where_it_lies():
+    rows = torch.tensor([5, 0, 3])
+    generator = torch.Generator().manual_seed(0)
+    whole = view(bucket(), rows, 0, generator)
+    assert whole["sizes"].tolist() == [[192, 288, 0, 0, 192, 288]] * 3
+    assert torch.equal(whole["features"], bucket().cells["features"][rows])
+    found = view(bucket(), rows, 128, generator)
+    for one, numbers, row in zip(found["features"], found["sizes"].tolist(), rows, strict=True):
+        assert numbers[:2] == [192, 288] and numbers[4:] == [128, 128]
+        top, left = int(numbers[2]) // 8, int(numbers[3]) // 8
+        expected = bucket().cells["features"][row, :, top : top + 16, left : left + 16]
+        assert torch.equal(one, expected)
+    assert found["latents"].shape == (3, 4, 16, 16)
+
+
+def test_a_batch_is_of_one_picture_everywhere():
+    batches = Batches({"wide": bucket()}, BatchSettings(batch=4, window=128))
+    shapes = set()
+    for step in range(12):
+        given = batches.draw(torch.Generator().manual_seed(step))
+        again = batches.draw(torch.Generator().manual_seed(step))
+        assert all(torch.equal(given[name], again[name]) for name in given)
+        shapes.add(tuple(given["noisy"].shape[2:]))
+        rows = given["features"][:, 0, 0, 0].long()
+        shares = signal_shares()[given["timesteps"]]
+        clear = (given["noisy"] - add_noise(0 * given["noise"], given["noise"], shares)).mean(
+            (1, 2, 3)
+        )
+        assert torch.allclose(clear / shares.sqrt(), rows.float(), atol=0.02)
+        assert torch.equal(given["importance"], 1 / shares)
+        assert torch.equal(given["embeddings"][:, 0], bucket().people[rows].float())
+        assert torch.equal(given["context"][:, 0, 0], 5.0 + rows % 2)
+        assert torch.equal(given["pooled"][:, 0], 7.0 + rows % 2)
+    assert shapes == {(24, 36), (16, 16)}
+
+
+def test_albums_are_drawn_by_their_shares():
+    lots = Lots({"many": 3000, "few": 1000}, 8, torch.device("cpu"))
+    kinds = []
+    for step in range(400):
+        kind, rows = lots.draw(torch.Generator().manual_seed(step))
+        kinds.append(kind)
+        assert rows.max() < lots.counts[kind]
+    assert kinds.count("few") == pytest.approx(100, abs=30)
 
 
 def test_another_pictures_embedding_is_of_the_same_person():
-    import training.instantid_training as training_module
+    people = torch.tensor([4, 9, 4, 4, 7, 9])
+    rows = torch.arange(6).repeat(20)
+    found = Others(people).draw(rows, torch.Generator().manual_seed(0))
+    assert (people[found] == people[rows]).all()
+    several = people[rows] != 7
+    assert (found[several] != rows[several]).all()
+    assert set(found[rows == 0].tolist()) == {2, 3}
+    alone = Batches({"wide": bucket()}, BatchSettings(batch=64, another_picture=True))
+    alone.buckets["wide"].told["embeddings"] = torch.arange(6.0)[:, None]
+    given = alone.draw(torch.Generator().manual_seed(0))
+    assert (given["embeddings"][:, 0] != given["features"][:, 0, 0, 0]).float().mean() > 0.7
 
-    nothing = torch.zeros(6)
-    people = np.array([4, 9, 4, 4, 7, 9])
-    album = training_module.Portraits(
-        nothing, nothing, (nothing, nothing), nothing, people, nothing, people, people
-    )
-    indices = torch.arange(6).repeat(20)
-    found = album.sources(indices, torch.Generator().manual_seed(0))
-    assert (people[found] == people[indices]).all()
-    several = people[indices] != 7
-    assert (found[several] != indices[several]).all()
-    assert set(found[indices == 0].tolist()) == {2, 3}
+
+def test_crops_of_the_face_term_are_those_of_the_recogniser():
+    album = paint_album(random_scenes(6, 3, (192, 192), 1, HELD_OUT))
+    points = album.keypoints[:, 0].copy()
+    points[0] -= [90, 0]  # a crop that reaches outside of its picture
+    pictures = pictures_of(torch.from_numpy(album.images))
+    found = (aligned(pictures, ways_back(points)) + 1) * 127.5
+    wanted = torch.from_numpy(crops(album.images, points)).movedim(-1, 1).float()
+    assert (wanted[0, :, :, 0] == 0).any()
+    # cv2 rounds to whole levels.
+    assert (found - wanted).abs().max() < 1
+
+
+def test_features_are_written_once(tmp_path: Path):
+    source = tmp_path / "weights.pt"
+    source.touch()
+    asked = []
+
+    def parts():
+        asked.append(True)
+        yield np.ones((2, 3), np.float32)
+        yield np.full((1, 3), 2, np.float32)
+
+    for _ in range(2):
+        found = remembered(tmp_path / "kept.npy", source, 3, parts())
+        assert found[:, 0].tolist() == [1, 1, 2]
+    assert asked == [True]
+    later = (tmp_path / "kept.npy").stat().st_mtime + 10
+    os.utime(source, (later, later))
+    remembered(tmp_path / "kept.npy", source, 3, parts())
+    assert asked == [True, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,12 @@ def test_an_album_is_painted_once_and_read_again(tmp_path):
     assert set(first.styles) <= set(range(len(STYLES)))
     assert set(first.backgrounds) <= set(range(len(BACKGROUNDS)))
     assert all("two people" in caption for caption in first.captions)
+
+
+def test_an_album_does_not_tell_how_many_processes_painted_it(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("training.dataset.PART", 3)
+    for workers in (1, 2):
+        load_or_paint(tmp_path / str(workers), 7, 2, workers=workers)
+    (one,), (two,) = ((tmp_path / str(workers)).iterdir() for workers in (1, 2))
+    assert one.name == two.name
+    assert one.read_bytes() == two.read_bytes()

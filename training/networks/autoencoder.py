@@ -27,10 +27,10 @@ class AutoencoderConfig:
 
     encoder_widths: tuple[int, int] = (48, 96)
     """Channels at a quarter and at an eighth of the picture's resolution."""
-    decoder_widths: tuple[int, int] = (64, 192)
+    decoder_widths: tuple[int, int] = (96, 256)
     encoder_depths: tuple[int, int] = (1, 1)
     """Residual blocks at a quarter and at an eighth of the resolution."""
-    decoder_depths: tuple[int, int] = (2, 2)
+    decoder_depths: tuple[int, int] = (3, 3)
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,219 @@
+"""Batches of the trainings that predict noise: drawn on the device from pictures that lie there."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from .buckets import Lots, add_album_arguments
+from .diffusion import WEIGHTINGS, add_noise, offset_noise, signal_shares, size_numbers
+from .graphs import Tensors
+from .loop import add_loop_arguments, training_device
+from .networks.autoencoder import FACTOR
+from .networks.denoiser import TIMESTEPS
+
+if TYPE_CHECKING:
+    from .dataset import Album
+
+Text = tuple[torch.Tensor, torch.Tensor]
+"""Context [N, T, C] and pooled [N, P] of captions."""
+SHARE_AT_FACES = 0.8
+"""Of windows; the others lie anywhere."""
+AT_FACES = 0.6
+"""Side of the square about a face in which its window's middle lies, in the window's sides."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """Size and kind of a training's batches."""
+
+    batch: int = 16
+    window: int = 0
+    """Side in pixels of the windows that half of the batches are; 0: none."""
+    noise_offset: float = 0.15
+    weighting: str = "even"
+    """One of `diffusion.WEIGHTINGS`."""
+    another_picture: bool = False
+    """Whether embeddings are of another picture of the same person."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An album as these trainings see it."""
+
+    cells: Tensors
+    """[N, C, h, w], cut alike: `latents` of unit variance, `places` (how much each place counts in
+    the loss, of mean 1) and what else lies over a picture."""
+    told: Tensors
+    """[N, ...]: what else is known of the pictures, such as `tokens` or `embeddings`."""
+    boxes: torch.Tensor
+    """[N, P, 4] pixels."""
+    people: torch.Tensor
+    """[N] int64: whom the pictures show first."""
+    text: Text | None = None
+    """Of the distinct captions, where `told` has their rows as `captions`."""
+
+
+def bucket_of(
+    album: Album,
+    latents: torch.Tensor,
+    told: Tensors,
+    face_weight: float = 1.0,
+    text: Text | None = None,
+) -> Bucket:
+    """An album's bucket, on the training's device. face_weight: of the loss at a face."""
+    device = training_device()
+    places = face_places(album.boxes, album.images.shape[1:3], face_weight)
+    return Bucket(
+        {"latents": latents.to(device), "places": places.to(device)},
+        {name: value.to(device) for name, value in told.items()},
+        torch.from_numpy(album.boxes).to(device),
+        torch.from_numpy(album.identities[:, 0]).to(device),
+        text and (text[0].to(device), text[1].to(device)),
+    )
+
+
+def face_places(boxes: np.ndarray, extent: tuple[int, int], weight: float) -> torch.Tensor:
+    """Weights of the places of latents, [N, 1, h, w] of mean 1: `weight` at a face, else 1.
+
+    boxes: of the faces, [N, P, 4] pixels. extent: height and width in pixels.
+    """
+    x0, y0, x1, y1 = (torch.from_numpy(side)[..., None, None] for side in np.moveaxis(boxes, -1, 0))
+    y = (torch.arange(extent[0] // FACTOR)[:, None] + 0.5) * FACTOR
+    x = (torch.arange(extent[1] // FACTOR) + 0.5) * FACTOR
+    inside = ((x > x0) & (x < x1) & (y > y0) & (y < y1)).any(1, keepdim=True)
+    places = 1 + (weight - 1) * inside.float()
+    return places / places.mean((1, 2, 3), keepdim=True)
+
+
+class Batches:
+    """Draws batches for a training that predicts noise.
+
+    A batch holds `noisy`, `noise`, `timesteps` [B], `sizes` [B, 6], `importance` [B] in the loss,
+    `chance` [B] in 0..1 to leave things out by, all that its bucket tells, and its cells without
+    the latents. Where a bucket has a text, `context` and `pooled` are in place of `captions`.
+    """
+
+    def __init__(self, buckets: dict[str, Bucket], settings: BatchSettings) -> None:
+        self.buckets, self.settings = buckets, settings
+        device = training_device()
+        counts = {kind: len(bucket.people) for kind, bucket in buckets.items()}
+        self.lots = Lots(counts, settings.batch, device)
+        self.others = {kind: Others(bucket.people) for kind, bucket in buckets.items()}
+        self.shares = signal_shares().to(device)
+
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """The batch of a step. generator: the step's, on the CPU."""
+        kind, rows = self.lots.draw(generator)
+        half = self.settings.window and torch.rand((), generator=generator) < 0.5
+        bucket = self.buckets[kind]
+        found = {name: values[rows] for name, values in bucket.told.items()}
+        if self.settings.another_picture:
+            others = self.others[kind].draw(rows, self.lots.own)
+            found["embeddings"] = bucket.told["embeddings"][others]
+        if bucket.text:
+            captions = found.pop("captions")
+            found |= {"context": bucket.text[0][captions], "pooled": bucket.text[1][captions]}
+        found |= view(bucket, rows, self.settings.window if half else 0, self.lots.own)
+        found["chance"] = torch.rand(len(rows), generator=self.lots.own, device=rows.device)
+        found |= self._noisy(found.pop("latents"))
+        return found
+
+    def _noisy(self, latents: torch.Tensor) -> Tensors:
+        own, settings = self.lots.own, self.settings
+        noise = offset_noise(latents.shape, settings.noise_offset, own)
+        size, device = (len(latents),), latents.device
+        timesteps = torch.randint(TIMESTEPS, size, generator=own, device=device)
+        shares = self.shares[timesteps]
+        return {
+            "noisy": add_noise(latents, noise, shares),
+            "noise": noise,
+            "timesteps": timesteps,
+            "importance": 1 / shares if settings.weighting == "even" else torch.ones_like(shares),
+        }
+
+
+def view(bucket: Bucket, rows: torch.Tensor, side: int, generator: torch.Generator) -> Tensors:
+    """Cells of some pictures of a bucket, whole or, with a `side` in pixels, windows; and `sizes`.
+
+    A window costs less, and most show a face that fills them.
+    """
+    height, width = (FACTOR * count for count in bucket.cells["latents"].shape[2:])
+    sizes = size_numbers(height, width, len(rows)).to(rows.device)
+    if not side:
+        return {name: values[rows] for name, values in bucket.cells.items()} | {"sizes": sizes}
+    corners = face_windows(bucket.boxes[rows], (height, width), side, generator)
+    sizes[:, 2:4], sizes[:, 4:] = corners * FACTOR, side
+    line = torch.arange(side // FACTOR, device=rows.device)
+    y, x = (corners[:, axis, None] + line for axis in (0, 1))
+    cut = {
+        name: values[rows[:, None, None], :, y[:, :, None], x[:, None]].movedim(-1, 1).contiguous()
+        for name, values in bucket.cells.items()
+    }
+    return cut | {"sizes": sizes}
+
+
+def face_windows(
+    boxes: torch.Tensor, extent: tuple[int, int], side: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Corners of square windows, most of them about a face: [B, 2], top and left, in latent cells.
+
+    boxes: faces of each picture, [B, P, 4] pixels. extent: height and width, and side: pixels.
+    """
+    count, device = len(boxes), boxes.device
+    drawn = torch.rand(count, 4, generator=generator, device=device)
+    face = (drawn[:, 3] * boxes.shape[1]).long().clamp(max=boxes.shape[1] - 1)
+    middle = boxes[torch.arange(count, device=device), face].view(-1, 2, 2).mean(1).flip(1)
+    room = torch.tensor(extent, device=device) - side
+    corners = middle + (drawn[:, :2] - 0.5) * side * AT_FACES - side / 2
+    corners = torch.minimum(corners.clamp(min=0), room)
+    corners = torch.where(drawn[:, 2:3] < SHARE_AT_FACES, corners, drawn[:, :2] * room)
+    return (corners / FACTOR).round().long()
+
+
+class Others:
+    """For each of some pictures others of the same person."""
+
+    def __init__(self, people: torch.Tensor) -> None:
+        self.order = people.argsort(stable=True)
+        """Pictures, those of a person behind each other."""
+        _, sizes = people[self.order].unique_consecutive(return_counts=True)
+        starts = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+        self.start, self.size, self.rank = (torch.empty_like(self.order) for _ in range(3))
+        self.start[self.order], self.size[self.order] = starts, sizes.repeat_interleave(sizes)
+        self.rank[self.order] = torch.arange(len(people), device=people.device) - starts
+
+    def draw(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """For each picture another one, or itself where there is no other."""
+        size, rank = self.size[rows], self.rank[rows]
+        drawn = torch.rand(len(rows), generator=generator, device=rows.device)
+        chosen = torch.minimum((drawn * (size - 1)).long(), size - 2)
+        chosen = chosen + (chosen >= rank).long()
+        return self.order[self.start[rows] + torch.where(size > 1, chosen, rank)]
+
+
+def diffusion_parser(
+    purpose: str | None, steps: int, face_weight: float
+) -> argparse.ArgumentParser:
+    """The command line of a training that predicts noise."""
+    parser = argparse.ArgumentParser(description=purpose)
+    add_loop_arguments(parser, steps)
+    add_album_arguments(parser)
+    parser.add_argument("--noise-offset", type=float, default=BatchSettings.noise_offset)
+    parser.add_argument("--weighting", choices=WEIGHTINGS, default=BatchSettings.weighting)
+    parser.add_argument("--window", type=int, default=128, help="side in pixels; 0: none")
+    parser.add_argument(
+        "--face-weight", type=float, default=face_weight, help="of the loss at a face; the paper: 1"
+    )
+    return parser
+
+
+def batch_settings(arguments: argparse.Namespace) -> BatchSettings:
+    """Settings from the command line."""
+    given = vars(arguments)
+    names = (field.name for field in fields(BatchSettings))
+    return BatchSettings(**{name: given[name] for name in names if name in given})
