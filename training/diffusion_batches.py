@@ -33,7 +33,9 @@ class BatchSettings:
 
     batch: int = 16
     window: int = 0
-    """Side in pixels of the windows that half of the batches are; 0: none."""
+    """Side in pixels of the windows that some of the batches are; 0: none."""
+    window_share: float = 0.5
+    """Share of the batches that are windows."""
     noise_offset: float = 0.15
     weighting: str = "even"
     """One of `diffusion.WEIGHTINGS`."""
@@ -109,7 +111,8 @@ class Batches:
     def draw(self, generator: torch.Generator) -> Tensors:
         """The batch of a step. generator: the step's, on the CPU."""
         kind, rows = self.lots.draw(generator)
-        half = self.settings.window and torch.rand((), generator=generator) < 0.5
+        drawn = torch.rand((), generator=generator)
+        side = self.settings.window if drawn < self.settings.window_share else 0
         bucket = self.buckets[kind]
         found = {name: values[rows] for name, values in bucket.told.items()}
         if self.settings.another_picture:
@@ -118,7 +121,7 @@ class Batches:
         if bucket.text:
             captions = found.pop("captions")
             found |= {"context": bucket.text[0][captions], "pooled": bucket.text[1][captions]}
-        found |= view(bucket, rows, self.settings.window if half else 0, self.lots.own)
+        found |= view(bucket, rows, side, self.lots.own)
         found["chance"] = torch.rand(len(rows), generator=self.lots.own, device=rows.device)
         found |= self._noisy(found.pop("latents"))
         return found
@@ -206,6 +209,7 @@ def diffusion_parser(
     parser.add_argument("--noise-offset", type=float, default=BatchSettings.noise_offset)
     parser.add_argument("--weighting", choices=WEIGHTINGS, default=BatchSettings.weighting)
     parser.add_argument("--window", type=int, default=128, help="side in pixels; 0: none")
+    parser.add_argument("--window-share", type=float, default=BatchSettings.window_share)
     parser.add_argument(
         "--face-weight", type=float, default=face_weight, help="of the loss at a face; the paper: 1"
     )

@@ -15,14 +15,13 @@ from .degradation import DegradationSettings, degrade, unit_pictures
 from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
 from .onnx_files import export, train_finished, write_report
 from .world import ATTRIBUTES, BACKGROUNDS, STYLES
+from .world.scenes import SIDE
 
 if TYPE_CHECKING:
     from .dataset import Album
 
 NAME = "style"
 FILE = "style.onnx"
-SIDE = 128
-"""Pixels of a side of the pictures that the network sees."""
 REPORT_BATCH = 100
 # Coarse sampling would take away what styles differ in.
 DAMAGE = DegradationSettings(smallest_scale=0.55)
@@ -34,7 +33,7 @@ Logits = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class StyleNetwork(nn.Module):
-    """[N, 3, 128, 128] RGB in 0..1 -> logits of the style [N, 5], background [N, 5] and each
+    """[N, 3, SIDE, SIDE] RGB in 0..1 -> logits of the style [N, 5], background [N, 5] and each
     attribute [N, 5]."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
@@ -52,7 +51,7 @@ class StyleNetwork(nn.Module):
 
 
 class AnySize(nn.Module):
-    """The network behind a resize of pictures [N, 3, H, W] to its own size."""
+    """The network behind a resize of pictures [N, 3, H, W] to the size that it was trained at."""
 
     def __init__(self, network: StyleNetwork) -> None:
         super().__init__()

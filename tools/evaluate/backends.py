@@ -13,7 +13,7 @@ from tools.small_world import trained as files
 
 from .attributes import AttributeJudge, PaintedAttributes
 from .figures import EvaluationError
-from .judges import Judge, judges_of
+from .judges import ArcFaceJudge, Judge, judges_of
 from .metrics import ClipScorer, NoTextScorer, StyleScorer, TextScorer
 from .photos import Subject, drawn_people, painted_people, people_in
 from .poses import ModelFacePoses, PaintedPoses, Poses
@@ -74,8 +74,8 @@ def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
     if options.installed:
         return replace(own_backend(options, plan, overrides), judges=judges)
     _refuse_own_options(options)
-    backend = random_backend if options.random else world_backend
-    return replace(backend(plan, overrides), judges=judges)
+    backend = (random_backend if options.random else world_backend)(plan, overrides)
+    return replace(backend, judges=judges or backend.judges)
 
 
 def _refuse_own_options(options: argparse.Namespace) -> None:
@@ -108,6 +108,7 @@ def world_backend(plan: Plan, overrides: Overrides) -> Backend:
         PaintedPoses(setup),
         StyleScorer(files.STYLE_CLASSIFIER, STYLES, BACKGROUNDS),
         (WORLD_NOTE,),
+        judges=(ArcFaceJudge(files.JUDGE),),
         attributes=PaintedAttributes(files.ATTRIBUTE_CLASSIFIER),
     )
 
