@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tools.comfyui.environment import REPOSITORY
 from training.dataset import load_or_paint, paint_album, random_scenes
 from training.world import (
     BACKGROUNDS,
@@ -155,6 +156,8 @@ def test_an_album_is_painted_once_and_read_again(tmp_path):
 
 def test_an_album_does_not_tell_how_many_processes_painted_it(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("training.dataset.PART", 3)
+    # Processes of its own get this one's path, and not what makes the packages importable here.
+    monkeypatch.syspath_prepend(str(REPOSITORY))
     for workers in (1, 2):
         load_or_paint(tmp_path / str(workers), 7, 2, workers=workers)
     (one,), (two,) = ((tmp_path / str(workers)).iterdir() for workers in (1, 2))
