@@ -28,7 +28,7 @@ TEXT = "a sketch portrait of a person, forest background"
 POINTS = np.array([[90, 75], [150, 78], [120, 105], [97, 135], [145, 136]], np.float32)
 SIDES = (("cond_denoised", TEXT, 1.0), ("uncond_denoised", "", 0.0))
 """Prediction, text, and what the embedding is multiplied by: the negative identity is 0."""
-TOTAL_LIMIT = 40_000_000
+TOTAL_LIMIT = 60_000_000
 
 
 @pytest.fixture(scope="module")

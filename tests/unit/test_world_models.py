@@ -21,7 +21,7 @@ from training.world import BACKGROUNDS, HELD_OUT, STYLES, Person, Pose, Scene, p
 from training.world.scenes import SIDE
 
 PEOPLE = HELD_OUT[:24]
-LARGEST = 40_000_000
+LARGEST = 60_000_000
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ IDENTITY_NET = "small_world.safetensors"
 SURROUNDINGS_NET = "small_world_surroundings.safetensors"
 STYLE_CLASSIFIER = FILES / "style.onnx"
 ATTRIBUTE_CLASSIFIER = FILES / "attributes.onnx"
+JUDGE = FILES / "judge.onnx"
+"""A recogniser that conditions nothing."""
 CHECKPOINT_NODE = "SmallWorldCheckpoint"
 PLACES = {
     "small_world.safetensors": f"checkpoints/{BASE_MODEL}",
@@ -33,7 +35,8 @@ PLACES = {
 
 def missing() -> list[str]:
     """Files that training has yet to give."""
-    names = (*PLACES, STYLE_CLASSIFIER.name, ATTRIBUTE_CLASSIFIER.name)
+    judges = (STYLE_CLASSIFIER, ATTRIBUTE_CLASSIFIER, JUDGE)
+    names = (*PLACES, *(path.name for path in judges))
     return [name for name in names if not (FILES / name).is_file()]
 
 
