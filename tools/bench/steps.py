@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -118,12 +118,16 @@ def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
 def measure(compared: dict[str, Variant], effort: Effort) -> dict[str, list[float]]:
     """Seconds of the counted steps; variants take turns, in a different order each round."""
     seconds: dict[str, list[float]] = {name: [] for name in compared}
-    names = list(compared)
-    for turn in range(effort.rounds):
-        shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
-            seconds[name] += step_seconds(compared[name], effort)[1:]
+    for name in in_turns(list(compared), effort.rounds):
+        seconds[name] += step_seconds(compared[name], effort)[1:]
     return seconds
+
+
+def in_turns(names: list[str], rounds: int) -> Iterator[str]:
+    """All names in each round, another one first in the next."""
+    for turn in range(rounds):
+        shift = turn % len(names)
+        yield from names[shift:] + names[:shift]
 
 
 def step_seconds(variant: Variant, effort: Effort, **how: Any) -> list[float]:

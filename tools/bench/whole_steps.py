@@ -26,7 +26,7 @@ from .counts import (
 from .operations import StepCounts
 from .report import Row, Table, timings
 from .roofline import Rates, Workload, name_of, weight_bytes
-from .steps import AMOUNT, Effort, Variant, sample, step_seconds
+from .steps import AMOUNT, Effort, Variant, in_turns, sample, step_seconds
 from .world import How, Person, World, at_cfg_1, person, variant
 
 BASELINE_BOTH = "+ both, baseline"
@@ -121,12 +121,10 @@ def _times(
     world: World, variants: dict[str, Variant], setting: Setting, floors: dict[str, float]
 ) -> Table:
     seconds: dict[str, list[float]] = {name: [] for name in variants}
-    names = list(variants)
     effort = EFFORTS[world.device.type]
-    for turn in range(effort.rounds):
-        for name in names[turn:] + names[:turn]:
-            found = step_seconds(_at(setting, variants[name]), effort, **_how(setting))
-            seconds[name] += found[1:]
+    for name in in_turns(list(variants), effort.rounds):
+        found = step_seconds(_at(setting, variants[name]), effort, **_how(setting))
+        seconds[name] += found[1:]
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     rows = []
     for name, median in medians.items():
@@ -145,13 +143,11 @@ def reuse_times(world: World, setting: Setting) -> Table:
     people, effort = [person(world)], EFFORTS[world.device.type]
     variants = {f"reuse {reuse}": variant(world, people, How(reuse=reuse)) for reuse in REUSE}
     means: dict[str, list[float]] = {name: [] for name in variants}
-    names = list(variants)
-    for turn in range(effort.rounds):
-        for name in names[turn:] + names[:turn]:
-            one = _at(setting, variants[name])
-            # The first step draws and encodes the hint, and opens the first period.
-            found = step_seconds(one, effort, **_how(setting) | {"steps": 1 + PERIODS})[1:]
-            means[name].append(statistics.mean(found))
+    for name in in_turns(list(variants), effort.rounds):
+        one = _at(setting, variants[name])
+        # The first step draws and encodes the hint, and opens the first period.
+        found = step_seconds(one, effort, **_how(setting) | {"steps": 1 + PERIODS})[1:]
+        means[name].append(statistics.mean(found))
     title = f"A step with both parts by reuse of IdentityNet, {setting}, {name_of(world.dtype)}"
     notes = (f"Means of {PERIODS} steps after the first; medians of {effort.rounds} runs.",)
     return Table(f"{title}, {world.device.type}", timings(means), notes)
