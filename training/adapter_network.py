@@ -51,11 +51,7 @@ class ImageAdapter(nn.Module):
         self.resampler = Resampler(settings.resampler(unet.config["cross_attention_dim"]), nn)
         nn.init.normal_(self.resampler.latents, std=1 / math.sqrt(settings.width))
         open_layers(self.resampler)
-        sites = cross_attention_names(unet)
-        self.to_k, self.to_v = (
-            nn.ModuleList(copy_of(unet, name, projection) for name in sites)
-            for projection in ("to_k", "to_v")
-        )
+        self.to_k, self.to_v = keys_and_values(unet)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Raw face embeddings [B, 512] -> tokens [B, tokens, context]."""
@@ -79,9 +75,19 @@ def cross_attention_names(unet: UNet2DConditionModel) -> list[str]:
     return [name[: -len(ending)] for name in unet.attn_processors if ".attn2." in name]
 
 
-def copy_of(unet: UNet2DConditionModel, site: str, projection: str) -> nn.Linear:
-    """The identity's projections start as the text's, as IP-Adapter's do."""
-    source: Any = unet.get_submodule(f"{site}.{projection}")
+def keys_and_values(unet: UNet2DConditionModel) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """New projections to keys and to values for every cross-attention, which start as the text's,
+    as IP-Adapter's do."""
+    sites = cross_attention_names(unet)
+    to_k, to_v = (
+        nn.ModuleList(copy_of(unet.get_submodule(f"{site}.{projection}")) for site in sites)
+        for projection in ("to_k", "to_v")
+    )
+    return to_k, to_v
+
+
+def copy_of(source: Any) -> nn.Linear:
+    """A layer without bias that has the weights of another one."""
     copy = nn.Linear(source.in_features, source.out_features, bias=False)
     copy.weight.data.copy_(source.weight)
     return copy

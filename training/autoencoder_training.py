@@ -119,18 +119,20 @@ class AutoencoderBatches:
 
 
 @torch.no_grad()
-def encoded(autoencoder: Autoencoder, images: np.ndarray) -> Iterator[np.ndarray]:
-    """[N, H, W, 3] uint8 -> latents of unit variance, [b, 4, H / 8, W / 8]: posterior means."""
+def encoded(run: Path, images: np.ndarray) -> Iterator[np.ndarray]:
+    """[N, H, W, 3] uint8 -> latents of unit variance, [b, 4, H / 8, W / 8]: posterior means of the
+    run's autoencoder."""
+    device = training_device()
+    autoencoder = channels_last(load_autoencoder(run)).to(device)
     for part in torch.from_numpy(images).split(BATCH):
-        latents = autoencoder.encode(pictures_of(part.to(autoencoder.latent_mean.device))) * SCALE
+        latents = autoencoder.encode(pictures_of(part.to(device))) * SCALE
         yield latents.cpu().contiguous().numpy()
 
 
 def album_latents(run: Path, album: Album, kind: str) -> torch.Tensor:
     """Latents [N, 4, h, w] of unit variance of a run's album, by its autoencoder; kept on disk."""
-    autoencoder = channels_last(load_autoencoder(run)).to(training_device())
     kept, source = run / NAME / f"latents-{kind}-{len(album)}.npy", run / NAME / WEIGHTS_FILE
-    return remembered(kept, source, len(album), encoded(autoencoder, album.images))
+    return remembered(kept, source, len(album), encoded(run, album.images))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from torch import nn
 
 from instantid_core.adapter.face_id import FaceIDConfig
 
-from .adapter_network import EMBEDDING_WIDTH, attention, copy_of, cross_attention_names
+from .adapter_network import EMBEDDING_WIDTH, attention, keys_and_values
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,7 @@ class FaceID(nn.Module):
         context = unet.config["cross_attention_dim"]
         sizes = FaceIDConfig(EMBEDDING_WIDTH, settings.width, settings.tokens, context)
         self.projection = sizes.build(nn)
-        sites = cross_attention_names(unet)
-        self.to_k, self.to_v = (
-            nn.ModuleList(copy_of(unet, name, layer) for name in sites)
-            for layer in ("to_k", "to_v")
-        )
+        self.to_k, self.to_v = keys_and_values(unet)
         paths = [name.removesuffix(".processor") for name in unet.attn_processors]
         changes = [AttentionLora(unet.get_submodule(path), settings.rank) for path in paths]
         self.lora = nn.ModuleList(changes)
