@@ -133,6 +133,11 @@ def test_a_part_computes_with_its_share_of_threads(monkeypatch):
     assert call(command, console=OPEN) == 99
 
 
+def test_modules_are_compiled_once(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert call([sys.executable, "-c", "import sys; sys.exit(sys.dont_write_bytecode)"]) == 0
+
+
 def test_jobs_fit_the_processors_that_may_be_used(monkeypatch):
     monkeypatch.setattr("tools.checks.parts.cores", lambda: 2)
     assert fitting_jobs() == 2
