@@ -16,7 +16,7 @@ from tools.checks.front_ends import VARIABLE as FRONT_END
 from tools.comfyui import workspace
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.server import HostServer
-from tools.pictures.browser import VIEWPORT, BrowserError, Editor, chromium
+from tools.pictures.browser import STILL, BrowserError, Editor, chromium
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ class Pages:
 
     def new(self, url: str, engine: str, **context: object) -> Editor:
         """An editor that is still to be opened, in a browser that remembers nothing."""
-        page = self.browser.new_context(**{"viewport": VIEWPORT, **context}).new_page()
+        page = self.browser.new_context(**{**STILL, **context}).new_page()
         return Editor(page, url, engine)
 
     def take(self, url: str, engine: str, kind: str) -> Editor:

@@ -19,7 +19,7 @@ from tools.comfyui.server import HostServer
 from tools.evaluate.photos import drawn_people
 from tools.evaluate.settings import random_models
 from tools.pictures import thumbnails
-from tools.pictures.browser import LOADING, VIEWPORT, Editor, apart
+from tools.pictures.browser import LOADING, STILL, Editor, apart
 from tools.workflows.names import FILES
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
@@ -50,7 +50,7 @@ def open_page(browser: Browser, server: HostServer) -> Iterator[Callable[[str], 
 
     def open_one(engine: str) -> Editor:
         if engine not in opened:
-            context = browser.new_context(viewport=VIEWPORT, device_scale_factor=2)
+            context = browser.new_context(**STILL, device_scale_factor=2)
             opened[engine] = Editor(context.new_page(), server.url, engine).open(**templates.SHARP)
         return opened[engine]
 

@@ -33,6 +33,8 @@ QUIET_EDITOR = {
     "Comfy.Workflow.WarnBlueprintOverwrite": False,
 }
 VIEWPORT = {"width": 1440, "height": 900}
+STILL: dict[str, Any] = {"viewport": VIEWPORT, "reduced_motion": "reduce"}
+"""A browser context without animations, such as ComfyUI's own while it loads."""
 PICTURES = REPOSITORY / "output" / "browser"
 """Screenshots of the last run, for people to look at; git ignores them."""
 HELP_IN_ENGLISH = re.compile(r"/docs/InstantID\w+/en\.md\)$")

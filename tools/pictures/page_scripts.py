@@ -6,6 +6,10 @@ READY = """() => Boolean(window.app?.vueAppReady && window.LiteGraph &&
 START_AGAIN = """async (settings) => {
     const { app } = window;
     const { command, setting, sidebarTab, toast, workflow } = app.extensionManager;
+    // The next run clears what the last one failed with.
+    if (app.lastExecutionError)
+        for (const kind of ["execution_start", "execution_success"])
+            app.api.dispatchEvent(new CustomEvent(kind, { detail: { prompt_id: "none" } }));
     if (app.lastNodeErrors || app.lastExecutionError) return false;
     // The hint comes once per page.
     document.querySelectorAll(".instantid-hint, .instantid-message").forEach((it) => it.remove());
