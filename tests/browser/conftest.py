@@ -76,15 +76,17 @@ class Pages:
     def take(self, url: str, engine: str, kind: str) -> Editor:
         """An editor with an empty graph; until it is given back, there is none to reuse."""
         used = self.loaded.pop((url, engine, kind), None)
-        if used and used.start_again():
-            return used
         if used:
+            used.rest(False)
+            if used.start_again():
+                return used
             used.page.context.close()
         wanted = KINDS[kind]
         return self.new(url, engine, **wanted.context).open(**wanted.settings)
 
     def give_back(self, editor: Editor, kind: str) -> None:
         editor.page.unroute_all()
+        editor.rest(True)
         self.loaded[editor.url, editor.engine, kind] = editor
 
     def close(self, url: str | None = None) -> None:

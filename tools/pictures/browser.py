@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, s
 from tools.comfyui.environment import REPOSITORY
 
 from .chromium import NoChromiumError, ready
-from .page_scripts import READY, SETTLED, START_AGAIN
+from .page_scripts import FRAMES, READY, SETTLED, START_AGAIN
 
 ENGINES = {"canvas": False, "vue": True}
 """ComfyUI's two ways to show nodes: the classic canvas, and Nodes 2.0 made of Vue components."""
@@ -98,6 +98,7 @@ class Editor:
         """Errors and warnings in the console that come from this pack."""
         self.settings: dict[str, Any] = {}
         """Of the editor, since `open`."""
+        page.add_init_script(FRAMES)
         page.on("console", self._hear)
         page.on("pageerror", self._suffer)
 
@@ -110,6 +111,10 @@ class Editor:
         self.wait_until_ready()
         self.page.evaluate("() => window.app.graph.clear()")
         return self
+
+    def rest(self, rests: bool) -> None:
+        """Draws no frames while it rests."""
+        self.page.evaluate("(rests) => window.restFrames(rests)", rests)
 
     def start_again(self) -> bool:
         """Begins an empty workflow in a used page, much sooner than a new page has loaded.
