@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from support.painting_server import NOBODY, PaintingServer, measurements_on
+from PIL import Image
+from support.painting_server import NOBODY, PaintingServer, encoded, measurements_on
 
 from tools.evaluate.attributes import PaintedAttributes
 from tools.evaluate.best_of import best_of
 from tools.evaluate.control import UNTRIED, control
 from tools.evaluate.figures import Estimate, Section
-from tools.evaluate.photos import matched_photos
+from tools.evaluate.named import named_in_text
+from tools.evaluate.photos import drawn_people, matched_photos
+from tools.evaluate.prompts import OUTPUT_NODE
+from tools.evaluate.runner import Runner
+from tools.evaluate.settings import QUICK
 from tools.evaluate.sweeps import COLOURS, few_steps, verdict
 from tools.small_world import trained as small_world
 from training.world import TRAINING
@@ -95,6 +102,52 @@ def test_every_way_says_what_it_was_not_tried_on(analyzer):
     assert "--only other_net" in section.about
     (edited,) = [part for part in section.parts if part.name == "edits"]
     assert "Not measured" in edited.about
+
+
+class Marking(PaintingServer):
+    """Marks a corner of each picture whose text names glasses, unless an unedited identity is in
+    the prompt."""
+
+    def run(self, prompt: dict[str, Any]) -> Any:
+        answer = super().run(prompt)
+        named = "glasses" in prompt["positive"]["inputs"]["text"]
+        shown = named and ("photo_0_0" not in prompt or "edited" in prompt)
+        for index in range(len(self.files)):
+            if index in answer.outputs[OUTPUT_NODE]["images"]:
+                pixels = np.array(Image.open(io.BytesIO(self.files[index])))
+                pixels[0, 0] = 255 * shown
+                self.files[index] = encoded(pixels)
+        return answer
+
+
+class Corner:
+    """A judge that sees glasses where the corner is marked; people of odd numbers wear some."""
+
+    names: tuple[str, ...] = ("glasses", "dark skin")
+
+    def shares(self, image: np.ndarray, face: Any) -> dict[str, float]:
+        return {"glasses": float(image[0, 0, 0] == 255), "dark skin": 0.0}
+
+    def has(self, number: int, name: str) -> bool:
+        return number % 2 == 1
+
+
+def test_what_the_text_names_is_looked_for_in_people_who_lack_it(analyzer):
+    people = [replace(one, painted=n) for n, one in enumerate(drawn_people(QUICK.people))]
+    run = measurements_on(Marking(), analyzer, people)
+    prompts = tuple(f"{text.prompt}, glasses" for text in run.setup.texts)
+    setup = replace(run.setup, naming={"glasses": prompts, "hat": prompts})
+    runner = Runner(run.runner.client, setup, analyzer, {})
+    named = named_in_text(replace(run, setup=setup, runner=runner), Corner())
+    (row,) = named.table.rows
+    figures: dict[str, Any] = dict(zip(named.table.columns, row, strict=True))
+    assert (figures["named"], figures["people"]) == ("glasses", 2)
+    assert figures["not named, text alone"].value == 0
+    assert figures["text alone"].value == figures["neutralised"].value == 1
+    assert figures["with the identity"].value == 0
+    assert figures["identity - text alone"].value == -1
+    assert figures["neutralised - identity"].value == 1
+    assert [label for label, _ in named.grid.rows] == ["glasses, drawing 0", "glasses, drawing 2"]
 
 
 def test_photos_of_a_direction_differ_in_the_attribute_alone(monkeypatch):

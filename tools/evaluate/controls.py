@@ -28,6 +28,11 @@ class Edit:
     mode: str
 
 
+def direction_file_name(attribute: str) -> str:
+    """Name of an attribute's direction in the server's folder of directions."""
+    return f"{attribute.replace(' ', '_')}.safetensors"
+
+
 @dataclass(frozen=True)
 class Control:
     """Part of an identity in a picture; equal controls give equal pictures."""

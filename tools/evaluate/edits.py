@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +13,11 @@ from instantid_core.identity import angles, direction_file, directions, editing
 from instantid_core.types import Direction, Face
 
 from . import metrics
-from .attributes import AttributeJudge, shares_in
-from .controls import Edit
+from .attributes import AttributeJudge
+from .controls import Edit, direction_file_name
 from .figures import Criterion, Entry, Estimate, Grid, Section, Table, Tile
-from .measurements import Measure, Measurements, Variant, likenesses, reference
+from .measurements import Measure, Measurements, Variant, likenesses, reference, shares_of
+from .named import named_in_text
 from .photos import gallery_photos, matched_photos
 from .report import as_text
 from .runner import LARGEST_FACE, Person
@@ -43,11 +43,6 @@ ABOUT = (
     "of another attribute's share, by the same classifier. Nearest: edited embeddings whose "
     "nearest person among all held-out ones is still the same one."
 )
-NEUTRALISED = (
-    "Neutralise moves an identity to the middle of a direction, so that the text decides. No text "
-    "of this run names an attribute: the column is how often the picture shows, of the attribute, "
-    "what the same text and seed show without any identity."
-)
 
 
 @dataclass(frozen=True)
@@ -60,11 +55,10 @@ class _Shown:
     plain: Sequence[Measure]
     before: Sequence[Measure]
     after: Sequence[Measure]
-    neutral: Sequence[Measure]
 
 
 def edits(run: Measurements) -> Section:
-    """Edits and neutralised identities, attribute by attribute."""
+    """Edited identities, attribute by attribute, and what the text alone could ask for."""
     judge = run.attributes
     if judge is None or any(one.subject.painted is None for one in run.people):
         return Section("edits", "Edited identities", NO_JUDGE)
@@ -77,12 +71,13 @@ def edits(run: Measurements) -> Section:
         for name in judge.names:
             shown[name].append(_pictures(run, judge, name, person))
     nearest = {name: _nearest(run, judge, gallery, one) for name, one in learnt.items()}
+    named = named_in_text(run, judge)
     return Section(
         "edits",
         "Edited identities",
         ABOUT,
-        tables=_tables(judge, learnt, shown, nearest),
-        grids=[Grid("Edits, likeness under each", GRID_COLUMNS, _grid_rows(shown))],
+        tables=[_table(judge, learnt, shown, nearest), named.table],
+        grids=[Grid("Edits, likeness under each", GRID_COLUMNS, _grid_rows(shown)), named.grid],
         criteria=_criteria(judge, shown, nearest),
     )
 
@@ -100,12 +95,12 @@ def _criteria(
     ]
 
 
-def _tables(
+def _table(
     judge: AttributeJudge,
     learnt: Mapping[str, Direction],
     shown: Mapping[str, Sequence[_Shown]],
     nearest: Mapping[str, list[list[float]]],
-) -> list[Table]:
+) -> Table:
     rows: list[list[Entry]] = [
         [
             name,
@@ -115,11 +110,7 @@ def _tables(
         ]
         for name in judge.names
     ]
-    neutral = [_neutral_row(judge, name, shown[name]) for name in judge.names]
-    return [
-        Table("Edits by 1", COLUMNS, rows),
-        Table("Neutralised, against the text", NEUTRAL_COLUMNS, neutral, [NEUTRALISED]),
-    ]
+    return Table("Edits by 1", COLUMNS, rows)
 
 
 COLUMNS = (
@@ -133,8 +124,7 @@ COLUMNS = (
     "likeness after",
     "nearest to oneself",
 )
-NEUTRAL_COLUMNS = ("attribute", "with the identity", "neutralised", "gain")
-GRID_COLUMNS = ("reference", "text alone", "unedited", "edited", "neutralised")
+GRID_COLUMNS = ("reference", "text alone", "unedited", "edited")
 
 
 def _learnt(run: Measurements, judge: AttributeJudge, name: str) -> Direction:
@@ -145,24 +135,16 @@ def _learnt(run: Measurements, judge: AttributeJudge, name: str) -> Direction:
     )
     direction = directions.learn(with_it, without_it, name).direction
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, _file_of(name))
+        path = Path(folder, direction_file_name(name))
         direction_file.write(path, direction)
         run.runner.client.upload(path.name, path.read_bytes(), type="output", subfolder=FOLDER)
     return direction
 
 
-def _file_of(name: str) -> str:
-    return f"{name.replace(' ', '_')}.safetensors"
-
-
 def _pictures(run: Measurements, judge: AttributeJudge, name: str, person: Person) -> _Shown:
-    both, file = run.variants["both"], _file_of(name)
-    amount = _amount(judge, person, name)
-    edited, neutral = (
-        Variant(how.mode, replace(both.control, edit=how))
-        for how in (Edit(file, amount, editing.ADD), Edit(file, 1.0, editing.NEUTRALISE))
-    )
-    variants = (run.variants["none"], both, edited, neutral)
+    both, amount = run.variants["both"], _amount(judge, person, name)
+    edit = Edit(direction_file_name(name), amount, editing.ADD)
+    variants = (run.variants["none"], both, Variant("edited", replace(both.control, edit=edit)))
     return _Shown(person, amount, *(run.batch(person, variant) for variant in variants))
 
 
@@ -171,20 +153,15 @@ def _amount(judge: AttributeJudge, person: Person, name: str) -> float:
     return -1.0 if number is not None and judge.has(number, name) else 1.0
 
 
-def _shares(judge: AttributeJudge, measures: Sequence[Measure], name: str) -> list[float]:
-    """Share of an attribute in the largest face of each picture; NaN without a face."""
-    return [shares_in(judge, one.picture).get(name, math.nan) for one in measures]
-
-
 def _edited_right(judge: AttributeJudge, name: str, shown: _Shown) -> list[float]:
     """1 for each edited picture that shows what was asked for; without a face nothing does."""
-    shares = _shares(judge, shown.after, name)
+    shares = shares_of(judge, shown.after, name)
     return [float(share > 0.5 if shown.amount > 0 else share <= 0.5) for share in shares]
 
 
 def _unedited_right(judge: AttributeJudge, name: str, shown: _Shown) -> list[float]:
     """1 for each picture of the person as they are that shows what they have."""
-    shares = _shares(judge, shown.before, name)
+    shares = shares_of(judge, shown.before, name)
     return [float(share > 0.5 if shown.amount < 0 else share <= 0.5) for share in shares]
 
 
@@ -204,28 +181,10 @@ def _edit_figures(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> 
 def _moved(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> Estimate:
     """Mean change of an attribute's share along the edits."""
     ends = [
-        [[one.amount * share for share in _shares(judge, measures, name)] for measures in several]
+        [[one.amount * share for share in shares_of(judge, measures, name)] for measures in several]
         for one, several in ((one, (one.after, one.before)) for one in shown)
     ]
     return metrics.difference([each[0] for each in ends], [each[1] for each in ends])
-
-
-def _neutral_row(judge: AttributeJudge, name: str, shown: Sequence[_Shown]) -> list[Entry]:
-    """Shares of pictures that show what the text alone does, without neutralising and with it."""
-    before, after = (
-        [_as_by_text(judge, name, one.plain, getattr(one, when)) for one in shown]
-        for when in ("before", "neutral")
-    )
-    gain = metrics.difference(after, before)
-    return [name, metrics.mean(before), metrics.mean(after), gain]
-
-
-def _as_by_text(
-    judge: AttributeJudge, name: str, plain: Sequence[Measure], measures: Sequence[Measure]
-) -> list[float]:
-    """1 for each picture that shows of an attribute what the text's own picture does."""
-    pairs = zip(_shares(judge, plain, name), _shares(judge, measures, name), strict=True)
-    return [float((one > 0.5) == (other > 0.5)) for one, other in pairs]
 
 
 def _gallery(run: Measurements) -> tuple[list[int], list[np.ndarray]]:
@@ -271,7 +230,7 @@ def _grid_rows(shown: Mapping[str, Sequence[_Shown]]) -> list[tuple[str, list[Ti
     rows = []
     for name, several in shown.items():
         for one in several[:GRID_ROWS]:
-            first = [each[0].tile for each in (one.plain, one.before, one.after, one.neutral)]
+            first = [each[0].tile for each in (one.plain, one.before, one.after)]
             label = f"{name} {one.amount:+g}, {one.person.subject.name}"
             rows.append((label, [reference(one.person), *first]))
     return rows

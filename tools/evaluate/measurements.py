@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from . import metrics
-from .attributes import AttributeJudge
+from .attributes import AttributeJudge, shares_in
 from .controls import UNTOUCHED, Control
 from .figures import Estimate, Tile
 from .judges import Judge
@@ -117,14 +117,19 @@ class Measurements:
         """Measures of a control on the people that all controls are compared on."""
         return [self.batch(person, variant) for person in self.control_people]
 
-    def batch(self, person: Person, variant: Variant, count: int = 0) -> list[Measure]:
+    def batch(
+        self, person: Person, variant: Variant, count: int = 0, naming: str = ""
+    ) -> list[Measure]:
         """Measures of several pictures of one person with one text, in one batch.
 
-        count: 0 is as many as controls are compared on.
+        count: 0 is as many as controls are compared on. naming: what the text names of the person,
+        one of `Setup.naming`; with the same seed as without.
         """
         text = self.setup.texts_of(person.number)[0]
         count = count or self.plan.control.pictures
         job = replace(self.job(person, text, variant), count=count)
+        if naming:
+            job = replace(job, text=self.setup.naming[naming][self.setup.texts.index(text)])
         wanted = points_of(person.pose(self.setup.size))[0]
         pictures = self.runner.generate(job)
         return [self.measure(picture, person, wanted, text) for picture in pictures]
@@ -193,6 +198,11 @@ def likenesses(measures: Measures) -> list[list[float]]:
 def text_scores(measures: Measures, name: str) -> list[list[float]]:
     """One of the text scores."""
     return values(measures, lambda measure: measure.text[name])
+
+
+def shares_of(judge: AttributeJudge, measures: Sequence[Measure], name: str) -> list[float]:
+    """Share of an attribute in the largest face of each picture; NaN without a face."""
+    return [shares_in(judge, one.picture).get(name, np.nan) for one in measures]
 
 
 def reference(person: Person) -> Tile:

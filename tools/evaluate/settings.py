@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Setup:
     model_pack: str = "antelopev2"
     other_net: str = ""
     """Another ControlNet, for the colours behind people; empty if there is none."""
+    naming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prompts of `texts` that also name something of the person, such as glasses, by its name."""
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -161,7 +163,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
 
     styles, backgrounds: of `training.world`, whose captions the model was trained on.
     """
-    from training.world import caption
+    from training.world import ATTRIBUTES, caption
     from training.world.scenes import SIDE
 
     texts = tuple(
@@ -169,6 +171,10 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
         for style in styles
         for background in backgrounds
     )
+    naming = {
+        name: tuple(caption(one.style, one.background, attributes=(name,)) for one in texts)
+        for name in ATTRIBUTES
+    }
     return Setup(
         name="small world",
         checkpoint=(files.CHECKPOINT_NODE, {"ckpt_name": files.BASE_MODEL}),
@@ -189,6 +195,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
         weight=1.2,
         strength=1.2,
         other_net=files.SURROUNDINGS_NET,
+        naming=naming,
     )
 
 
