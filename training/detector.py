@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from .dataset import Album, add_picture_arguments, load_or_paint, painted
 from .degradation import degrade, unit_pictures
-from .denoised_augmentation import VAGUE_TIMES, load_vague
 from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
 from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
 from .onnx_files import export, train_finished, write_report
@@ -292,7 +291,6 @@ def main() -> None:
     add_loop_arguments(parser, steps=1200)
     add_picture_arguments(parser)
     parser.add_argument("--pairs", type=int, default=4_000)
-    parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
     parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99, held_out_pictures=300)
     arguments = parser.parse_args()
     loop = loop_settings(arguments, NAME)
@@ -301,9 +299,6 @@ def main() -> None:
     pairs, seed, few = arguments.pairs, arguments.album_seed, arguments.held_out_pictures
     albums.append(load_or_paint(folder, pairs, seed, wide, 2, workers=workers))
     held_out.append(load_or_paint(folder, few, 4, wide, 2, HELD_OUT, workers))
-    if arguments.vague:
-        # Canvases take each album by its share of all pictures.
-        albums += [load_vague(arguments.folder)] * VAGUE_TIMES
     train_detector(albums, held_out, loop)
 
 

@@ -1,4 +1,4 @@
-"""Names style, background and attributes of a picture: tells whether a text was followed."""
+"""Names style and background of a picture: tells whether a text was followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .attribute_classifier import halving
 from .degradation import DegradationSettings, degrade, unit_pictures
 from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
 from .onnx_files import export, train_finished, write_report
-from .world import ATTRIBUTES, BACKGROUNDS, STYLES
+from .world import BACKGROUNDS, STYLES
 from .world.scenes import SIDE
 
 if TYPE_CHECKING:
@@ -29,25 +29,21 @@ DAMAGE = DegradationSettings(smallest_scale=0.55)
 
 WIDTHS = (16, 32, 64, 96)
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the picture's side."""
-Logits = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Logits = tuple[torch.Tensor, torch.Tensor]
 
 
 class StyleNetwork(nn.Module):
-    """[N, 3, SIDE, SIDE] RGB in 0..1 -> logits of the style [N, 5], background [N, 5] and each
-    attribute [N, 5]."""
+    """[N, 3, SIDE, SIDE] RGB in 0..1 -> logits of the style [N, 5] and the background [N, 5]."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.features = halving(widths)
         self.style = nn.Linear(widths[-1], len(STYLES))
         self.background = nn.Linear(widths[-1], len(BACKGROUNDS))
-        self.attributes = nn.Linear(2 * widths[-1], len(ATTRIBUTES))
 
     def forward(self, pictures: torch.Tensor) -> Logits:
-        places = self.features(pictures * 2 - 1)
-        mean = places.mean(dim=(2, 3))
-        both = torch.cat([mean, places.amax(dim=(2, 3))], dim=1)
-        return self.style(mean), self.background(mean), self.attributes(both)
+        mean = self.features(pictures * 2 - 1).mean(dim=(2, 3))
+        return self.style(mean), self.background(mean)
 
 
 class AnySize(nn.Module):
@@ -76,20 +72,18 @@ class StyleBatches:
             "pictures": degrade(unit_pictures(album.images[chosen]), generator, DAMAGE),
             "styles": torch.from_numpy(album.styles[chosen]),
             "backgrounds": torch.from_numpy(album.backgrounds[chosen]),
-            "attributes": torch.from_numpy(album.attributes[chosen]).float(),
         }
 
 
 def style_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
-    """Cross entropies of all heads."""
-    style, background, attributes = (part.float() for part in network(given["pictures"]))
+    """Cross entropies of both heads."""
+    style, background = (part.float() for part in network(given["pictures"]))
     losses = {
         "style": functional.cross_entropy(style, given["styles"]),
         "background": functional.cross_entropy(background, given["backgrounds"]),
-        "attributes": functional.binary_cross_entropy_with_logits(attributes, given["attributes"]),
     }
     figures = {name: value.detach() for name, value in losses.items()}
-    return losses["style"] + losses["background"] + 2 * losses["attributes"], figures
+    return losses["style"] + losses["background"], figures
 
 
 def train_style_classifier(album: Album, held_out: Album, loop: LoopSettings) -> dict[str, Any]:
@@ -103,13 +97,12 @@ def train_style_classifier(album: Album, held_out: Album, loop: LoopSettings) ->
 
 
 def write_style_classifier(network: StyleNetwork, path: Path) -> None:
-    """Write the ONNX file: `pictures` of any number and size -> three kinds of logits."""
+    """Write the ONNX file: `pictures` of any number and size -> both kinds of logits."""
     example = torch.zeros(2, 3, SIDE + 64, SIDE)
     axes = {
         "pictures": {0: "count", 2: "height", 3: "width"},
         "style": {0: "count"},
         "background": {0: "count"},
-        "attributes": {0: "count"},
     }
     export(AnySize(network), example, path, list(axes)[1:], axes, "pictures")
 
@@ -118,18 +111,15 @@ def write_style_classifier(network: StyleNetwork, path: Path) -> None:
 def accuracy(
     network: nn.Module, album: Album, damage: DegradationSettings | None
 ) -> dict[str, float]:
-    """Shares of an album's pictures with the right style, background and attributes."""
+    """Shares of an album's pictures with the right style and background."""
     generator = torch.Generator().manual_seed(0)
-    right = dict.fromkeys(("style", "background", *ATTRIBUTES), 0)
+    right = {"style": 0, "background": 0}
     for start in range(0, len(album), REPORT_BATCH):
         part = slice(start, start + REPORT_BATCH)
         pictures = unit_pictures(album.images[part])
         if damage:
             pictures = degrade(pictures, generator, damage)
-        style, background, attributes = (logits.numpy() for logits in network(pictures))
-        agree = (attributes > 0) == album.attributes[part]
-        for name, count in zip(ATTRIBUTES, agree.sum(0), strict=True):
-            right[name] += int(count)
+        style, background = (logits.numpy() for logits in network(pictures))
         right["style"] += int((style.argmax(1) == album.styles[part]).sum())
         right["background"] += int((background.argmax(1) == album.backgrounds[part]).sum())
     return {name: count / len(album) for name, count in right.items()}
@@ -137,18 +127,14 @@ def accuracy(
 
 def main() -> None:
     """The command line."""
-    from .dataset import add_picture_arguments, joined, painted
-    from .denoised_augmentation import VAGUE_TIMES, load_vague
+    from .dataset import add_picture_arguments, painted
 
     parser = argparse.ArgumentParser(description=__doc__)
     add_loop_arguments(parser, steps=600)
     add_picture_arguments(parser)
-    parser.add_argument("--vague", action="store_true", help="learn from vague pictures, too")
     parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
     arguments = parser.parse_args()
     album, held_out = painted(arguments)
-    if arguments.vague:
-        album = joined([album, *[load_vague(arguments.folder)] * VAGUE_TIMES])
     train_style_classifier(album, held_out, loop_settings(arguments, NAME))
 
 
