@@ -48,6 +48,8 @@ class Control:
     scales: Scales | None = None
     """Of InstantID Guider; None is the sampler's one scale."""
     edit: Edit | None = None
+    face_id: bool = False
+    """Whether an adapter of FaceID's form takes the place of InstantID's."""
 
     @property
     def acts(self) -> bool:

@@ -8,6 +8,7 @@ from . import metrics
 from . import people as people_experiments
 from .control import control
 from .controls import Control
+from .face_id import face_id
 from .figures import Chart, Criterion, Entry, Estimate, Grid, Line, Section, Table
 from .measurements import Measurements, Measures, Variant, likenesses, mean, reference, text_scores
 from .other_net import other_net
@@ -272,6 +273,7 @@ RUNS: dict[str, Callable[[Measurements], Section]] = {
     "references": people_experiments.references,
     "groups": groups,
     "recognisers": recognisers,
+    "face_id": face_id,
     "other_net": other_net,
     "control": control,
 }

@@ -18,6 +18,7 @@ EXPERIMENTS = (
     "references",
     "groups",
     "recognisers",
+    "face_id",
     "other_net",
     "control",
 )

@@ -88,7 +88,7 @@ class _Graph:
 def _with_identity(
     graph: _Graph, job: Job, setup: Setup, given: dict[str, Link]
 ) -> dict[str, Link]:
-    adapter = graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
+    adapter = _adapter(graph, job, setup)
     if job.how == GROUP:
         return _group(graph, job, setup, {**given, "adapter": adapter})
     control = job.control
@@ -110,6 +110,14 @@ def _with_identity(
         both = [graph.add("posed", "InstantIDApplyIdentityNet", inputs, slot=n) for n in (0, 1)]
         given = {**given, "positive": both[0], "negative": both[1]}
     return given
+
+
+def _adapter(graph: _Graph, job: Job, setup: Setup) -> Link:
+    file = {"adapter_name": setup.adapter}
+    if job.control.face_id:
+        # Its layout speaks for another recogniser than the one of this setup.
+        file = {"adapter_name": setup.face_id, "recogniser": setup.model_pack}
+    return graph.add("adapter", "InstantIDLoadAdapter", file)
 
 
 def _window(control: Control) -> dict[str, float]:

@@ -94,8 +94,8 @@ def _rows(
     ceiling = [angles.pair_cosines(album.all) for album in albums]
     rows: list[list[Entry]] = []
     for name, measures in found.items():
-        results = [[embedding_in(judge, one.picture) for one in each] for each in measures]
-        likeness = _likeness(albums, results)
+        results = embeddings_in(judge, measures)
+        likeness = held_out_likeness(albums, results)
         figures = (metrics.mean(likeness), metrics.ratio(likeness, ceiling))
         copies = metrics.mean(_copies(albums, results))
         rows.append([f"{judge.name}: {name}", *figures, copies, *_ranks(albums, results)])
@@ -115,13 +115,13 @@ def _stranger_row(judge: Judge, albums: Sequence[Album], ceiling: Values) -> lis
     strangers = [
         [other.references[0] for other in albums if other is not album] for album in albums
     ]
-    likeness = _likeness(albums, strangers)
+    likeness = held_out_likeness(albums, strangers)
     figures = (metrics.mean(likeness), metrics.ratio(likeness, ceiling))
     copies = metrics.mean(_copies(albums, strangers))
     return [f"{judge.name}: photos of two people", *figures, copies, "", ""]
 
 
-def _likeness(albums: Sequence[Album], results: Results) -> Values:
+def held_out_likeness(albums: Sequence[Album], results: Results) -> Values:
     """Cosines to held-out photos; 0 without a clear face."""
     return [
         [
@@ -178,6 +178,11 @@ def _read_photos(run: Measurements, judge: Judge, photos: Sequence[np.ndarray]) 
         for face in frame.faces
         if isinstance(face, Face)
     ]
+
+
+def embeddings_in(judge: Judge, measures: Measures) -> Results:
+    """Embedding of each picture."""
+    return [[embedding_in(judge, one.picture) for one in each] for each in measures]
 
 
 def embedding_in(judge: Judge, picture: GeneratedImage) -> np.ndarray | None:

@@ -69,6 +69,9 @@ class Setup:
     model_pack: str = "antelopev2"
     other_net: str = ""
     """Another ControlNet, for the colours behind people; empty if there is none."""
+    face_id: str = ""
+    """Adapter in the form of IP-Adapter FaceID, trained on embeddings of the same recogniser; empty
+    if there is none."""
     naming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Prompts of `texts` that also name something of the person, such as glasses, by its name."""
 
@@ -195,6 +198,7 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
         weight=1.2,
         strength=1.2,
         other_net=files.SURROUNDINGS_NET,
+        face_id=files.FACE_ID,
         naming=naming,
     )
 

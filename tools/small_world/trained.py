@@ -15,6 +15,8 @@ NETWORKS = Path(__file__).resolve().parents[2] / "training" / "networks"
 """The code of the base model's parts that ComfyUI does not have."""
 BASE_MODEL = "small_world.safetensors"
 ADAPTER = "small_world.bin"
+FACE_ID = "small_world_faceid.bin"
+"""An adapter in the form of IP-Adapter FaceID, to compare InstantID with."""
 IDENTITY_NET = "small_world.safetensors"
 SURROUNDINGS_NET = "small_world_surroundings.safetensors"
 STYLE_CLASSIFIER = FILES / "style.onnx"
@@ -25,6 +27,7 @@ CHECKPOINT_NODE = "SmallWorldCheckpoint"
 PLACES = {
     "small_world.safetensors": f"checkpoints/{BASE_MODEL}",
     "ip-adapter.bin": f"instantid/{ADAPTER}",
+    "ip-adapter-faceid.bin": f"instantid/{FACE_ID}",
     "identity_net.safetensors": f"controlnet/{IDENTITY_NET}",
     "surroundings_control_lora.safetensors": f"controlnet/{SURROUNDINGS_NET}",
     "scrfd_10g_bnkps.onnx": "insightface/models/antelopev2/scrfd_10g_bnkps.onnx",
