@@ -23,8 +23,6 @@ Text = tuple[torch.Tensor, torch.Tensor]
 """Context [N, T, C] and pooled [N, P] of captions."""
 SHARE_AT_FACES = 0.8
 """Of windows; the others lie anywhere."""
-AT_FACES = 0.6
-"""Side of the square about a face in which its window's middle lies, in the window's sides."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class BatchSettings:
     """Side in pixels of the windows that some of the batches are; 0: none."""
     window_share: float = 0.5
     """Share of the batches that are windows."""
+    window_spread: float = 0.6
+    """Side of the square about a face in which its window's middle lies, in the window's sides."""
     noise_offset: float = 0.15
     weighting: str = "even"
     """One of `diffusion.WEIGHTINGS`."""
@@ -121,7 +121,7 @@ class Batches:
         if bucket.text:
             captions = found.pop("captions")
             found |= {"context": bucket.text[0][captions], "pooled": bucket.text[1][captions]}
-        found |= view(bucket, rows, side, self.lots.own)
+        found |= view(bucket, rows, side, self.lots.own, self.settings.window_spread)
         found["chance"] = torch.rand(len(rows), generator=self.lots.own, device=rows.device)
         found |= self._noisy(found.pop("latents"))
         return found
@@ -140,16 +140,22 @@ class Batches:
         }
 
 
-def view(bucket: Bucket, rows: torch.Tensor, side: int, generator: torch.Generator) -> Tensors:
+def view(
+    bucket: Bucket,
+    rows: torch.Tensor,
+    side: int,
+    generator: torch.Generator,
+    spread: float = BatchSettings.window_spread,
+) -> Tensors:
     """Cells of some pictures of a bucket, whole or, with a `side` in pixels, windows; and `sizes`.
 
-    A window costs less, and most show a face that fills them.
+    A window costs less, and most show a face that fills them. spread: as in `BatchSettings`.
     """
     height, width = (FACTOR * count for count in bucket.cells["latents"].shape[2:])
     sizes = size_numbers(height, width, len(rows)).to(rows.device)
     if not side:
         return {name: values[rows] for name, values in bucket.cells.items()} | {"sizes": sizes}
-    corners = face_windows(bucket.boxes[rows], (height, width), side, generator)
+    corners = face_windows(bucket.boxes[rows], (height, width), side, generator, spread)
     sizes[:, 2:4], sizes[:, 4:] = corners * FACTOR, side
     line = torch.arange(side // FACTOR, device=rows.device)
     y, x = (corners[:, axis, None] + line for axis in (0, 1))
@@ -161,18 +167,23 @@ def view(bucket: Bucket, rows: torch.Tensor, side: int, generator: torch.Generat
 
 
 def face_windows(
-    boxes: torch.Tensor, extent: tuple[int, int], side: int, generator: torch.Generator
+    boxes: torch.Tensor,
+    extent: tuple[int, int],
+    side: int,
+    generator: torch.Generator,
+    spread: float = BatchSettings.window_spread,
 ) -> torch.Tensor:
     """Corners of square windows, most of them about a face: [B, 2], top and left, in latent cells.
 
     boxes: faces of each picture, [B, P, 4] pixels. extent: height and width, and side: pixels.
+    spread: as in `BatchSettings`.
     """
     count, device = len(boxes), boxes.device
     drawn = torch.rand(count, 4, generator=generator, device=device)
     face = (drawn[:, 3] * boxes.shape[1]).long().clamp(max=boxes.shape[1] - 1)
     middle = boxes[torch.arange(count, device=device), face].view(-1, 2, 2).mean(1).flip(1)
     room = torch.tensor(extent, device=device) - side
-    corners = middle + (drawn[:, :2] - 0.5) * side * AT_FACES - side / 2
+    corners = middle + (drawn[:, :2] - 0.5) * side * spread - side / 2
     corners = torch.minimum(corners.clamp(min=0), room)
     corners = torch.where(drawn[:, 2:3] < SHARE_AT_FACES, corners, drawn[:, :2] * room)
     return (corners / FACTOR).round().long()
@@ -210,6 +221,8 @@ def diffusion_parser(
     parser.add_argument("--weighting", choices=WEIGHTINGS, default=BatchSettings.weighting)
     parser.add_argument("--window", type=int, default=128, help="side in pixels; 0: none")
     parser.add_argument("--window-share", type=float, default=BatchSettings.window_share)
+    spread = BatchSettings.window_spread
+    parser.add_argument("--window-spread", type=float, default=spread, help="about faces, in sides")
     parser.add_argument(
         "--face-weight", type=float, default=face_weight, help="of the loss at a face; the paper: 1"
     )

@@ -16,23 +16,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from instantid_core.keypoints import draw_frame
 from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
 from .buckets import album_sizes, load_album
-from .diffusion import noise_loss
+from .diffusion import noise_loss, signal_shares
 from .diffusion_batches import Batches, Bucket, batch_settings, bucket_of, diffusion_parser
 from .face_embeddings import album_embeddings, remembered
+from .face_likeness import ways_back
 from .foundation import Foundation, add_foundation_arguments, load_foundation
 from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
+from .latent_recogniser import COVERED, LatentRecogniser, latent_crops, load_latent_recogniser
 from .loop import Tensors, load_trained, loop_settings, start_from, train, training_device
 
 if TYPE_CHECKING:
     from .dataset import Album
 
 NAME = "instantid"
+LARGEST_LATENT = 5.0
+"""In deviations: late predictions show more."""
 TOGETHER = 32
 """Pictures whose hints are encoded at once."""
 PACES = (
@@ -72,7 +77,8 @@ def portraits(
         kept = arguments.folder / NAME / f"embeddings-{kind}-{len(album)}.npy"
         embeddings = album_embeddings(album, arguments.recogniser, kept)
         captions, text = foundation.encode_distinct(album.captions)
-        told = {"captions": captions, "embeddings": embeddings}
+        back = ways_back(album.keypoints[:, 0])
+        told = {"captions": captions, "embeddings": embeddings, "back": back}
         latents = foundation.latents_of(album, kind)
         yield kind, album, bucket_of(album, latents, told, arguments.face_weight, text)
 
@@ -100,15 +106,44 @@ def with_hints(
     return replace(bucket, cells=bucket.cells | {"condition": values.to(device)})
 
 
-def instantid_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
-    """The loss of a batch."""
-    text, condition = (given["context"], given["pooled"]), given["condition"]
-    # Pictures are bytes, features are bfloat16.
-    condition = condition.float() / 255 if condition.dtype == torch.uint8 else condition.float()
-    found = network(
-        given["noisy"], given["timesteps"], text, given["sizes"], given["embeddings"], condition
-    )
-    return noise_loss(found, given)
+class InstantIDLoss:
+    """The loss of a batch: the error of the noise, and how little of the people is recognised.
+
+    The latents that a prediction shows are read by a recogniser of latents; 1 - the cosine to the
+    picture's own embedding counts `weight` times, most in the middle of the timesteps: early ones
+    show the picture itself, late ones hardly a face.
+    """
+
+    def __init__(self, reader: LatentRecogniser | None = None, weight: float = 0.0) -> None:
+        device = training_device()
+        self.reader, self.weight = reader and reader.to(device), weight
+        self.shares = signal_shares().to(device)
+
+    def __call__(self, network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+        """The sum, and its parts."""
+        text, condition = (given["context"], given["pooled"]), given["condition"]
+        # Pictures are bytes, features are bfloat16.
+        condition = condition.float() / 255 if condition.dtype == torch.uint8 else condition.float()
+        found = network(
+            given["noisy"], given["timesteps"], text, given["sizes"], given["embeddings"], condition
+        )
+        loss, figures = noise_loss(found, given)
+        if self.reader is None:
+            return loss, figures
+        faces = self.weight * self._unlikeness(self.reader, found.float(), given)
+        return loss + faces, figures | {"faces": faces.detach()}
+
+    def _unlikeness(
+        self, reader: LatentRecogniser, found: torch.Tensor, given: Tensors
+    ) -> torch.Tensor:
+        shares = self.shares[given["timesteps"]]
+        signal = shares.view(-1, 1, 1, 1)
+        shown = (given["noisy"] - (1 - signal).sqrt() * found) / signal.sqrt()
+        shown = shown.clamp(-LARGEST_LATENT, LARGEST_LATENT)
+        crops, inside = latent_crops(shown, given["back"], given["sizes"])
+        cosines = functional.cosine_similarity(reader(crops), given["embeddings"])
+        counts = shares.sqrt() * (1 - shares) * (inside > COVERED)
+        return ((1 - cosines) * counts).mean()
 
 
 def train_instantid(arguments: argparse.Namespace) -> None:
@@ -130,7 +165,9 @@ def train_instantid(arguments: argparse.Namespace) -> None:
         take_features(net)
     # A picture of keypoints is not cut.
     batches = Batches(buckets, batch if encoder else replace(batch, window=0))
-    train(model, batches.draw, instantid_loss, settings, pace)
+    weight = arguments.identity_weight
+    reader = load_latent_recogniser(arguments.folder) if weight else None
+    train(model, batches.draw, InstantIDLoss(reader, weight), settings, pace)
 
 
 def pace(name: str) -> float:
@@ -152,6 +189,9 @@ def main() -> None:
     add_foundation_arguments(parser)
     parser.add_argument(
         "--another-picture", action="store_true", help="embed another picture of the same person"
+    )
+    parser.add_argument(
+        "--identity-weight", type=float, default=0.0, help="of people not recognised; the paper: 0"
     )
     parser.set_defaults(batch=32, ema_decay=0.999)
     train_instantid(parser.parse_args())

@@ -1,0 +1,154 @@
+"""Train a recogniser that reads latents: `python -m training.latent_recogniser --folder RUN`.
+
+From the latents of a picture it gives the embedding that the run's recogniser gives of the picture
+itself, so that a training of InstantID can be told how much a person is recognised in what it
+predicts (`instantid_training --identity-weight`), without decoding a picture. It learns from whole
+latents and from windows, blurred and noisy as predicted ones are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .adapter_network import EMBEDDING_WIDTH
+from .alignment import CROP_SIDE
+from .buckets import Lots
+from .diffusion_batches import BatchSettings, Bucket, batch_settings, diffusion_parser, view
+from .foundation import add_foundation_arguments, load_foundation
+from .loop import WEIGHTS_FILE, Tensors, loop_settings, train, training_device
+from .networks.autoencoder import FACTOR, LATENT_CHANNELS
+
+NAME = "latent_recogniser"
+SIDE = 16
+"""Latent numbers along a side of an aligned crop."""
+COVERED = 0.75
+"""Share of a crop that has to lie in the view for the face to be read."""
+BLURRED = 0.5
+"""Share of the latents that are blurred, by up to a mean over three by three cells."""
+NOISE = 0.25
+"""Largest deviation of noise in latents of deviation 1."""
+WIDTHS = (64, 128, 192)
+GROUPS = 8
+
+
+class LatentRecogniser(nn.Module):
+    """Aligned crops of latents [N, 4, 16, 16], of unit variance -> embeddings [N, 512]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, second, third = WIDTHS
+        self.layers = nn.Sequential(
+            nn.Conv2d(LATENT_CHANNELS, first, 3, padding=1), _Residual(first), nn.AvgPool2d(2),
+            nn.Conv2d(first, second, 3, padding=1), _Residual(second), nn.AvgPool2d(2),
+            nn.Conv2d(second, third, 3, padding=1), *_norm(third), nn.Flatten(),
+            nn.Linear(third * (SIDE // 4) ** 2, EMBEDDING_WIDTH),
+        )  # fmt: skip
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return self.layers(crops)
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_norm(width), nn.Conv2d(width, width, 3, padding=1),
+            *_norm(width), nn.Conv2d(width, width, 3, padding=1),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x)
+
+
+def _norm(width: int) -> tuple[nn.Module, nn.Module]:
+    return nn.GroupNorm(GROUPS, width), nn.SiLU()
+
+
+def latent_crops(
+    latents: torch.Tensor, back: torch.Tensor, sizes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Aligned crops [N, 4, 16, 16] of faces in latents [N, 4, h, w], and the share [N] of each that
+    lies inside; the border goes on outside.
+
+    back: `face_likeness.ways_back` of the faces in the whole pictures. sizes: [N, 6] of the views,
+    as `size_numbers` gives them.
+    """
+    step = CROP_SIDE / SIDE
+    line = (torch.arange(SIDE, device=latents.device) + 0.5) * step - 0.5
+    v, u = torch.meshgrid(line, line, indexing="ij")
+    rows = back[..., None, None]
+    places = rows[:, :, 0] * u + rows[:, :, 1] * v + rows[:, :, 2]
+    height, width = (FACTOR * count for count in latents.shape[2:])
+    top, left = sizes[:, 2, None, None], sizes[:, 3, None, None]
+    x, y = places[:, 0] - left, places[:, 1] - top
+    grid = torch.stack([(2 * x + 1) / width, (2 * y + 1) / height], -1) - 1
+    inside = (grid.abs() < 1).all(-1).float().mean((1, 2))
+    crops = functional.grid_sample(latents, grid, padding_mode="border", align_corners=False)
+    return crops, inside
+
+
+class LatentFaces:
+    """Draws crops of latents, some of them damaged, with the embeddings of their pictures."""
+
+    def __init__(self, buckets: dict[str, Bucket], settings: BatchSettings) -> None:
+        self.buckets, self.settings = buckets, settings
+        counts = {kind: len(bucket.people) for kind, bucket in buckets.items()}
+        self.lots = Lots(counts, settings.batch, training_device())
+
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """`crops` [B, 4, 16, 16], `embeddings` [B, 512], `inside` [B]."""
+        kind, rows = self.lots.draw(generator)
+        drawn = torch.rand((), generator=generator)
+        side = self.settings.window if drawn < self.settings.window_share else 0
+        bucket = self.buckets[kind]
+        seen = view(bucket, rows, side, self.lots.own, self.settings.window_spread)
+        latents = damaged(seen["latents"], self.lots.own)
+        crops, inside = latent_crops(latents, bucket.told["back"][rows], seen["sizes"])
+        return {"crops": crops, "inside": inside, "embeddings": bucket.told["embeddings"][rows]}
+
+
+def damaged(latents: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Latents [B, 4, h, w], half of them blurred, all a little noisy."""
+    size, device = (3, len(latents), 1, 1, 1), latents.device
+    chance, blur, noise = torch.rand(size, generator=generator, device=device)
+    padded = functional.pad(latents, (1, 1, 1, 1), mode="replicate")
+    soft = torch.lerp(latents, functional.avg_pool2d(padded, 3, 1), blur)
+    grain = torch.randn(latents.shape, generator=generator, device=device)
+    return torch.where(chance < BLURRED, soft, latents) + NOISE * noise * grain
+
+
+def embedding_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+    """1 - cosine, over faces that lie in their view."""
+    cosines = functional.cosine_similarity(network(given["crops"]), given["embeddings"])
+    counts = (given["inside"] > COVERED).float()
+    mean = (cosines * counts).sum() / counts.sum().clamp(min=1)
+    return 1 - mean, {"cosine": mean.detach()}
+
+
+def load_latent_recogniser(run: Path) -> LatentRecogniser:
+    """The one that a run has trained, frozen."""
+    network = LatentRecogniser()
+    network.load_state_dict(torch.load(run / NAME / WEIGHTS_FILE, weights_only=True))
+    return network.requires_grad_(False).eval()
+
+
+def main() -> None:
+    """The command line."""
+    from .instantid_training import portraits
+
+    parser = diffusion_parser(__doc__, steps=700, face_weight=1.0)
+    add_foundation_arguments(parser)
+    parser.set_defaults(batch=64, learning_rate=2e-3, warmup=70, window_share=0.6)
+    arguments = parser.parse_args()
+    foundation = load_foundation(arguments.folder, arguments.pretrained)
+    buckets = {kind: bucket for kind, _, bucket in portraits(arguments, foundation)}
+    batches = LatentFaces(buckets, batch_settings(arguments))
+    train(LatentRecogniser(), batches.draw, embedding_loss, loop_settings(arguments, NAME))
+
+
+if __name__ == "__main__":
+    main()
