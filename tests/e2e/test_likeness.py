@@ -88,7 +88,7 @@ def measured(run: Measurements) -> Callable[[Callable[[Measurements], Section]],
 def test_identity_is_kept_and_both_parts_are_needed(measured):
     rows = values_of(measured(evaluate_experiments.ablation))
     likeness = {name: row["likeness"] for name, row in rows.items()}
-    assert likeness["InstantID"] > 0.3
+    assert likeness["InstantID"] > 0.5
     assert likeness["InstantID"] >= 3 * likeness["without InstantID"]
     assert likeness["InstantID"] > likeness["adapter only"]
     assert likeness["InstantID"] > likeness["IdentityNet only"]
@@ -97,48 +97,47 @@ def test_identity_is_kept_and_both_parts_are_needed(measured):
 def test_keypoints_place_the_face(measured):
     rows = values_of(measured(evaluate_experiments.ablation))
     errors = {name: row["keypoint error"] for name, row in rows.items()}
-    assert errors["InstantID"] < 0.15
+    assert errors["InstantID"] < 0.06
     assert errors["InstantID"] < errors["adapter only"]
 
 
 def test_text_is_kept(measured):
     style = values_of(measured(evaluate_experiments.text_kept))["style"]
-    assert style["with InstantID"] >= 0.9 * style["without"]
+    assert style["with InstantID"] >= 0.93 * style["without"]
 
 
 def test_weight_brings_likeness(measured):
     rows = values_of(measured(evaluate_experiments.weight_curve))
     likeness = [row["likeness"] for row in rows.values()]
-    assert likeness[-1] > likeness[0]
+    assert likeness[-1] > likeness[0] + 0.2
 
 
 def test_the_angle_is_followed_and_the_identity_stays(measured):
     rows = list(values_of(measured(evaluate_people.views)).values())
     turns = [row["found turn"] for row in rows]
     assert turns == sorted(turns)
-    assert min(row["likeness"] for row in rows) > 0.2
+    assert min(row["likeness"] for row in rows) > 0.45
 
 
 def test_the_way_between_two_people_is_steady(measured):
     rows = list(values_of(measured(evaluate_people.interpolation)).values())
     to_a, to_b = ([row[name] for row in rows] for name in ("to A", "to B"))
     # Over twelve pairs; single pairs may step back at one of many stages.
-    assert to_a == sorted(to_a, reverse=True) and to_a[0] - to_a[-1] > 0.2
-    assert to_b == sorted(to_b) and to_b[-1] - to_b[0] > 0.2
+    assert to_a == sorted(to_a, reverse=True) and to_a[0] - to_a[-1] > 0.35
+    assert to_b == sorted(to_b) and to_b[-1] - to_b[0] > 0.35
 
 
 def test_two_people_keep_apart(measured):
     rows = values_of(measured(evaluate_people.two_people))
     group, text = rows["with Apply Group"], rows["text alone"]
-    assert group["nearer to the own"] > text["nearer to the own"]
-    assert group["to the own"] > group["to the other"] + 0.1
+    assert group["nearer to the own"] > max(0.75, text["nearer to the own"])
+    assert group["to the own"] > group["to the other"] + 0.3
 
 
 def test_nobody_is_left_behind(measured):
     rows = values_of(measured(evaluate_experiments.groups))
     likeness = [row["with InstantID"] for row in rows.values()]
-    # Old people are painted least well: 0.27 where adults have 0.51.
-    assert min(likeness) > 0.1
+    assert min(likeness) > 0.4
 
 
 def test_another_control_net_is_followed_beside_identity(measured):
@@ -148,4 +147,4 @@ def test_another_control_net_is_followed_beside_identity(measured):
         assert with_net["colour difference"] < 0.75 * without["colour difference"]
     (kept,) = section.criteria
     assert kept.found.value > 0.7
-    assert beside[1]["likeness"] > 0.7 * beside[0]["likeness"] > 0.2
+    assert beside[1]["likeness"] > 0.8 * beside[0]["likeness"] > 0.4
