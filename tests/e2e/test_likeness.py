@@ -55,7 +55,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measurements]:
         people = runner.upload_people(backend.subjects, print)
         assert len(people) == PLAN.people
         yield Measurements(
-            backend.setup, PLAN, runner, people, backend.poses, backend.scorer, print
+            backend.setup,
+            PLAN,
+            runner,
+            people,
+            backend.poses,
+            backend.scorer,
+            print,
+            backend.judges,
+            by=backend.judges[0],
         )
 
 

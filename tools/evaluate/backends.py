@@ -64,6 +64,8 @@ class Backend:
     """Second recognisers."""
     attributes: AttributeJudge | None = None
     """Names what faces show; None where nobody can."""
+    by_judge: bool = False
+    """Whether likeness is the first judge's cosine, not that of the recogniser that conditions."""
 
 
 def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
@@ -110,6 +112,7 @@ def world_backend(plan: Plan, overrides: Overrides) -> Backend:
         (WORLD_NOTE,),
         judges=(ArcFaceJudge(files.JUDGE),),
         attributes=PaintedAttributes(files.ATTRIBUTE_CLASSIFIER),
+        by_judge=True,
     )
 
 

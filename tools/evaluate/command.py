@@ -103,6 +103,7 @@ def measure(
         say,
         backend.judges,
         backend.attributes,
+        backend.judges[0] if backend.by_judge else None,
     )
     sections = []
     for name in options.only or EXPERIMENTS:
@@ -130,6 +131,9 @@ def facts(run: Measurements, seconds: float) -> dict[str, str]:
         "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
         "recogniser": f"sha256 {run.runner.analyzer.recogniser.sha256[:16]}; beside it "
         + (", ".join(judge.name for judge in run.judges) or "no second one"),
+        "likeness": f"by {run.by.name}, which conditions nothing; by both under recognisers"
+        if run.by
+        else "by the recogniser that conditions the pictures",
         "software": f"ComfyUI {system['system'].get('comfyui_version', '?')}, torch "
         f"{system['system'].get('pytorch_version', '?')}, Python {platform.python_version()}",
         "machine": f"{platform.machine()} {platform.system()}, {devices}",

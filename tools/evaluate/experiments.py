@@ -13,7 +13,7 @@ from .figures import Chart, Criterion, Entry, Estimate, Grid, Line, Section, Tab
 from .measurements import Measurements, Measures, Variant, likenesses, mean, reference, text_scores
 from .other_net import other_net
 from .recognisers import recognisers
-from .runner import EVERY_FACE, Person
+from .runner import EVERY_FACE
 
 MIN_RATIO = 3.0
 """Threshold: likeness with InstantID, relative to that without."""
@@ -89,7 +89,7 @@ def _yardsticks(run: Measurements) -> Table:
     """Likeness between photos of one person, and of two."""
     own, others = [], []
     for person in run.people:
-        cosines = [_photo_cosine(run, person, other) for other in run.people]
+        cosines = [run.photo_cosine(person, other) for other in run.people]
         own.append([cosines.pop(run.people.index(person))] if person.subject.is_unseen else [])
         others.append(cosines)
     rows: list[list[Entry]] = [
@@ -114,16 +114,14 @@ def _painter_likeness(run: Measurements) -> Estimate:
     """Likeness of ideal pictures, painted by the small world's painter; unknown for photos."""
     found = []
     for person in run.people:
-        frames = run.runner.analyse_pictures(person.subject.examples, EVERY_FACE).frames
-        cosines = [run.runner.cosine(person.target, frame) for frame in frames]
+        pictures = person.subject.examples
+        frames = run.runner.analyse_pictures(pictures, EVERY_FACE).frames
+        cosines = [
+            run.cosine(person, picture, frame)
+            for picture, frame in zip(pictures, frames, strict=True)
+        ]
         found.append([0.0 if cosine is None else cosine for cosine in cosines])
     return metrics.mean(found)
-
-
-def _photo_cosine(run: Measurements, reference: Person, target: Person) -> float:
-    return metrics.cosine(
-        reference.identity.references.numpy()[0], target.target.references.numpy()[0]
-    )
 
 
 def _ablation_grid(run: Measurements, found: dict[str, Measures], names: dict[str, str]) -> Grid:
@@ -236,7 +234,7 @@ def groups(run: Measurements) -> Section:
     """Likeness by group of people."""
     both = likenesses(run.portraits(run.people, run.variants["both"]))
     without = likenesses(run.portraits(run.people, run.variants["none"]))
-    own = [[_photo_cosine(run, one, one)] if one.subject.is_unseen else [] for one in run.people]
+    own = [[run.photo_cosine(one, one)] if one.subject.is_unseen else [] for one in run.people]
     rows: list[list[Entry]] = []
     for kind in _kinds(run):
         members: dict[str, list[int]] = {}

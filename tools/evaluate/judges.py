@@ -12,7 +12,7 @@ import numpy as np
 from instantid_core.faces import Embedder, FaceAnalyzer
 from instantid_core.libraries import first_line, import_cv2
 from instantid_core.models import sha256_of
-from instantid_core.types import Face
+from instantid_core.types import Detection, Face
 
 from .figures import EvaluationError
 
@@ -30,7 +30,7 @@ class Judge(Protocol):
     name: str
     path: Path
 
-    def embedding(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embedding(self, image: np.ndarray, face: Detection) -> np.ndarray:
         """Embedding [D] of a face in [H, W, 3] uint8 RGB."""
         ...
 
@@ -42,9 +42,11 @@ class ConditioningJudge:
         self.path = analyzer.files.recogniser
         self.name = f"{self.path.name} (conditioned the pictures)"
 
-    def embedding(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embedding(self, image: np.ndarray, face: Detection) -> np.ndarray:
         """The embedding [512] that the face came with."""
         del image
+        if not isinstance(face, Face):
+            raise TypeError(f"expected a face that was recognised, found {type(face).__name__}")
         return face.embedding
 
 
@@ -57,7 +59,7 @@ class ArcFaceJudge:
         self.name, self.path = path.name, path
         self._embedder = Embedder.open(path, RECOGNISER_ADVICE, "cpu")
 
-    def embedding(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embedding(self, image: np.ndarray, face: Detection) -> np.ndarray:
         """Raw embedding [512]."""
         return self._embedder.embed(np.ascontiguousarray(image[..., ::-1]), face.keypoints)
 
@@ -84,7 +86,7 @@ class SFaceJudge:
                 f"({first_line(error)}). {SFACE_ADVICE}."
             ) from error
 
-    def embedding(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embedding(self, image: np.ndarray, face: Detection) -> np.ndarray:
         """Embedding [D]; [128] of the published file."""
         # As YuNet reports a face: box, then the points from the left eye of the picture on.
         box = (face.box.x0, face.box.y0, face.box.width, face.box.height)

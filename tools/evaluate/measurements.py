@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from instantid_core.faces import SURE_DETECTION
+from instantid_core.identity import angles
+from instantid_core.types import Detection, FrameFaces
+
 from . import metrics
 from .attributes import AttributeJudge, shares_in
 from .controls import UNTOUCHED, Control
@@ -15,7 +19,7 @@ from .judges import Judge
 from .metrics import TextScorer
 from .poses import Poses, points_of
 from .prompts import Job
-from .runner import GeneratedImage, Person, Runner, Say
+from .runner import LARGEST_FACE, GeneratedImage, Person, Runner, Say
 from .settings import Plan, Setup, Text
 
 SEED = 1000
@@ -73,7 +77,10 @@ class Measurements:
     """Second recognisers, beside the one that conditions the pictures."""
     attributes: AttributeJudge | None = None
     """Judge of faces by pixels; None where there is none."""
+    by: Judge | None = None
+    """Whose cosines the likeness is; None for the recogniser that conditions the pictures."""
     _scores: dict[tuple[GeneratedImage, Text], Mapping[str, float]] = field(default_factory=dict)
+    _wanted: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -159,7 +166,7 @@ class Measurements:
         self, picture: GeneratedImage, person: Person, wanted: np.ndarray, text: Text
     ) -> Measure:
         """Measures of a picture, compared with one person."""
-        cosine = self.runner.cosine(person.target, picture.frame)
+        cosine = self.cosine(person, picture.image, picture.frame)
         faces = [face.keypoints for face in picture.frame.faces]
         nearest = min(faces, key=lambda found: metrics.keypoint_error(found, wanted), default=None)
         return Measure(
@@ -173,6 +180,31 @@ class Measurements:
             clipped=metrics.clipped(picture.image),
             text=self._text_scores(picture, text),
         )
+
+    def cosine(self, person: Person, image: np.ndarray, frame: FrameFaces) -> float | None:
+        """Likeness of a picture's best clear face to a person's photos; None without one."""
+        if self.by is None:
+            return self.runner.cosine(person.target, frame)
+        clear = [face for face in frame.faces if face.score >= SURE_DETECTION]
+        return max((self._judged(self.by, person, image, face) for face in clear), default=None)
+
+    def photo_cosine(self, reference: Person, target: Person) -> float:
+        """Likeness of somebody's reference photo to somebody's target photos."""
+        if self.by is None:
+            one, other = reference.identity.references, target.target.references
+            return metrics.cosine(one.numpy()[0], other.numpy()[0])
+        return self._judged(self.by, target, reference.subject.references[0], reference.face)
+
+    def _judged(self, judge: Judge, person: Person, image: np.ndarray, face: Detection) -> float:
+        if person.number not in self._wanted:
+            self._wanted[person.number] = angles.mean_direction(self._targets(judge, person))
+        return angles.cosine(judge.embedding(image, face), self._wanted[person.number])
+
+    def _targets(self, judge: Judge, person: Person) -> list[np.ndarray]:
+        photos = person.subject.targets
+        frames = self.runner.analyse_pictures(photos, LARGEST_FACE).frames
+        found = zip(photos, frames, strict=True)
+        return [judge.embedding(photo, face) for photo, frame in found for face in frame.faces]
 
     def _text_scores(self, picture: GeneratedImage, text: Text) -> Mapping[str, float]:
         if (picture, text) not in self._scores:

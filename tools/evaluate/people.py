@@ -243,7 +243,7 @@ def _cross_cosines(
             float(np.linalg.norm(face.keypoints.mean(0) - wanted.mean(0))) for face in faces
         ]
         frame = with_one_face(picture.frame, faces.pop(int(np.argmin(distances))))
-        found = [run.runner.cosine(person.target, frame) for person in pair]
+        found = [run.cosine(person, picture.image, frame) for person in pair]
         cosines[place] = [0.0 if cosine is None else cosine for cosine in found]
     return cosines
 
@@ -293,5 +293,5 @@ def pairs_of(people: Sequence[Person], count: int) -> list[tuple[Person, Person]
 
 
 def _likeness(run: Measurements, person: Person, picture: GeneratedImage) -> float:
-    cosine = run.runner.cosine(person.target, picture.frame)
+    cosine = run.cosine(person, picture.image, picture.frame)
     return 0.0 if cosine is None else cosine
