@@ -22,9 +22,10 @@ GRID_ROWS = 4
 NOTHING_HERE = "Not measured: there is no adapter of FaceID's form beside InstantID's here."
 ABOUT = (
     "The paper's comparison. Both adapters were trained on the same pictures with the same "
-    "recogniser and the same loss, the base model frozen; FaceID's has four tokens and a LoRA of "
-    "the base model's attention, InstantID's a resampler, and IdentityNet beside it. The same "
-    "people, texts and seeds everywhere. Likeness is to photos that generation has not seen."
+    "recogniser, the base model frozen; training/README.md says how long, and by what loss. FaceID "
+    "has four tokens and a LoRA of the base model's attention, InstantID a resampler, and "
+    "IdentityNet beside it. The same people, texts and seeds everywhere. Likeness is to photos "
+    "that generation has not seen."
 )
 
 
