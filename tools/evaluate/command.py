@@ -11,7 +11,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from instantid_core.errors import InstantIDError
@@ -77,21 +77,29 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
         client = ComfyClient(server.url)
         runner = Runner(client, backend.setup, analyzer, client.object_info())
         try:
-            report = measure(options, plan, backend, runner, started)
+            reports = measure(options, plan, backend, runner, started)
+            report, page, figures = written(reports, options.output)
         except ClientError as error:
             log = server.save_log(options.output)
             raise EvaluationError(f"{error}\nThe log is {log}.") from error
-    page, figures = write(report, options.output)
     for criterion in report.criteria:
         found = as_text(criterion.found)
         say(f"{criterion.verdict}: {criterion.name} {found}, wanted {criterion.threshold}")
     say(f"Page    {page}\nFigures {figures}")
 
 
+def written(reports: Iterator[Report], output: Path) -> tuple[Report, Path, Path]:
+    """Writes each report over the one before; returns the last one and its files.
+
+    A run that fails or is stopped leaves what its finished experiments have measured.
+    """
+    return [(report, *write(report, output)) for report in reports][-1]
+
+
 def measure(
     options: argparse.Namespace, plan: Plan, backend: Backend, runner: Runner, started: float
-) -> Report:
-    """Runs the experiments; returns their sections and facts about the run."""
+) -> Iterator[Report]:
+    """Runs the experiments; yields after each the sections so far, and facts about the run."""
     people = runner.upload_people(backend.subjects, say)
     run = Measurements(
         backend.setup,
@@ -109,7 +117,7 @@ def measure(
     for name in options.only or EXPERIMENTS:
         say(f"{name} ({time.monotonic() - started:.0f} s)")
         sections.append(RUNS[name](run))
-    return Report(TITLE, facts(run, time.monotonic() - started), sections, backend.notes)
+        yield Report(TITLE, facts(run, time.monotonic() - started), [*sections], backend.notes)
 
 
 def facts(run: Measurements, seconds: float) -> dict[str, str]:
