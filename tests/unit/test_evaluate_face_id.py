@@ -21,7 +21,8 @@ class AdapterNoter(PaintingServer):
         self.asked: set[tuple[str, str, float, bool]] = set()
 
     def people(self, prompt: dict[str, Any], number: int) -> Any:
-        adapter = prompt.get("adapter", {"inputs": {"adapter_name": ""}})["inputs"]
+        given = prompt.get("face_id") or prompt.get("adapter")
+        adapter = given["inputs"] if given else {"adapter_name": ""}
         weight = prompt.get("applied", {"inputs": {"weight": 0.0}})["inputs"]["weight"]
         name, recogniser = adapter["adapter_name"], adapter.get("recogniser", "")
         self.asked.add((name, recogniser, round(weight, 3), "posed" in prompt))

@@ -100,6 +100,7 @@ def _with_identity(
     if control.strength:
         inputs = {
             **common,
+            "adapter": _tokens_of_net(graph, setup),
             "positive": given["positive"],
             "negative": given["negative"],
             "control_net": _identity_net(graph, setup),
@@ -113,11 +114,16 @@ def _with_identity(
 
 
 def _adapter(graph: _Graph, job: Job, setup: Setup) -> Link:
-    file = {"adapter_name": setup.adapter}
-    if job.control.face_id:
-        # Its layout speaks for another recogniser than the one of this setup.
-        file = {"adapter_name": setup.face_id, "recogniser": setup.model_pack}
-    return graph.add("adapter", "InstantIDLoadAdapter", file)
+    if not job.control.face_id:
+        return _tokens_of_net(graph, setup)
+    # Its layout speaks for another recogniser than the one of this setup.
+    file = {"adapter_name": setup.face_id, "recogniser": setup.model_pack}
+    return graph.add("face_id", "InstantIDLoadAdapter", file)
+
+
+def _tokens_of_net(graph: _Graph, setup: Setup) -> Link:
+    """InstantID's adapter, on whose tokens IdentityNet was trained."""
+    return graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
 
 
 def _window(control: Control) -> dict[str, float]:
