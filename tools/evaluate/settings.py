@@ -193,9 +193,9 @@ def small_world(styles: Sequence[str], backgrounds: Sequence[str]) -> Setup:
             for style, background in zip(styles, backgrounds, strict=False)
         ),
         steps=12,
-        # Chosen by the likeness of 30 people of the training set.
+        # Chosen by the likeness of 24 people of the training set.
         cfg=1.5,
-        weight=1.2,
+        weight=1.5,
         strength=1.2,
         other_net=files.SURROUNDINGS_NET,
         face_id=files.FACE_ID,
