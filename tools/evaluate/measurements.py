@@ -78,7 +78,7 @@ class Measurements:
     attributes: AttributeJudge | None = None
     """Judge of faces by pixels; None where there is none."""
     by: Judge | None = None
-    """Whose cosines the likeness is; None for the recogniser that conditions the pictures."""
+    """Recogniser of the likeness, one of the judges; None for the one that conditions pictures."""
     _scores: dict[tuple[GeneratedImage, Text], Mapping[str, float]] = field(default_factory=dict)
     _wanted: dict[int, np.ndarray] = field(default_factory=dict)
 
