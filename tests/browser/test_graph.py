@@ -34,7 +34,8 @@ def pose_nodes(editor: Editor) -> list[int]:
 def test_nodes_are_dragged_from_the_library(editor: Editor) -> None:
     page = editor.page
     page.keyboard.press("n")
-    search = page.get_by_placeholder("Search").last
+    # A page that was used before may have a closed dialog with a search of its own.
+    search = page.get_by_placeholder("Search").filter(visible=True).last
     search.wait_for()
     search.fill("InstantID Pose")
     entry = page.locator("[class*=tree], [role=tree], [role=treeitem]").get_by_text(

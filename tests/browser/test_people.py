@@ -166,14 +166,15 @@ def test_a_file_that_is_broken_or_gone_is_told(
 
 def test_five_hundred_people_can_be_scrolled(editor: Editor, portrait: str, folder: Path) -> None:
     # A name of its own: the server would skip a run that it remembers.
-    save_somebody(editor, portrait, "crowd")
-    content = (folder / "crowd_00001_.safetensors").read_bytes()
+    name = f"crowd{editor.engine}"
+    save_somebody(editor, portrait, name)
+    content = (folder / f"{name}_00001_.safetensors").read_bytes()
     for number in range(2, 501):
-        (folder / f"crowd_{number:05}_.safetensors").write_bytes(content)
+        (folder / f"{name}_{number:05}_.safetensors").write_bytes(content)
     node = editor.add(LOADER)
     editor.show(node)
     dialog = opened(editor)
     expect(dialog.get_by_role("listitem")).to_have_count(500)
     # A click scrolls there, again if the list is drawn anew meanwhile.
-    person(dialog, "crowd 500").locator(".face").click()
-    assert editor.value(node, "identity_name") == "crowd_00500_.safetensors"
+    person(dialog, f"{name} 500").locator(".face").click()
+    assert editor.value(node, "identity_name") == f"{name}_00500_.safetensors"
