@@ -42,6 +42,10 @@ class BatchSettings:
     another_picture: bool = False
     """Whether embeddings are of another picture of the same person."""
 
+    def side(self, generator: torch.Generator) -> int:
+        """Of a batch's windows, in pixels; 0 for one of whole pictures."""
+        return self.window if torch.rand((), generator=generator) < self.window_share else 0
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -111,9 +115,7 @@ class Batches:
     def draw(self, generator: torch.Generator) -> Tensors:
         """The batch of a step. generator: the step's, on the CPU."""
         kind, rows = self.lots.draw(generator)
-        drawn = torch.rand((), generator=generator)
-        side = self.settings.window if drawn < self.settings.window_share else 0
-        bucket = self.buckets[kind]
+        bucket, side = self.buckets[kind], self.settings.side(generator)
         found = {name: values[rows] for name, values in bucket.told.items()}
         if self.settings.another_picture:
             others = self.others[kind].draw(rows, self.lots.own)

@@ -17,8 +17,8 @@ from .diffusion import noise_loss
 from .diffusion_batches import Batches, Text, batch_settings, diffusion_parser
 from .face_id_network import FaceID
 from .foundation import add_foundation_arguments, load_foundation
-from .instantid_training import portraits
 from .loop import Tensors, load_trained, loop_settings, train, training_device
+from .portraits import portraits
 
 NAME = "face_id"
 LEFT_OUT = 0.1

@@ -20,16 +20,31 @@ def ways_back(keypoints: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.linalg.inv(full)[:, :2].astype(np.float32))
 
 
-def aligned(pictures: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-    """Pictures [N, 3, H, W] in -1..1 and `ways_back` -> crops [N, 3, 112, 112], black outside of
-    pictures: `alignment.crops`, with gradients."""
-    line = torch.arange(CROP_SIDE, device=pictures.device, dtype=torch.float32)
+def crop_grid(
+    back: torch.Tensor, side: int, extent: tuple[int, int], corners: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Places of `side` x `side` cells of aligned crops in views of pictures, for `grid_sample`:
+    [N, side, side, 2], x and y, -1 and 1 at the view's borders.
+
+    back: `ways_back`. extent: height and width of the views in pixels. corners: top and left of
+    each view, [N, 2] pixels; None for whole pictures.
+    """
+    line = (torch.arange(side, device=back.device) + 0.5) * (CROP_SIDE / side) - 0.5
     v, u = torch.meshgrid(line, line, indexing="ij")
     # Not as a product of matrices: autocast would round pixels to eight bits.
     rows = back[..., None, None]
     places = rows[:, :, 0] * u + rows[:, :, 1] * v + rows[:, :, 2]
+    if corners is not None:
+        places = places - corners.flip(1)[..., None, None]
+    height, width = extent
+    return torch.stack([(2 * places[:, 0] + 1) / width, (2 * places[:, 1] + 1) / height], -1) - 1
+
+
+def aligned(pictures: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 3, H, W] in -1..1 and `ways_back` -> crops [N, 3, 112, 112], black outside of
+    pictures: `alignment.crops`, with gradients."""
     height, width = pictures.shape[2:]
-    grid = torch.stack([(2 * places[:, 0] + 1) / width, (2 * places[:, 1] + 1) / height], -1) - 1
+    grid = crop_grid(back, CROP_SIDE, (height, width))
     return functional.grid_sample(pictures + 1, grid, align_corners=False) - 1
 
 

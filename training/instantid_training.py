@@ -22,15 +22,14 @@ from instantid_core.keypoints import draw_frame
 from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
-from .buckets import album_sizes, load_album
 from .diffusion import noise_loss, signal_shares
-from .diffusion_batches import Batches, Bucket, batch_settings, bucket_of, diffusion_parser
-from .face_embeddings import album_embeddings, remembered
-from .face_likeness import ways_back
-from .foundation import Foundation, add_foundation_arguments, load_foundation
+from .diffusion_batches import Batches, Bucket, batch_settings, diffusion_parser
+from .face_embeddings import remembered
+from .foundation import add_foundation_arguments, load_foundation
 from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
 from .latent_recogniser import COVERED, LatentRecogniser, latent_crops, load_latent_recogniser
 from .loop import Tensors, load_trained, loop_settings, start_from, train, training_device
+from .portraits import portraits
 
 if TYPE_CHECKING:
     from .dataset import Album
@@ -65,22 +64,6 @@ def hint_pictures(keypoints: np.ndarray, extent: Extent) -> torch.Tensor:
     """The same for many, [N, 5, 2]: [N, 3, H, W] uint8."""
     drawn = np.stack([hint_picture(points, extent) for points in keypoints])
     return torch.from_numpy(drawn).movedim(-1, 1).contiguous()
-
-
-def portraits(
-    arguments: argparse.Namespace, foundation: Foundation
-) -> Iterator[tuple[str, Album, Bucket]]:
-    """The run's albums of one person by kind, one at a time, and their buckets."""
-    sizes = album_sizes(arguments)
-    for kind in (kind for kind in sizes.kinds if kind != "pairs"):
-        album = load_album(arguments.folder, kind, sizes)
-        kept = arguments.folder / NAME / f"embeddings-{kind}-{len(album)}.npy"
-        embeddings = album_embeddings(album, arguments.recogniser, kept)
-        captions, text = foundation.encode_distinct(album.captions)
-        back = ways_back(album.keypoints[:, 0])
-        told = {"captions": captions, "embeddings": embeddings, "back": back}
-        latents = foundation.latents_of(album, kind)
-        yield kind, album, bucket_of(album, latents, told, arguments.face_weight, text)
 
 
 def with_hints(

@@ -15,12 +15,13 @@ from torch import nn
 from torch.nn import functional
 
 from .adapter_network import EMBEDDING_WIDTH
-from .alignment import CROP_SIDE
 from .buckets import Lots
 from .diffusion_batches import BatchSettings, Bucket, batch_settings, diffusion_parser, view
+from .face_likeness import crop_grid
 from .foundation import add_foundation_arguments, load_foundation
 from .loop import WEIGHTS_FILE, Tensors, loop_settings, train, training_device
-from .networks.autoencoder import FACTOR, LATENT_CHANNELS
+from .networks.autoencoder import FACTOR, GROUPS, LATENT_CHANNELS, ResidualBlock
+from .portraits import portraits
 
 NAME = "latent_recogniser"
 SIDE = 16
@@ -32,7 +33,6 @@ BLURRED = 0.5
 NOISE = 0.25
 """Largest deviation of noise in latents of deviation 1."""
 WIDTHS = (64, 128, 192)
-GROUPS = 8
 
 
 class LatentRecogniser(nn.Module):
@@ -42,30 +42,14 @@ class LatentRecogniser(nn.Module):
         super().__init__()
         first, second, third = WIDTHS
         self.layers = nn.Sequential(
-            nn.Conv2d(LATENT_CHANNELS, first, 3, padding=1), _Residual(first), nn.AvgPool2d(2),
-            nn.Conv2d(first, second, 3, padding=1), _Residual(second), nn.AvgPool2d(2),
-            nn.Conv2d(second, third, 3, padding=1), *_norm(third), nn.Flatten(),
-            nn.Linear(third * (SIDE // 4) ** 2, EMBEDDING_WIDTH),
+            nn.Conv2d(LATENT_CHANNELS, first, 3, padding=1), ResidualBlock(first), nn.AvgPool2d(2),
+            nn.Conv2d(first, second, 3, padding=1), ResidualBlock(second), nn.AvgPool2d(2),
+            nn.Conv2d(second, third, 3, padding=1), nn.GroupNorm(GROUPS, third), nn.SiLU(),
+            nn.Flatten(), nn.Linear(third * (SIDE // 4) ** 2, EMBEDDING_WIDTH),
         )  # fmt: skip
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         return self.layers(crops)
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *_norm(width), nn.Conv2d(width, width, 3, padding=1),
-            *_norm(width), nn.Conv2d(width, width, 3, padding=1),
-        )  # fmt: skip
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.layers(x)
-
-
-def _norm(width: int) -> tuple[nn.Module, nn.Module]:
-    return nn.GroupNorm(GROUPS, width), nn.SiLU()
 
 
 def latent_crops(
@@ -77,15 +61,8 @@ def latent_crops(
     back: `face_likeness.ways_back` of the faces in the whole pictures. sizes: [N, 6] of the views,
     as `size_numbers` gives them.
     """
-    step = CROP_SIDE / SIDE
-    line = (torch.arange(SIDE, device=latents.device) + 0.5) * step - 0.5
-    v, u = torch.meshgrid(line, line, indexing="ij")
-    rows = back[..., None, None]
-    places = rows[:, :, 0] * u + rows[:, :, 1] * v + rows[:, :, 2]
     height, width = (FACTOR * count for count in latents.shape[2:])
-    top, left = sizes[:, 2, None, None], sizes[:, 3, None, None]
-    x, y = places[:, 0] - left, places[:, 1] - top
-    grid = torch.stack([(2 * x + 1) / width, (2 * y + 1) / height], -1) - 1
+    grid = crop_grid(back, SIDE, (height, width), sizes[:, 2:4])
     inside = (grid.abs() < 1).all(-1).float().mean((1, 2))
     crops = functional.grid_sample(latents, grid, padding_mode="border", align_corners=False)
     return crops, inside
@@ -102,9 +79,7 @@ class LatentFaces:
     def draw(self, generator: torch.Generator) -> Tensors:
         """`crops` [B, 4, 16, 16], `embeddings` [B, 512], `inside` [B]."""
         kind, rows = self.lots.draw(generator)
-        drawn = torch.rand((), generator=generator)
-        side = self.settings.window if drawn < self.settings.window_share else 0
-        bucket = self.buckets[kind]
+        bucket, side = self.buckets[kind], self.settings.side(generator)
         seen = view(bucket, rows, side, self.lots.own, self.settings.window_spread)
         latents = damaged(seen["latents"], self.lots.own)
         crops, inside = latent_crops(latents, bucket.told["back"][rows], seen["sizes"])
@@ -138,8 +113,6 @@ def load_latent_recogniser(run: Path) -> LatentRecogniser:
 
 def main() -> None:
     """The command line."""
-    from .instantid_training import portraits
-
     parser = diffusion_parser(__doc__, steps=700, face_weight=1.0)
     add_foundation_arguments(parser)
     parser.set_defaults(batch=64, learning_rate=2e-3, warmup=70, window_share=0.6)
