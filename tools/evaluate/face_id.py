@@ -19,6 +19,8 @@ SHARES = (0.5, 0.75, 1.0)
 """Weights of FaceID's adapter, over the default weight of InstantID's."""
 WITHOUT, INSTANTID = "without an identity", "InstantID"
 GRID_ROWS = 4
+Figures = Mapping[str, Sequence[Sequence[float]]]
+"""Quantities by name, of each picture of each person."""
 NOTHING_HERE = "Not measured: there is no adapter of FaceID's form beside InstantID's here."
 ABOUT = (
     "The paper's comparison. Both adapters were trained on the same pictures with the same "
@@ -38,11 +40,12 @@ def face_id(run: Measurements) -> Section:
     for name, control in _controls(run.setup).items():
         run.say(f"  {name}")
         found[name] = run.portraits(run.people, Variant(name, control), TEXTS)
+    figures = _figures(run, found)
     return Section(
         "face_id",
         title,
         ABOUT,
-        tables=[_means(run, found), _differences(run, found)],
+        tables=[_means(found, figures), _differences(figures)],
         grids=[_grid(run, found)],
     )
 
@@ -62,38 +65,38 @@ def _controls(setup: Setup) -> dict[str, Control]:
     }
 
 
-def _figures(run: Measurements, measures: Measures) -> dict[str, Sequence[Sequence[float]]]:
-    """Quantities by name, picture by picture."""
+def _figures(run: Measurements, found: Mapping[str, Measures]) -> dict[str, Figures]:
+    """Quantities by name for each variant, picture by picture."""
     judges: tuple[Judge, ...] = (ConditioningJudge(run.runner.analyzer), *run.judges)
-    likeness = {}
-    for judge in judges:
-        albums = [album_of(run, judge, person) for person in run.people]
-        results = embeddings_in(judge, measures)
-        likeness[f"likeness, {judge.name}"] = held_out_likeness(albums, results)
-    texts = {name: text_scores(measures, name) for name in run.scorer.names}
-    colours = {"saturation": values(measures, lambda one: one.saturation)}
-    return {**likeness, **texts, **colours}
+    albums = {judge: [album_of(run, judge, person) for person in run.people] for judge in judges}
+
+    def of(measures: Measures) -> Figures:
+        likeness = {
+            f"likeness, {judge.name}": held_out_likeness(photos, embeddings_in(judge, measures))
+            for judge, photos in albums.items()
+        }
+        texts = {name: text_scores(measures, name) for name in run.scorer.names}
+        return {**likeness, **texts, "saturation": values(measures, lambda one: one.saturation)}
+
+    return {name: of(measures) for name, measures in found.items()}
 
 
-def _means(run: Measurements, found: Mapping[str, Measures]) -> Table:
+def _means(found: Mapping[str, Measures], figures: Mapping[str, Figures]) -> Table:
     rows: list[list[Entry]] = []
-    columns: list[str] = []
     for name, measures in found.items():
-        figures = _figures(run, measures)
-        columns = ["", *figures, "keypoint error", "pictures"]
-        means = map(metrics.mean, figures.values())
+        means = map(metrics.mean, figures[name].values())
         error = mean(measures, lambda one: one.error)
         rows.append([name, *means, error, sum(map(len, measures))])
+    columns = ["", *figures[INSTANTID], "keypoint error", "pictures"]
     return Table("Means over people", columns, rows)
 
 
-def _differences(run: Measurements, found: Mapping[str, Measures]) -> Table:
+def _differences(figures: Mapping[str, Figures]) -> Table:
     """InstantID less each of the others, on the same people, texts and seeds."""
-    own = _figures(run, found[INSTANTID])
+    own = figures[INSTANTID]
     rows: list[list[Entry]] = []
-    for name, measures in found.items():
+    for name, other in figures.items():
         if name not in (WITHOUT, INSTANTID):
-            other = _figures(run, measures)
             gaps = (metrics.difference(own[quantity], other[quantity]) for quantity in own)
             rows.append([f"{INSTANTID} - {name}", *gaps])
     return Table("InstantID less each of the others", ["", *own], rows)

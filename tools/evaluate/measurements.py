@@ -197,11 +197,12 @@ class Measurements:
 
     def _judged(self, judge: Judge, person: Person, image: np.ndarray, face: Detection) -> float:
         if person.number not in self._wanted:
-            self._wanted[person.number] = angles.mean_direction(self._targets(judge, person))
+            found = self.embeddings(judge, person.subject.targets)
+            self._wanted[person.number] = angles.mean_direction(found)
         return angles.cosine(judge.embedding(image, face), self._wanted[person.number])
 
-    def _targets(self, judge: Judge, person: Person) -> list[np.ndarray]:
-        photos = person.subject.targets
+    def embeddings(self, judge: Judge, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Embeddings [D] of the photos that show a face."""
         frames = self.runner.analyse_pictures(photos, LARGEST_FACE).frames
         found = zip(photos, frames, strict=True)
         return [judge.embedding(photo, face) for photo, frame in found for face in frame.faces]

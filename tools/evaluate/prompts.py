@@ -92,15 +92,15 @@ def _with_identity(
     if job.how == GROUP:
         return _group(graph, job, setup, {**given, "adapter": adapter})
     control = job.control
-    common = {"adapter": adapter, "identity": _identity(graph, job, setup), **_window(control)}
+    common = {"identity": _identity(graph, job, setup), **_window(control)}
     if control.weight:
         own = {"weight": control.weight, "insertion": control.insertion}
-        inputs = {"model": given["model"], **common, **own}
+        inputs = {"model": given["model"], "adapter": adapter, **common, **own}
         given = {**given, "model": graph.add("applied", "InstantIDApplyAdapter", inputs)}
     if control.strength:
         inputs = {
             **common,
-            "adapter": _tokens_of_net(graph, setup),
+            "adapter": _instantid_adapter(graph, setup),
             "positive": given["positive"],
             "negative": given["negative"],
             "control_net": _identity_net(graph, setup),
@@ -115,14 +115,14 @@ def _with_identity(
 
 def _adapter(graph: _Graph, job: Job, setup: Setup) -> Link:
     if not job.control.face_id:
-        return _tokens_of_net(graph, setup)
+        return _instantid_adapter(graph, setup)
     # Its layout speaks for another recogniser than the one of this setup.
     file = {"adapter_name": setup.face_id, "recogniser": setup.model_pack}
     return graph.add("face_id", "InstantIDLoadAdapter", file)
 
 
-def _tokens_of_net(graph: _Graph, setup: Setup) -> Link:
-    """InstantID's adapter, on whose tokens IdentityNet was trained."""
+def _instantid_adapter(graph: _Graph, setup: Setup) -> Link:
+    """InstantID's own, on whose tokens IdentityNet was trained."""
     return graph.add("adapter", "InstantIDLoadAdapter", {"adapter_name": setup.adapter})
 
 

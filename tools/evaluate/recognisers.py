@@ -15,7 +15,7 @@ from . import metrics
 from .figures import NOTHING, Entry, Estimate, Section, Table
 from .judges import SFACE, ConditioningJudge, Judge
 from .measurements import Measurements, Measures
-from .runner import LARGEST_FACE, GeneratedImage, Person
+from .runner import GeneratedImage, Person
 
 COLUMNS = (
     "",
@@ -163,21 +163,10 @@ def album_of(run: Measurements, judge: Judge, person: Person) -> Album:
     """A person's photos as a recogniser reads them."""
     subject = person.subject
     references, held_out = (
-        _read_photos(run, judge, photos)
+        run.embeddings(judge, photos)
         for photos in (subject.references, subject.targets if subject.is_unseen else ())
     )
     return Album(references, held_out)
-
-
-def _read_photos(run: Measurements, judge: Judge, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Embeddings of the photos that show a face."""
-    frames = run.runner.analyse_pictures(photos, LARGEST_FACE).frames
-    return [
-        judge.embedding(photo, face)
-        for photo, frame in zip(photos, frames, strict=True)
-        for face in frame.faces
-        if isinstance(face, Face)
-    ]
 
 
 def embeddings_in(judge: Judge, measures: Measures) -> Results:
