@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from .graphs import Tensors
+from .loop import Tensors
 from .networks.denoiser import BETAS, TIMESTEPS
 
 QUARTERS = 4

@@ -11,8 +11,7 @@ import torch
 
 from .buckets import Lots, add_album_arguments
 from .diffusion import WEIGHTINGS, add_noise, offset_noise, signal_shares, size_numbers
-from .graphs import Tensors
-from .loop import add_loop_arguments, training_device
+from .loop import Tensors, add_loop_arguments, training_device
 from .networks.autoencoder import FACTOR
 from .networks.denoiser import TIMESTEPS
 

@@ -21,16 +21,11 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .graphs import Replayed, Tensors, own_stream
-
+Tensors = dict[str, torch.Tensor]
 Draw = Callable[[torch.Generator], Tensors]
-"""This step's generator, on the CPU -> a batch; its shapes decide what is captured together."""
+"""This step's generator, on the CPU -> a batch on the training's device."""
 Loss = Callable[[nn.Module, Tensors], tuple[torch.Tensor, Tensors]]
-"""The network and a batch -> the loss and figures for the log, NaN where a batch has none.
-
-On CUDA it is captured as a graph: it makes no tensors on the CPU, and no shape or branch in it
-depends on a tensor's values.
-"""
+"""The network and a batch -> the loss and figures for the log, NaN where a batch has none."""
 Pace = Callable[[str], float]
 STATE_FILE = "state.pt"
 WEIGHTS_FILE = "weights.pt"
@@ -117,7 +112,7 @@ def train(
     torch.backends.cuda.matmul.allow_tf32 = True
     settings.folder.mkdir(parents=True, exist_ok=True)
     device = training_device()
-    with own_stream(device), kernels_for(device):
+    with kernels_for(device):
         run = _Run(network.to(device), loss_of, settings, pace)
         numbers = sum(value.numel() for value in run.trained.values())
         print(f"{numbers / 1e6:.2f} M trained parameters on {device}", flush=True)
@@ -131,15 +126,12 @@ def train(
 
 
 def _groups(network: nn.Module, pace: Pace) -> list[dict[str, Any]]:
-    """Parameter groups of the optimiser, one for each pace; rates are tensors, for graphs."""
+    """Parameter groups of the optimiser, one for each pace."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, value in network.named_parameters():
         if value.requires_grad:
             groups.setdefault(pace(name), []).append(value)
-    return [
-        {"params": values, "pace": factor, "lr": torch.zeros((), device=values[0].device)}
-        for factor, values in groups.items()
-    ]
+    return [{"params": values, "pace": factor} for factor, values in groups.items()]
 
 
 class _Run:
@@ -152,7 +144,6 @@ class _Run:
         named = network.named_parameters()
         self.trained: Tensors = {name: value for name, value in named if value.requires_grad}
         device = next(iter(self.trained.values())).device
-        self.cuda = device.type == "cuda"
         self.autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"
         )
@@ -161,38 +152,26 @@ class _Run:
             betas=(0.9, settings.second_beta),
             weight_decay=settings.weight_decay,
             fused=True,
-            capturable=self.cuda,
         )
         self.average = Average(self.trained, settings.ema_decay)
-        self.step = self.first = self._resume()
-        self.backward = Replayed(self._backward, device)
-        self.update = Replayed(self._update, device, warm_up=0)
+        self.device, self.step = device, self._resume()
 
     def advance(self, draw: Draw) -> Tensors:
         """One step of the optimiser; returns its losses."""
         for group in self.optimiser.param_groups:
-            group["lr"].fill_(self.settings.rate(self.step) * group["pace"])
+            group["lr"] = self.settings.rate(self.step) * group["pace"]
         seed = self.settings.seed * 1_000_003 + self.step
-        figures = self.backward(draw(torch.Generator().manual_seed(seed)))
-        # The first update makes the optimiser's state, which a graph cannot.
-        update = self._update if self.step == self.first else self.update
-        update({})
-        self.step += 1
-        self.average.update(self.trained, self.step)
-        return figures
-
-    def _backward(self, batch: Tensors) -> Tensors:
-        # A graph adds to gradients at the place where they were when it was captured.
-        self.optimiser.zero_grad(set_to_none=not self.cuda)
+        batch = draw(torch.Generator().manual_seed(seed))
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        self.optimiser.zero_grad()
         with self.autocast:
             loss, figures = self.loss_of(self.network, batch)
         loss.backward()
-        return {"loss": loss.detach(), **figures}
-
-    def _update(self, _: Tensors) -> Tensors:
         nn.utils.clip_grad_norm_(self.trained.values(), self.settings.largest_gradient)
         self.optimiser.step()
-        return {}
+        self.step += 1
+        self.average.update(self.trained, self.step)
+        return {"loss": loss.detach(), **figures}
 
     def save(self) -> None:
         """Write all that resuming needs, and the weights so far."""
