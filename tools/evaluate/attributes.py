@@ -27,6 +27,10 @@ class AttributeJudge(Protocol):
         """Whether the painted person of that number has an attribute."""
         ...
 
+    def is_of_one_kind(self, number: int, name: str) -> bool:
+        """Whether that person has an attribute as its direction has it, or not at all."""
+        ...
+
 
 def shares_in(judge: AttributeJudge, picture: GeneratedImage) -> Mapping[str, float]:
     """Shares of the attributes in a picture's largest face; empty without a face."""
@@ -62,3 +66,10 @@ class PaintedAttributes:
         from training.world import identity_of
 
         return ATTRIBUTES[name](identity_of(number))
+
+    def is_of_one_kind(self, number: int, name: str) -> bool:
+        """Of beards, full ones: as `training.attributes` says."""
+        from training.attributes import OF_ONE_KIND
+        from training.world import identity_of
+
+        return name not in OF_ONE_KIND or OF_ONE_KIND[name](identity_of(number))

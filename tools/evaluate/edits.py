@@ -36,12 +36,13 @@ NO_JUDGE = (
 )
 ABOUT = (
     "Directions are learnt from painted photos of people who are in none of these pictures, as "
-    "many with something as without, alike in the other attributes. Each person is edited away "
-    "from what they have (amount 1 or -1), and a classifier that sees pixels alone names what the "
-    "picture shows. Unedited: how often the picture of the person as they are shows what they "
-    "have, which is the most that an edit can be held to. Others moved: the largest mean change "
-    "of another attribute's share, by the same classifier. Nearest: edited embeddings whose "
-    "nearest person among all held-out ones is still the same one."
+    "many with something as without, alike in the other attributes. Beards are full ones, in the "
+    "photos as among the people, because full beards, moustaches and goatees lie in different "
+    "directions. Each person is edited away from what they have (amount 1 or -1), and a classifier "
+    "that sees pixels alone names what the picture shows. Unedited: how often the picture of the "
+    "person as they are shows what they have, which is the most that an edit can be held to. "
+    "Others moved: the largest mean change of another attribute's share, by the same classifier. "
+    "Nearest: edited embeddings whose nearest person among all held-out ones is still the same one."
 )
 
 
@@ -64,12 +65,7 @@ def edits(run: Measurements) -> Section:
         return Section("edits", "Edited identities", NO_JUDGE)
     gallery = _gallery(run)
     learnt = {name: _learnt(run, judge, name) for name in judge.names}
-    # Person by person: so the server reads each photo once.
-    shown: dict[str, list[_Shown]] = {name: [] for name in judge.names}
-    for person in run.control_people:
-        run.say(f"  {person.subject.name}, edited")
-        for name in judge.names:
-            shown[name].append(_pictures(run, judge, name, person))
+    shown = _shown(run, judge)
     nearest = {name: _nearest(run, judge, gallery, one) for name, one in learnt.items()}
     named = named_in_text(run, judge)
     return Section(
@@ -82,13 +78,36 @@ def edits(run: Measurements) -> Section:
     )
 
 
+def _shown(run: Measurements, judge: AttributeJudge) -> dict[str, list[_Shown]]:
+    """Edited people by attribute, made person by person: so the server reads each photo once."""
+    shown: dict[str, list[_Shown]] = {name: [] for name in judge.names}
+    for person in run.people:
+        wanted = [name for name in judge.names if len(shown[name]) < run.plan.control.people]
+        wanted = [name for name in wanted if _is_of_one_kind(judge, person, name)]
+        if wanted:
+            run.say(f"  {person.subject.name}, edited: {', '.join(wanted)}")
+        for name in wanted:
+            shown[name].append(_pictures(run, judge, name, person))
+    return shown
+
+
+def _is_of_one_kind(judge: AttributeJudge, person: Person, name: str) -> bool:
+    number = person.subject.painted
+    return number is not None and judge.is_of_one_kind(number, name)
+
+
 def _criteria(
     judge: AttributeJudge,
     shown: Mapping[str, Sequence[_Shown]],
-    nearest: Mapping[str, list[list[float]]],
+    nearest: Mapping[str, Mapping[int, float]],
 ) -> list[Criterion]:
-    right = [[_edited_right(judge, name, one) for one in shown[name]] for name in shown]
-    own = [*nearest.values()]
+    right = [
+        (one.person.number, share)
+        for name, several in shown.items()
+        for one in several
+        for share in _edited_right(judge, name, one)
+    ]
+    own = [found for each in nearest.values() for found in each.items()]
     return [
         Criterion("Edits that show", _over_all(right), MIN_RIGHT, "of edited pictures"),
         Criterion("Nearest to oneself", _over_all(own), MIN_NEAREST, "of edited people"),
@@ -99,14 +118,14 @@ def _table(
     judge: AttributeJudge,
     learnt: Mapping[str, Direction],
     shown: Mapping[str, Sequence[_Shown]],
-    nearest: Mapping[str, list[list[float]]],
+    nearest: Mapping[str, Mapping[int, float]],
 ) -> Table:
     rows: list[list[Entry]] = [
         [
             name,
             learnt[name].evidence.auc,
             *_edit_figures(judge, name, shown[name]),
-            metrics.mean(nearest[name]),
+            metrics.mean([[one] for one in nearest[name].values()]),
         ]
         for name in judge.names
     ]
@@ -206,24 +225,26 @@ def _nearest(
     judge: AttributeJudge,
     gallery: tuple[list[int], list[np.ndarray]],
     direction: Direction,
-) -> list[list[float]]:
-    """1 for each person whose edited embedding is nearest to themselves among all."""
+) -> dict[int, float]:
+    """By number of a person, 1 if their edited embedding is nearest to themselves among all."""
     numbers, embeddings = gallery
-    found = []
+    found = {}
     for person in run.people:
-        if person.subject.painted in numbers:
+        if person.subject.painted in numbers and _is_of_one_kind(judge, person, direction.name):
             amount = _amount(judge, person, direction.name)
             edited = editing.edit(person.identity, direction, amount).identity
             (row,) = edited.references.numpy()[0]
             place = angles.rank(row, embeddings, numbers.index(person.subject.painted))
-            found.append([float(place == 1)])
+            found[person.number] = float(place == 1)
     return found
 
 
-def _over_all(found: Sequence[Sequence[Sequence[float]]]) -> Estimate:
-    """Over attributes and people, whole people resampled."""
-    by_person = [[one for each in several for one in each] for several in zip(*found, strict=True)]
-    return metrics.mean(by_person)
+def _over_all(found: Sequence[tuple[int, float]]) -> Estimate:
+    """Over attributes and people by number, whole people resampled."""
+    by_person: dict[int, list[float]] = {}
+    for number, value in found:
+        by_person.setdefault(number, []).append(value)
+    return metrics.mean([*by_person.values()])
 
 
 def _grid_rows(shown: Mapping[str, Sequence[_Shown]]) -> list[tuple[str, list[Tile]]]:

@@ -90,14 +90,15 @@ def _painted(number: int, references: int) -> Subject:
 def matched_photos(judge: AttributeJudge, name: str, count: int) -> tuple[list[np.ndarray], ...]:
     """Painted photos of `count` people with an attribute and of as many without it.
 
-    The two sides are alike in the judge's other attributes, pair by pair in the same scene. The
-    people are of the training set, so that nobody of them is in an evaluation.
+    Of an attribute of several kinds one is shown. The two sides are alike in the judge's other
+    attributes, pair by pair. The people are of the training set, so that nobody of them is in an
+    evaluation.
     """
     from training.world import TRAINING, paint
 
     waiting: dict[tuple[bool, ...], tuple[list[int], list[int]]] = {}
     pairs: list[tuple[int, int]] = []
-    for number in TRAINING:
+    for number in (number for number in TRAINING if judge.is_of_one_kind(number, name)):
         cell = tuple(judge.has(number, other) for other in judge.names if other != name)
         sides = waiting.setdefault(cell, ([], []))
         sides[0 if judge.has(number, name) else 1].append(number)

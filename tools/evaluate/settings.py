@@ -98,7 +98,7 @@ class ControlPlan:
     """People whom controls are compared on, and whose identities are edited."""
     pictures: int = 2
     """Pictures per person for each setting."""
-    photos: int = 60
+    photos: int = 200
     """Painted photos on either side that a direction is learnt from."""
     gallery: int = 400
     """Held-out people among whom an edited identity looks for its own."""
