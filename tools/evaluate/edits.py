@@ -82,7 +82,7 @@ def _shown(run: Measurements, judge: AttributeJudge) -> dict[str, list[_Shown]]:
     """Edited people by attribute, made person by person: so the server reads each photo once."""
     shown: dict[str, list[_Shown]] = {name: [] for name in judge.names}
     for person in run.people:
-        wanted = [name for name in judge.names if len(shown[name]) < run.plan.control.people]
+        wanted = [name for name in judge.names if len(shown[name]) < run.plan.control.edited]
         wanted = [name for name in wanted if _is_of_one_kind(judge, person, name)]
         if wanted:
             run.say(f"  {person.subject.name}, edited: {', '.join(wanted)}")

@@ -95,7 +95,9 @@ class ControlPlan:
     """Extent of the experiment `control`."""
 
     people: int = 8
-    """People whom controls are compared on, and whose identities are edited."""
+    """People whom controls are compared on."""
+    edited: int = 20
+    """People whose identities are edited."""
     pictures: int = 2
     """Pictures per person for each setting."""
     photos: int = 200
@@ -157,7 +159,9 @@ QUICK = Plan(
     groups=2,
     references=4,
     seeds=1,
-    control=ControlPlan(people=2, pictures=1, photos=12, gallery=24, batches=1, candidates=3),
+    control=ControlPlan(
+        people=2, edited=2, pictures=1, photos=12, gallery=24, batches=1, candidates=3
+    ),
 )
 
 
