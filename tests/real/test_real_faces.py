@@ -16,7 +16,8 @@ from instantid_core.faces.detection import SMALL
 from instantid_core.identity import combine, likeness
 from instantid_core.identity.bands import ANOTHER, SAME
 from instantid_core.images import batch_of
-from instantid_core.keypoints import Pasting, cut, paste
+from instantid_core.keypoints import Pasting, cut, paste, with_proportions
+from instantid_core.keypoints.geometry import oval_of_points
 from instantid_core.types import Faces, FrameFaces
 
 LARGEST = Selection()
@@ -181,3 +182,21 @@ def _faces(analyzer: Any, *faces: Any) -> Faces:
     from instantid_core.types import Extent
 
     return Faces(tuple(FrameFaces(Extent(9, 9), (each,)) for each in faces), analyzer.recogniser)
+
+
+def test_proportions_of_a_photo_hardly_move_a_pose(
+    photos: Photos, portraits: Any, analyzer: Any
+) -> None:
+    """Another photo of the same person should not move any point; expression does, by so much."""
+    moved = []
+    for one, other, is_same in photos.pairs():
+        if is_same and one in portraits and other in portraits:
+            for photo, pose in ((one, other), (other, one)):
+                own = portraits[pose][1].keypoints
+                faces = [_faces(analyzer, portraits[name][1]) for name in (pose, photo)]
+                (shaped,) = with_proportions(*faces).all
+                apart = np.linalg.norm(shaped.keypoints - own, axis=1).mean()
+                moved.append(float(apart / oval_of_points(own).size))
+    print([round(value, 3) for value in moved])
+    assert moved
+    assert np.mean(moved) < 0.022
