@@ -70,7 +70,9 @@ def panel(editor: Editor) -> Locator:
     return editor.page.locator(".iid-person")
 
 
-def opened(editor: Editor) -> Locator:
+def opened(editor: Editor, node: int) -> Locator:
+    """The gallery of a loader; the node is looked at again, for it grows with its panel."""
+    editor.show(node)
     panel(editor).last.get_by_role("button", name="Choose").click()
     dialog = editor.page.get_by_role("dialog", name="People")
     expect(dialog).to_be_visible()
@@ -86,7 +88,7 @@ def test_nobody_yet_is_a_kind_sentence(editor: Editor) -> None:
     editor.show(node)
     expect(panel(editor)).to_contain_text("Nobody saved yet")
     assert editor.value(node, "identity_name") == "nobody saved yet - use InstantID Save Identity"
-    dialog = opened(editor)
+    dialog = opened(editor, node)
     expect(dialog).to_contain_text("Connect an identity to InstantID Save Identity and run it once")
     editor.photograph("people_nobody")
 
@@ -112,7 +114,7 @@ def test_search_choose_rename_delete(editor: Editor, portrait: str, folder: Path
         save_somebody(editor, portrait, name)
     node = editor.add(LOADER)
     editor.show(node)
-    dialog = opened(editor)
+    dialog = opened(editor, node)
     expect(dialog.get_by_role("listitem")).to_have_count(2)
     editor.photograph("people_gallery")
     dialog.get_by_role("searchbox").fill("BO")
@@ -130,7 +132,7 @@ def test_search_choose_rename_delete(editor: Editor, portrait: str, folder: Path
     expect(dialog).to_be_hidden()
     assert editor.value(node, "identity_name") == "bo_00001_.safetensors"
     expect(panel(editor)).to_contain_text("Bo <b>Lee</b>")
-    dialog = opened(editor)
+    dialog = opened(editor, node)
     dialog.get_by_role("button", name="Delete anna").click()
     expect(dialog.get_by_role("alert")).to_have_text("Delete anna for good?")
     dialog.get_by_role("button", name="Keep").click()
@@ -148,7 +150,7 @@ def test_a_file_that_is_broken_or_gone_is_told(
     (folder / "broken.safetensors").write_bytes(b"no identity")
     node = canvas_editor.add(LOADER)
     canvas_editor.show(node)
-    dialog = opened(canvas_editor)
+    dialog = opened(canvas_editor, node)
     expect(person(dialog, "broken")).to_contain_text("cannot be read")
     expect(person(dialog, "broken").locator(".face")).to_be_disabled()
     (folder / "anna_00001_.safetensors").unlink()
@@ -173,7 +175,7 @@ def test_five_hundred_people_can_be_scrolled(editor: Editor, portrait: str, fold
         (folder / f"{name}_{number:05}_.safetensors").write_bytes(content)
     node = editor.add(LOADER)
     editor.show(node)
-    dialog = opened(editor)
+    dialog = opened(editor, node)
     expect(dialog.get_by_role("listitem")).to_have_count(500)
     # A click scrolls there, again if the list is drawn anew meanwhile.
     person(dialog, f"{name} 500").locator(".face").click()

@@ -89,8 +89,8 @@ def test_controls_are_compared_with_today_and_with_the_text_alone(quick: dict) -
         {row[0]: dict(zip(table["columns"][1:], row[1:], strict=True)) for row in table["rows"]}
         for table in part["tables"]
     )
-    assert gaps["today 1.2"]["likeness"]["value"] == 0
-    assert means["guider, equal 1.5 / 1.5"] == means["today 1.2"], "equal scales are plain CFG"
+    assert gaps["today 1.5"]["likeness"]["value"] == 0
+    assert means["guider, equal 1.5 / 1.5"] == means["today 1.5"], "equal scales are plain CFG"
     assert means["likeness choices pose only"]["likeness"]["value"] < 0.5
     assert len(means) == len(gaps) == 21
 

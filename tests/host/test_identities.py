@@ -31,7 +31,7 @@ IN_ANOTHER_PROCESS = """
 import asyncio, os, sys
 from pathlib import Path
 tests, models, output, name, result = sys.argv[1:]
-sys.argv = ["comfyui", "--cpu"]
+sys.argv = ["comfyui", "--cpu", "--use-pytorch-cross-attention"]
 sys.path[:0] = [os.environ["COMFYUI_PATH"], tests]
 import comfy.options
 comfy.options.enable_args_parsing()

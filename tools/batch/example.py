@@ -21,7 +21,7 @@ IDENTITIES = ("anna", "ben")
 def write_identities(folder: Path) -> None:
     """Writes identities where Load Identity looks for them, below `folder`."""
     target = folder / "output" / "identities"
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(IDENTITIES):
         generator = torch.Generator().manual_seed(number)
         numbers = torch.randn(1, 1, EMBEDDING_WIDTH, generator=generator)

@@ -55,7 +55,7 @@ def probe_load(file: str) -> dict[str, Any]:
 def _use(pack: Pack, adapter: Any) -> None:
     """Project keys and values of an arbitrary identity."""
     types = pack.module("instantid_core.types")
-    subject = types.IdentityEmbedding(torch.ones(1, 1, 512), "benchmark")
+    subject = types.IdentityEmbedding(torch.ones(1, 1, 512), types.Recogniser("0" * 64))
     negative = pack.module("instantid_core.identity.embedding").NegativeIdentity()
     adapter.keys_values(adapter.tokens(subject, negative), torch.float16)
 
