@@ -35,7 +35,7 @@ def test(options: argparse.Namespace, pytest_args: Sequence[str]) -> int:
 def plan_of(options: argparse.Namespace, pytest_args: Sequence[str]) -> checks.Plan:
     """The suites that the command line asks for, everything that they need made ready."""
     scope = scope_of(options)
-    suites = options.suite or suites_of(scope, bool(options.front_end))
+    suites = options.suite or suites_of(options, pytest_args)
     if set(suites) <= set(checks.SMALL_SUITES) and not options.front_end:
         return checks.Plan(cpu_environment.ready_for_unit_tests(), suites, pytest_args, scope)
     newest = environment.ready()
@@ -49,7 +49,8 @@ def plan_of(options: argparse.Namespace, pytest_args: Sequence[str]) -> checks.P
         for version in wanted
     }
     older = environment.older_hosts(newest, others)
-    left = "" if thorough or options.suite or options.front_end else LEFT
+    picked = options.suite or options.front_end or checks.selects_tests(pytest_args)
+    left = "" if thorough or picked else LEFT
     return checks.Plan(newest, suites, pytest_args, scope, older, front, left)
 
 
@@ -60,11 +61,14 @@ def scope_of(options: argparse.Namespace) -> checks.Scope:
     return checks.Scope.THOROUGH if options.thorough_only else checks.Scope.QUICK
 
 
-def suites_of(scope: checks.Scope, with_front_end: bool) -> Sequence[str]:
-    """The suites of a run that names none."""
-    if with_front_end:
+def suites_of(options: argparse.Namespace, pytest_args: Sequence[str]) -> Sequence[str]:
+    """The suites of a run that names none: those of the files that it names, else all."""
+    if options.front_end:
         return ()
-    return checks.PYTEST_SUITES if scope is checks.Scope.THOROUGH else checks.SUITES
+    thorough = scope_of(options) is checks.Scope.THOROUGH
+    return checks.suites_of_files(pytest_args) or (
+        checks.PYTEST_SUITES if thorough else checks.SUITES
+    )
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -81,6 +81,12 @@ def test_named_files_take_the_place_of_the_whole_suite(arguments, picked):
     assert names_tests(arguments) is picked
 
 
+def test_named_files_choose_their_suites():
+    named = ["tests/unit/test_checks.py::test_x", "-x", "tests/browser", "tests/unit/conftest.py"]
+    assert suites.suites_of_files(named) == ("unit", "browser")
+    assert suites.suites_of_files(["-k", "sites", "tests", "README.md"]) == ()
+
+
 def test_parts_at_a_time_overlap_and_keep_their_order(capsys):
     """Each waits for the other: one after the other they would never end."""
     meeting = threading.Barrier(2, timeout=60)

@@ -235,8 +235,20 @@ def run_pytest(
 
 def names_tests(pytest_args: Sequence[str]) -> bool:
     """Whether the user picked files or single tests, instead of whole suites."""
-    picked = (argument.split("::")[0] for argument in pytest_args if argument[:1] != "-")
-    return any((REPOSITORY / path).exists() for path in picked)
+    return bool(_picked(pytest_args))
+
+
+def suites_of_files(pytest_args: Sequence[str]) -> tuple[str, ...]:
+    """The suites whose files the user picked, in their usual order."""
+    folders = {path.parts[1] for path in _picked(pytest_args) if len(path.parts) > 1}
+    return tuple(name for name in PYTEST_SUITES if name in folders)
+
+
+def _picked(pytest_args: Sequence[str]) -> list[Path]:
+    """Files and folders among the arguments, from the repository's root."""
+    named = (argument.split("::")[0] for argument in pytest_args if argument[:1] != "-")
+    there = (REPOSITORY / path for path in named if (REPOSITORY / path).exists())
+    return [path.relative_to(REPOSITORY) for path in there if path.is_relative_to(REPOSITORY)]
 
 
 def selects_tests(pytest_args: Sequence[str]) -> bool:
