@@ -85,6 +85,8 @@ def test_named_files_choose_their_suites():
     named = ["tests/unit/test_checks.py::test_x", "-x", "tests/browser", "tests/unit/conftest.py"]
     assert suites.suites_of_files(named) == ("unit", "browser")
     assert suites.suites_of_files(["-k", "sites", "tests", "README.md"]) == ()
+    assert suites.without_other_suites("browser", named) == ["-x", "tests/browser"]
+    assert suites.without_other_suites("unit", ["-k", "sites"]) == ["-k", "sites"]
 
 
 def test_parts_at_a_time_overlap_and_keep_their_order(capsys):

@@ -225,8 +225,9 @@ def run_pytest(
         report = Path(scratch) / "report.xml"
         # The console script: `python -m pytest` would put the repository root on sys.path,
         # where nodes/ shadows ComfyUI's nodes.py.
-        command = [str(environment.script("pytest")), f"--junit-xml={report}", *pytest_args]
-        if not names_tests(pytest_args):
+        own = without_other_suites(name, pytest_args)
+        command = [str(environment.script("pytest")), f"--junit-xml={report}", *own]
+        if not names_tests(own):
             command.append(str(REPOSITORY / "tests" / name))
         environ = {**suite_environ(environment, name), **(settings or {})}
         code = call(command, environ, console)
@@ -242,6 +243,12 @@ def suites_of_files(pytest_args: Sequence[str]) -> tuple[str, ...]:
     """The suites whose files the user picked, in their usual order."""
     folders = {path.parts[1] for path in _picked(pytest_args) if len(path.parts) > 1}
     return tuple(name for name in PYTEST_SUITES if name in folders)
+
+
+def without_other_suites(name: str, pytest_args: Sequence[str]) -> list[str]:
+    """The arguments without the files of suites other than `name`."""
+    other = [one for one in pytest_args if (found := suites_of_files([one])) and name not in found]
+    return [one for one in pytest_args if one not in other]
 
 
 def _picked(pytest_args: Sequence[str]) -> list[Path]:
