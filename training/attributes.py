@@ -22,11 +22,12 @@ ATTRIBUTES: Mapping[str, Callable[[Identity], bool]] = {
 }
 """Names, and whether a person has it."""
 OF_ONE_KIND: Mapping[str, Callable[[Identity], bool]] = {
+    "glasses": lambda person: person.glasses != "dark",
     "beard": lambda person: person.beard in ("no", "full"),
 }
 """Of an attribute of several kinds: whether a person has the kind that its direction leads to, or
-none. What full beards, moustaches and goatees add to embeddings lies at cosines of -0.32 to 0.39 to
-each other, so that the mean of all three leads to none of them."""
+none. Glasses are those without dark lenses. What full beards, moustaches and goatees add to
+embeddings lies at cosines of -0.32 to 0.39, so that the mean of all three leads to none of them."""
 
 
 def head_crops(images: np.ndarray, keypoints: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class PaintedAttributes:
         return ATTRIBUTES[name](identity_of(number))
 
     def is_of_one_kind(self, number: int, name: str) -> bool:
-        """Of beards, full ones: as `training.attributes` says."""
+        """Of beards full ones, of glasses clear ones: as `training.attributes` says."""
         from training.attributes import OF_ONE_KIND
         from training.world import identity_of
 
