@@ -22,7 +22,7 @@ ROW, WIDGET_ROW, TEXT_BOX, IMAGE_BOX = 20, 24, 120, 240
 ERROR_ROW = 28
 """Below a node whose file is missing."""
 NARROW, WIDTH, WIDE = 240, 320, 400
-NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 16
+NOTE_WIDTH, NOTE_LETTERS, NOTE_LINE = 480, 56, 17
 """Of the note: letters in a line, and pixels from line to line."""
 ROW_GAP = 50
 COLUMN_HEIGHTS = range(500, 2001, 25)

@@ -285,9 +285,7 @@ FILES = (
     "Face models (`scrfd_10g_bnkps.onnx` and `glintr100.onnx` of antelopev2): "
     "`models/insightface/models/antelopev2`",
 )
-LICENCE = (
-    "The antelopev2 models and the released InstantID weights are for non-commercial research use."
-)
+LICENCE = "antelopev2 and InstantID: non-commercial research use."
 
 
 @dataclass(frozen=True)

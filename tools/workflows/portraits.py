@@ -50,8 +50,8 @@ LIGHTNING = Model(
 BASIC_ABOUT = """
     # A portrait from one photo
 
-    1. Choose a photo with one clear face in **Photo of the person**. ComfyUI's drawing, which is
-       there until you do, has none that can be found.
+    1. Choose a photo with one clear face in **Photo of the person**; ComfyUI's drawing
+       there has none.
     2. Write the prompt.
     3. Run.
 
