@@ -36,8 +36,9 @@ NO_JUDGE = (
 )
 ABOUT = (
     "Directions are learnt from painted photos of people who are in none of these pictures, as "
-    "many with something as without, alike in the other attributes. Beards are full ones and glasses "
-    "clear ones, in the photos as among the people, because kinds lie in different directions. Each person is edited away from what they have (amount 1 or -1), and a classifier "
+    "many with something as without, alike in the other attributes. Beards are full ones and "
+    "glasses clear ones, in the photos as among the people, because kinds lie in different "
+    "directions. Each person is edited away from what they have (amount 1 or -1), and a classifier "
     "that sees pixels alone names what the picture shows. Unedited: how often the picture of the "
     "person as they are shows what they have, which is the most that an edit can be held to. "
     "Others moved: the largest mean change of another attribute's share, by the same classifier. "
