@@ -113,7 +113,6 @@ def test_search_choose_rename_delete(editor: Editor, portrait: str, folder: Path
     for name in ("anna", "bo"):
         save_somebody(editor, portrait, name)
     node = editor.add(LOADER)
-    editor.show(node)
     dialog = opened(editor, node)
     expect(dialog.get_by_role("listitem")).to_have_count(2)
     editor.photograph("people_gallery")
@@ -149,7 +148,6 @@ def test_a_file_that_is_broken_or_gone_is_told(
     save_somebody(canvas_editor, portrait, "anna")
     (folder / "broken.safetensors").write_bytes(b"no identity")
     node = canvas_editor.add(LOADER)
-    canvas_editor.show(node)
     dialog = opened(canvas_editor, node)
     expect(person(dialog, "broken")).to_contain_text("cannot be read")
     expect(person(dialog, "broken").locator(".face")).to_be_disabled()
@@ -174,7 +172,6 @@ def test_five_hundred_people_can_be_scrolled(editor: Editor, portrait: str, fold
     for number in range(2, 501):
         (folder / f"{name}_{number:05}_.safetensors").write_bytes(content)
     node = editor.add(LOADER)
-    editor.show(node)
     dialog = opened(editor, node)
     expect(dialog.get_by_role("listitem")).to_have_count(500)
     # A click scrolls there, again if the list is drawn anew meanwhile.
