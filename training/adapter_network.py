@@ -7,6 +7,7 @@ IdentityNet is a ControlNet whose cross-attention sees the identity tokens and n
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from torch import nn
 from torch.nn import functional
 
 from instantid_core.adapter import Resampler, ResamplerConfig
+
+from .diffusion import noise_in, residuals_of
+from .loop import Tensors
 
 EMBEDDING_WIDTH = 512
 OPENING = 3.0
@@ -71,8 +75,7 @@ def open_layers(resampler: Resampler) -> None:
 
 def cross_attention_names(unet: UNet2DConditionModel) -> list[str]:
     """The text's attention layers in the order of diffusers' processors: input, output, middle."""
-    ending = ".processor"
-    return [name[: -len(ending)] for name in unet.attn_processors if ".attn2." in name]
+    return [n.removesuffix(".processor") for n in unet.attn_processors if ".attn2." in n]
 
 
 def keys_and_values(unet: UNet2DConditionModel) -> tuple[nn.ModuleList, nn.ModuleList]:
@@ -100,17 +103,10 @@ class DecoupledAttention:
     """
 
     def __init__(self, to_k: nn.Module, to_v: nn.Module, tokens: int) -> None:
-        self.to_k, self.to_v = to_k, to_v
-        self.tokens = tokens
-        self.scale = 1.0
+        self.to_k, self.to_v, self.tokens = to_k, to_v, tokens
 
     def __call__(
-        self,
-        attn: Any,
-        hidden_states: torch.Tensor,
-        encoder_hidden_states: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        **_: Any,
+        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor, **_: Any
     ) -> torch.Tensor:
         """Hidden states [B, N, C] and a context [B, T + tokens, context] -> [B, N, C]."""
         text = encoder_hidden_states[:, : -self.tokens]
@@ -118,7 +114,7 @@ class DecoupledAttention:
         query = attn.to_q(hidden_states)
         seen = attention(query, attn.to_k(text), attn.to_v(text), attn.heads)
         known = attention(query, self.to_k(identity), self.to_v(identity), attn.heads)
-        return attn.to_out[1](attn.to_out[0](seen + self.scale * known))
+        return attn.to_out[1](attn.to_out[0](seen + known))
 
 
 def attention(
@@ -126,6 +122,28 @@ def attention(
 ) -> torch.Tensor:
     split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
     return functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)  # pyright: ignore[reportArgumentType]
+
+
+def install(
+    unet: UNet2DConditionModel,
+    adapter: Any,
+    tokens: int,
+    crossing: Callable[..., Any] = DecoupledAttention,
+    other: Callable[[], Any] = AttnProcessor2_0,
+) -> None:
+    """Put attention processors at every site: at each cross-attention one with the adapter's keys
+    and values, `to_k` and `to_v`."""
+    pairs = zip(adapter.to_k, adapter.to_v, strict=True)
+    processors: dict[str, Any] = {
+        name: crossing(*next(pairs), tokens) if ".attn2." in name else other()
+        for name in unet.attn_processors
+    }
+    unet.set_attn_processor(processors)
+
+
+def with_tokens(given: Tensors, tokens: torch.Tensor) -> torch.Tensor:
+    """The context that decoupled attention reads: a batch's `context` and tokens [B, N, C]."""
+    return torch.cat((given["context"], tokens.to(given["context"])), dim=1)
 
 
 class InstantID(nn.Module):
@@ -140,41 +158,12 @@ class InstantID(nn.Module):
         self.identity_net = ControlNetModel.from_unet(unet).requires_grad_(True)
         install(unet, self.adapter, settings.tokens)
 
-    def forward(
-        self,
-        noisy: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: tuple[torch.Tensor, torch.Tensor],
-        sizes: torch.Tensor,
-        embeddings: torch.Tensor,
-        hints: torch.Tensor,
-    ) -> torch.Tensor:
-        """Predict the noise in latents [B, 4, h, w] at timesteps [B].
+    def forward(self, given: Tensors) -> torch.Tensor:
+        """Predict the noise in latents [B, 4, h, w].
 
-        text: context [B, T, C] and pooled [B, P]. sizes: [B, 6]. embeddings: raw, [B, 512].
-        hints: drawn keypoints [B, 3, 8 h, 8 w] in 0..1.
+        given: what `noise_in` and `residuals_of` ask for, the text's `context` [B, T, C] and raw
+        `embeddings` [B, 512].
         """
-        context, pooled = text
-        tokens = self.adapter(embeddings)
-        added = {"text_embeds": pooled, "time_ids": sizes}
-        residuals, middle = self.identity_net(
-            noisy, timesteps, tokens, hints, added_cond_kwargs=added, return_dict=False
-        )
-        return self.unet(
-            noisy,
-            timesteps,
-            torch.cat((context, tokens.to(context)), dim=1),
-            down_block_additional_residuals=residuals,
-            mid_block_additional_residual=middle,
-            added_cond_kwargs=added,
-        ).sample
-
-
-def install(unet: UNet2DConditionModel, adapter: ImageAdapter, tokens: int) -> None:
-    """Put decoupled attention at every cross-attention site."""
-    pairs = iter(zip(adapter.to_k, adapter.to_v, strict=True))
-    processors: dict[str, Any] = {
-        name: DecoupledAttention(*next(pairs), tokens) if ".attn2." in name else AttnProcessor2_0()
-        for name in unet.attn_processors
-    }
-    unet.set_attn_processor(processors)
+        tokens = self.adapter(given["embeddings"])
+        residuals = residuals_of(self.identity_net, given, tokens)
+        return noise_in(self.unet, given, with_tokens(given, tokens), **residuals)

@@ -5,17 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-CROP_SIDE = 112
-TEMPLATE = np.array(
-    [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ],
-    np.float32,
-)
+from instantid_core.faces.alignment import ALIGNED_SIDE as CROP_SIDE
+from instantid_core.faces.alignment import TEMPLATE as FULL_TEMPLATE
+
+TEMPLATE = FULL_TEMPLATE.astype(np.float32)
 """Places of the keypoints in ArcFace's crops, in pixels."""
 
 

@@ -5,8 +5,7 @@ It never sees an embedding of the recogniser that conditions pictures.
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +14,23 @@ from torch.nn import functional
 
 from .alignment import jittered
 from .attributes import ATTRIBUTES, SIDE, head_crops
-from .degradation import degrade, unit_pictures
-from .loop import LoopSettings, Tensors, add_loop_arguments, loop_settings
-from .onnx_files import export, train_finished, write_report
+from .command_line import loop_settings
+from .dataset import Album
+from .degradation import SMALLEST_SCALE, degrade, unit_pictures
+from .loop import Draw, LoopSettings, Tensors
+from .onnx_files import (
+    answers,
+    export,
+    face_model_parser,
+    halving,
+    painted,
+    train_finished,
+    write_report,
+)
 from .world import identity_of
-
-if TYPE_CHECKING:
-    from .dataset import Album
 
 NAME = "attributes"
 FILE = "attributes.onnx"
-REPORT_BATCH = 100
-
-
 WIDTHS = (24, 48, 64)
 """Channels at 1/2, 1/4 and 1/8 of the crop's side."""
 JITTER = 0.02
@@ -49,31 +52,23 @@ class AttributeNetwork(nn.Module):
         return self.name(self.features(crops * 2 - 1))
 
 
-def halving(widths: tuple[int, ...]) -> nn.Sequential:
-    """Convolutions from RGB to these widths, each at half of the side before it."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in zip((3, *widths), widths, strict=False):
-        convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+def attribute_batches(album: Album, batch: int) -> Draw:
+    """Draws degraded faces of an album, half of them mirrored, and what their people have.
 
+    `pictures` [batch, 3, 64, 64] in 0..1, `labels` [batch, attributes].
+    """
+    labels = torch.from_numpy(labels_of(album))
 
-class AttributeBatches:
-    """Draws degraded faces of an album, and what their people have."""
-
-    def __init__(self, album: Album, batch: int) -> None:
-        self.album, self.batch = album, batch
-        self.labels = torch.from_numpy(labels_of(album))
-
-    def draw(self, generator: torch.Generator) -> Tensors:
-        """`pictures` [batch, 3, 64, 64] in 0..1, half of them mirrored, `labels` [batch, ...]."""
-        chosen = torch.randint(len(self.album), (self.batch,), generator=generator).numpy()
+    def draw(generator: torch.Generator) -> Tensors:
+        chosen = torch.randint(len(album), (batch,), generator=generator).numpy()
         rng = np.random.default_rng(int(torch.randint(1 << 31, (), generator=generator)))
-        points = jittered(self.album.keypoints[chosen, 0], rng, JITTER)
-        crops = unit_pictures(head_crops(self.album.images[chosen], points))
+        points = jittered(album.keypoints[chosen, 0], rng, JITTER)
+        crops = unit_pictures(head_crops(album.images[chosen], points))
         mirrored = torch.rand((len(crops), 1, 1, 1), generator=generator) < 0.5
         crops = torch.where(mirrored, crops.flip(-1), crops)
-        return {"pictures": degrade(crops, generator), "labels": self.labels[chosen]}
+        return {"pictures": degrade(crops, generator), "labels": labels[chosen]}
+
+    return draw
 
 
 def attribute_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
@@ -90,27 +85,20 @@ def labels_of(album: Album) -> np.ndarray:
 
 def train_attribute_classifier(album: Album, held_out: Album, loop: LoopSettings) -> dict[str, Any]:
     """Train, write `attributes.onnx` and `report.json` into the loop's folder; give the report."""
-    draw = AttributeBatches(album, loop.batch).draw
+    draw = attribute_batches(album, loop.batch)
     network = train_finished(AttributeNetwork(), draw, attribute_loss, loop, 30)
-    report = {"as painted": accuracy(network, held_out, worse=False)}
-    report["degraded"] = accuracy(network, held_out, worse=True)
+    report = {"as painted": accuracy(network, held_out, None)}
+    report["degraded"] = accuracy(network, held_out, SMALLEST_SCALE)
     axes = {"crops": {0: "count"}, NAME: {0: "count"}}
     export(network, torch.zeros(2, 3, SIDE, SIDE), loop.folder / FILE, [NAME], axes, "crops")
     return write_report(loop.folder, report)
 
 
-@torch.no_grad()
-def accuracy(network: nn.Module, album: Album, worse: bool) -> dict[str, float]:
+def accuracy(network: nn.Module, album: Album, smallest_scale: float | None) -> dict[str, float]:
     """For each attribute the mean of the shares of those with and of those without that are named
-    rightly; 0.5 is chance. worse: of degraded pictures."""
-    generator, labels = torch.Generator().manual_seed(0), labels_of(album) > 0
-    found = []
-    for start in range(0, len(album), REPORT_BATCH):
-        part = slice(start, start + REPORT_BATCH)
-        crops = unit_pictures(head_crops(album.images[part], album.keypoints[part, 0]))
-        crops = degrade(crops, generator) if worse else crops
-        found.append(network(crops).numpy() > 0)
-    right = np.concatenate(found) == labels
+    rightly; 0.5 is chance. smallest_scale: as in `answers`."""
+    labels, crops = labels_of(album) > 0, head_crops(album.images, album.keypoints[:, 0])
+    right = (torch.cat(answers(network, crops, smallest_scale)).numpy() > 0) == labels
     shares = [
         (right[with_it, n].mean() + right[~with_it, n].mean()) / 2
         for n, with_it in enumerate(labels.T)
@@ -120,12 +108,9 @@ def accuracy(network: nn.Module, album: Album, worse: bool) -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    from .dataset import add_picture_arguments, painted
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=700)
-    add_picture_arguments(parser)
-    parser.set_defaults(batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40)
+    parser = face_model_parser(
+        __doc__, steps=700, batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40
+    )
     arguments = parser.parse_args()
     train_attribute_classifier(*painted(arguments), loop_settings(arguments, NAME))
 

@@ -7,35 +7,30 @@ finds, and a small Kullback-Leibler term (Latent Diffusion, arXiv 2112.10752, ap
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .buckets import Lots, add_album_arguments, album_sizes, load_albums, pictures_of
+from .command_line import loop_settings, training_parser
+from .dataset import Album, Lots, add_album_arguments, load_albums, pictures_of
 from .face_embeddings import remembered
 from .face_likeness import FaceLikeness, ways_back
 from .loop import (
     WEIGHTS_FILE,
+    Loss,
     Tensors,
-    add_loop_arguments,
     channels_last,
-    loop_settings,
+    load_trained,
     start_from,
     train,
     training_device,
 )
 from .networks.autoencoder import FACTOR, LATENT_CHANNELS, SCALE, Autoencoder
 from .recogniser import NAME as RECOGNISER
-
-if TYPE_CHECKING:
-    from .dataset import Album
 
 NAME = "autoencoder"
 STATISTICS_FILE = "statistics.pt"
@@ -45,17 +40,12 @@ ENCODERS_PACE = 0.4
 """Learning rate of an encoder that was trained before: a UNet that knows its latents still does."""
 
 
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the loss's terms."""
-
-    edges: float = 1.0
-    squares: float = 2.0
-    faces: float = 0.3
-    """Of 1 - the cosine of a face's embeddings; 0 leaves the recogniser out."""
-    divergence: float = 1e-5
-    """Per latent number; keeps latents near a unit Gaussian without blurring pictures."""
-    pyramid_levels: int = 2
+SQUARES, FACES = 2.0, 0.3
+"""Weights beside L1 and the pyramid: of the squared error, and of 1 - the cosine of a face's
+embeddings."""
+DIVERGENCE = 1e-5
+"""Per latent number; keeps latents near a unit Gaussian without blurring pictures."""
+LEVELS = 2
 
 
 def pyramid_loss(found: torch.Tensor, wanted: torch.Tensor, levels: int) -> torch.Tensor:
@@ -68,30 +58,26 @@ def pyramid_loss(found: torch.Tensor, wanted: torch.Tensor, levels: int) -> torc
     return total + error.abs().mean()
 
 
-class AutoencoderLoss:
-    """The loss of a batch: `images` [B, H, W, 3] uint8, `noise` of the latents and the `back` ways
-    of its first faces (see `FaceLikeness`)."""
+def autoencoder_loss(likeness: FaceLikeness) -> Loss:
+    """The loss of batches with `images` [B, H, W, 3] uint8, `noise` of the latents and the `back`
+    ways of the first faces (see `FaceLikeness`)."""
 
-    def __init__(self, weights: LossWeights, likeness: FaceLikeness | None) -> None:
-        self.weights, self.likeness = weights, likeness
-
-    def __call__(self, network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
-        """The weighted sum, and its terms."""
-        pictures, weights = pictures_of(given["images"]), self.weights
+    def loss_of(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
+        pictures = pictures_of(given["images"])
         found, mean, log_variance = network(pictures, given["noise"])
         found = found.float()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         terms = {
             "l1": (found - pictures).abs().mean(),
-            "edges": weights.edges * pyramid_loss(found, pictures, weights.pyramid_levels),
-            "squares": weights.squares * (found - pictures).square().mean(),
-            "divergence": 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(),
+            "edges": pyramid_loss(found, pictures, LEVELS),
+            "squares": SQUARES * (found - pictures).square().mean(),
+            "divergence": DIVERGENCE * divergence,
+            "faces": FACES * (1 - likeness(found, pictures, given["back"]).mean()),
         }
-        terms["divergence"] = weights.divergence * terms["divergence"]
-        if self.likeness:
-            cosines = self.likeness(found, pictures, given["back"])
-            terms["faces"] = weights.faces * (1 - cosines.mean())
         total = torch.stack(list(terms.values())).sum()
         return total, {name: value.detach() for name, value in terms.items()}
+
+    return loss_of
 
 
 class AutoencoderBatches:
@@ -148,53 +134,34 @@ def measure_statistics(
 
 def load_autoencoder(run: Path) -> Autoencoder:
     """The autoencoder that a run has trained, with its statistics."""
-    autoencoder = Autoencoder()
-    folder = run / NAME
-    weights = torch.load(folder / WEIGHTS_FILE, weights_only=True)
-    weights |= torch.load(folder / STATISTICS_FILE, weights_only=True)
-    autoencoder.load_state_dict(weights)
-    return autoencoder.requires_grad_(False).eval()
+    autoencoder = load_trained(Autoencoder(), run / NAME)
+    statistics = torch.load(run / NAME / STATISTICS_FILE, weights_only=True)
+    autoencoder.load_state_dict(statistics, strict=False)
+    return autoencoder
 
 
-def train_autoencoder(arguments: argparse.Namespace) -> None:
+def main() -> None:
     """Train on a run's albums, then measure the latents' statistics."""
-    settings, run = loop_settings(arguments, NAME), arguments.folder
-    batches = AutoencoderBatches(load_albums(run, album_sizes(arguments)), settings.batch)
-    weights = LossWeights(
-        squares=arguments.squares, faces=arguments.faces, divergence=arguments.divergence
-    )
-    likeness = FaceLikeness(run / RECOGNISER / WEIGHTS_FILE) if weights.faces else None
-    loss_of = AutoencoderLoss(weights, likeness and likeness.to(training_device()))
+    parser = training_parser(__doc__)
+    add_album_arguments(parser)
+    parser.set_defaults(steps=3000)
+    arguments = parser.parse_args()
+    settings, start = loop_settings(arguments, NAME), arguments.start
+    batches = AutoencoderBatches(dict(load_albums(arguments)), settings.batch)
+    likeness = FaceLikeness(arguments.folder / RECOGNISER / WEIGHTS_FILE).to(training_device())
     network = channels_last(Autoencoder())
-    start_from(network, arguments.start)
+    start_from(network, start)
 
     def pace(name: str) -> float:
-        return ENCODERS_PACE if arguments.start and name.startswith("encoder.") else 1.0
+        return ENCODERS_PACE if start and name.startswith("encoder.") else 1.0
 
-    averages = train(network, batches.draw, loss_of, settings, pace)
+    averages = train(network, batches.draw, autoencoder_loss(likeness), settings, pace)
     network.load_state_dict(averages, strict=False)
     images = [values["images"][:1000] for values in batches.values.values()]
     mean, deviation = (value.cpu() for value in measure_statistics(network.eval(), images))
     statistics = {"latent_mean": mean, "latent_deviation": deviation}
     torch.save(statistics, settings.folder / STATISTICS_FILE)
     print(f"latent mean {mean.tolist()}, deviation {deviation.tolist()}")
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=3000)
-    add_album_arguments(parser)
-    weights = LossWeights()
-    parser.add_argument("--squares", type=float, default=weights.squares, help="of squared errors")
-    parser.add_argument("--faces", type=float, default=weights.faces, help="of faces' likeness")
-    parser.add_argument(
-        "--divergence",
-        type=float,
-        default=weights.divergence,
-        help="weight of the Kullback-Leibler term; smaller keeps more detail",
-    )
-    train_autoencoder(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ is used on.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +18,12 @@ from torch import nn
 from torch.nn import functional
 
 from .background_hint import places
-from .buckets import album_sizes, load_album
-from .diffusion import noise_loss
-from .diffusion_batches import Batches, Text, batch_settings, bucket_of, diffusion_parser
+from .command_line import loop_settings, settings_of
+from .dataset import load_album
+from .diffusion import noise_in, noise_loss, residuals_of
+from .diffusion_batches import Batches, BatchSettings, diffusion_parser
 from .foundation import load_foundation
-from .loop import WEIGHTS_FILE, Tensors, loop_settings, train, training_device
+from .loop import WEIGHTS_FILE, Tensors, train, training_device
 from .networks.autoencoder import FACTOR
 
 NAME = "surroundings"
@@ -44,28 +44,13 @@ class SurroundingsControl(nn.Module):
         for name, value in self.net.named_parameters():
             value.requires_grad_(name.startswith(LEARNING))
 
-    def forward(
-        self,
-        noisy: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: Text,
-        sizes: torch.Tensor,
-        hints: torch.Tensor,
-    ) -> torch.Tensor:
-        """Predict the noise in latents [B, 4, h, w]; hints: [B, 3, 8 h, 8 w] in 0..1."""
-        context, pooled = text
-        added = {"text_embeds": pooled, "time_ids": sizes}
-        residuals, middle = self.net(
-            noisy, timesteps, context, hints, added_cond_kwargs=added, return_dict=False
-        )
-        return self.unet(
-            noisy,
-            timesteps,
-            context,
-            down_block_additional_residuals=residuals,
-            mid_block_additional_residual=middle,
-            added_cond_kwargs=added,
-        ).sample
+    def forward(self, given: Tensors) -> torch.Tensor:
+        """Predict the noise in latents [B, 4, h, w].
+
+        given: what `noise_in` and `residuals_of` ask for, and the text's `context` [B, T, C].
+        """
+        residuals = residuals_of(self.net, given, given["context"])
+        return noise_in(self.unet, given, given["context"], **residuals)
 
 
 def let_through(hint_encoder: nn.Module) -> None:
@@ -88,26 +73,8 @@ def pace(name: str) -> float:
 
 def surroundings_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
     """The loss of a batch; its hints are one number for each place of the latents."""
-    text = given["context"], given["pooled"]
     hints = functional.interpolate(given["hints"], scale_factor=FACTOR)
-    return noise_loss(
-        network(given["noisy"], given["timesteps"], text, given["sizes"], hints), given
-    )
-
-
-def train_surroundings(arguments: argparse.Namespace) -> None:
-    """Train on a run's album of one person, on its own base model."""
-    settings = loop_settings(arguments, NAME)
-    foundation = load_foundation(arguments.folder, None)
-    album = load_album(arguments.folder, "single", album_sizes(arguments))
-    captions, text = foundation.encode_distinct(album.captions)
-    latents = foundation.latents_of(album, "single")
-    bucket = bucket_of(album, latents, {"captions": captions}, arguments.face_weight, text)
-    drawn = np.stack([places(*pair) for pair in zip(album.images, album.boxes, strict=True)])
-    hints = torch.from_numpy(drawn).movedim(-1, 1).to(training_device())
-    bucket = replace(bucket, cells=bucket.cells | {"hints": hints})
-    batches = Batches({"single": bucket}, batch_settings(arguments))
-    train(SurroundingsControl(foundation.unet), batches.draw, surroundings_loss, settings, pace)
+    return noise_loss(network(given | {"hints": hints}), given)
 
 
 def load_surroundings_weights(run: Path) -> Tensors:
@@ -117,10 +84,16 @@ def load_surroundings_weights(run: Path) -> Tensors:
 
 
 def main() -> None:
-    """The command line."""
-    parser = diffusion_parser(__doc__, steps=1000, face_weight=1.0)
-    parser.set_defaults(window=0)
-    train_surroundings(parser.parse_args())
+    """Train on a run's album of one person, on its own base model."""
+    arguments = diffusion_parser(__doc__, steps=1000, window=0).parse_args()
+    settings, foundation = loop_settings(arguments, NAME), load_foundation(arguments.folder)
+    album = load_album(arguments, "single")
+    bucket = foundation.bucket(album, "single", {}, arguments.face_weight)
+    drawn = np.stack([places(*pair) for pair in zip(album.images, album.boxes, strict=True)])
+    hints = torch.from_numpy(drawn).movedim(-1, 1).to(training_device())
+    bucket = replace(bucket, cells=bucket.cells | {"hints": hints})
+    batches = Batches({"single": bucket}, settings_of(BatchSettings, arguments))
+    train(SurroundingsControl(foundation.unet), batches.draw, surroundings_loss, settings, pace)
 
 
 if __name__ == "__main__":

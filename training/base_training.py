@@ -6,7 +6,6 @@ captions that say how and where, never who. The autoencoder of the same run is f
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -14,12 +13,14 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from .autoencoder_training import album_latents
-from .buckets import album_sizes, load_album
-from .diffusion import noise_loss
-from .diffusion_batches import Batches, Bucket, batch_settings, bucket_of, diffusion_parser
-from .loop import WEIGHTS_FILE, Tensors, loop_settings, start_from, train
+from .command_line import loop_settings, settings_of
+from .dataset import load_albums
+from .diffusion import noise_in, noise_loss
+from .diffusion_batches import Batches, BatchSettings, bucket_of, diffusion_parser
+from .loop import Tensors, load_trained, start_from, train
 from .networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
 from .networks.denoiser import DenoiserConfig
+from .world import ATTRIBUTES, BACKGROUNDS, STYLES, caption
 
 NAME = "base"
 DENOISER = DenoiserConfig()
@@ -35,17 +36,10 @@ class BaseModel(nn.Module):
         self.unet = UNet2DConditionModel(**denoiser.unet)
         self.caption_encoder = CaptionEncoder(captions)
 
-    def forward(
-        self,
-        noisy: torch.Tensor,
-        timesteps: torch.Tensor,
-        tokens: torch.Tensor,
-        sizes: torch.Tensor,
-    ) -> torch.Tensor:
-        """Noisy latents [B, 4, h, w] at timesteps [B], tokens [B, T], sizes [B, 6] -> noise."""
-        context, pooled = self.caption_encoder(tokens)
-        added = {"text_embeds": pooled, "time_ids": sizes}
-        return self.unet(noisy, timesteps, context, added_cond_kwargs=added).sample
+    def forward(self, given: Tensors) -> torch.Tensor:
+        """A batch with `tokens` [B, T] and what else `noise_in` asks for -> noise [B, 4, h, w]."""
+        context, pooled = self.caption_encoder(given["tokens"])
+        return noise_in(self.unet, given | {"pooled": pooled}, context)
 
 
 def new_base(denoiser: DenoiserConfig = DENOISER) -> BaseModel:
@@ -58,8 +52,6 @@ def new_base(denoiser: DenoiserConfig = DENOISER) -> BaseModel:
 
 def world_vocabulary() -> tuple[str, ...]:
     """Every word that the world's captions can have."""
-    from .world import ATTRIBUTES, BACKGROUNDS, STYLES, caption
-
     return vocabulary(
         [
             caption(style, background, people, ATTRIBUTES)
@@ -72,43 +64,29 @@ def world_vocabulary() -> tuple[str, ...]:
 
 def load_base(run: Path) -> BaseModel:
     """The base model that a run has trained, frozen."""
-    base = new_base()
-    base.load_state_dict(torch.load(run / NAME / WEIGHTS_FILE, weights_only=True))
-    return base.requires_grad_(False).eval()
-
-
-def load_buckets(arguments: argparse.Namespace, encoder: CaptionEncoder) -> dict[str, Bucket]:
-    """The run's albums as latents and tokens; the pictures themselves are not kept."""
-    sizes, buckets = album_sizes(arguments), {}
-    for kind in sizes.kinds:
-        album = load_album(arguments.folder, kind, sizes)
-        latents = album_latents(arguments.folder, album, kind)
-        tokens = torch.tensor([encoder.tokenize(caption) for caption in album.captions])
-        buckets[kind] = bucket_of(album, latents, {"tokens": tokens}, arguments.face_weight)
-    return buckets
+    return load_trained(new_base(), run / NAME)
 
 
 def base_loss(model: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
     """The loss of a batch, some of its captions left out."""
     # Token 0 is no word, so the empty caption is all zeros.
     tokens = given["tokens"].masked_fill(given["chance"][:, None] < CAPTION_DROPOUT, 0)
-    return noise_loss(model(given["noisy"], given["timesteps"], tokens, given["sizes"]), given)
-
-
-def train_base(arguments: argparse.Namespace) -> None:
-    """Train on a run's albums with the run's autoencoder."""
-    settings = loop_settings(arguments, NAME)
-    base = new_base()
-    start_from(base, arguments.start)
-    buckets = load_buckets(arguments, base.caption_encoder)
-    train(base, Batches(buckets, batch_settings(arguments)).draw, base_loss, settings)
+    return noise_loss(model(given | {"tokens": tokens}), given)
 
 
 def main() -> None:
-    """The command line."""
-    parser = diffusion_parser(__doc__, steps=3500, face_weight=3.0)
-    parser.set_defaults(batch=32)
-    train_base(parser.parse_args())
+    """Train on a run's albums with the run's autoencoder."""
+    parser = diffusion_parser(__doc__, steps=3500, batch=32, face_weight=3.0)
+    arguments = parser.parse_args()
+    settings, run = loop_settings(arguments, NAME), arguments.folder
+    base, buckets = new_base(), {}
+    start_from(base, arguments.start)
+    for kind, album in load_albums(arguments):
+        tokens = torch.tensor([base.caption_encoder.tokenize(text) for text in album.captions])
+        latents = album_latents(run, album, kind)
+        buckets[kind] = bucket_of(album, latents, {"tokens": tokens}, arguments.face_weight)
+    batches = Batches(buckets, settings_of(BatchSettings, arguments))
+    train(base, batches.draw, base_loss, settings)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,30 @@
-"""Albums: many painted pictures with all that is known of them, painted once and kept on disk."""
+"""Albums: many painted pictures with all that is known of them, painted once and kept on disk.
+
+They are aspect buckets: each batch comes from one picture size, as in SDXL's training.
+"""
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
-from .world import (
-    ATTRIBUTES,
-    BACKGROUNDS,
-    HELD_OUT,
-    STYLES,
-    TRAINING,
-    Scene,
-    caption,
-    paint,
-    random_scene,
-)
+from .world import BACKGROUNDS, HELD_OUT, STYLES, TRAINING, Scene, paint, random_scene
 from .world.scenes import SIDE
 
 PART = 250
 """Pictures that one process paints at once."""
+SQUARE, WIDE = (SIDE, SIDE), (3 * SIDE // 2, SIDE)
+KINDS = {"single": (SQUARE, 1), "pairs": (WIDE, 2), "wide": (WIDE, 1)}
+"""Width and height in pixels, and number of people, of each kind of pictures."""
 
 
 @dataclass(frozen=True)
@@ -46,38 +43,18 @@ class Album:
     """[N] int64, indices into STYLES."""
     backgrounds: np.ndarray
     """[N] int64, indices into BACKGROUNDS."""
-    attributes: np.ndarray
-    """[N, 5] bool, in the order of ATTRIBUTES: of the first person."""
-    named: np.ndarray
-    """[N] bool: whether captions name them."""
-
-    @property
-    def captions(self) -> list[str]:
-        """One text per picture."""
-        people = self.identities.shape[1]
-        words = [
-            np.array(ATTRIBUTES)[row].tolist() for row in self.attributes & self.named[:, None]
-        ]
-        return [
-            caption(STYLES[style], BACKGROUNDS[background], people, seen)
-            for style, background, seen in zip(self.styles, self.backgrounds, words, strict=True)
-        ]
+    captions: np.ndarray
+    """[N] texts."""
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def joined(albums: Sequence[Album]) -> Album:
-    """One album of several whose pictures have one size and as many people."""
-    names = vars(albums[0])
-    return Album(**{name: np.concatenate([vars(a)[name] for a in albums]) for name in names})
 
 
 def load_or_paint(
     folder: Path,
     count: int,
     seed: int,
-    size: tuple[int, int] = (SIDE, SIDE),
+    size: tuple[int, int] = SQUARE,
     people: int = 1,
     numbers: Sequence[int] = TRAINING,
     workers: int = 1,
@@ -89,7 +66,7 @@ def load_or_paint(
     """
     width, height = size
     first, last = numbers[0], numbers[-1]
-    path = folder / f"album-{count}-{seed}-{width}x{height}-{people}-{first}-{last}.npz"
+    path = folder / f"pictures-{count}-{seed}-{width}x{height}-{people}-{first}-{last}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         album = paint_by(workers, random_scenes(count, seed, size, people, numbers))
@@ -119,8 +96,7 @@ def paint_album(scenes: Sequence[Scene]) -> Album:
         np.array([[person.identity for person in scene.people] for scene in scenes]),
         np.array([STYLES.index(scene.style) for scene in scenes]),
         np.array([BACKGROUNDS.index(scene.background) for scene in scenes]),
-        np.array([[name in s.people[0].attributes for name in ATTRIBUTES] for s in scenes]),
-        np.array([scene.named and len(scene.people) == 1 for scene in scenes]),
+        np.array([scene.caption for scene in scenes]),
     )
 
 
@@ -132,20 +108,54 @@ def paint_by(workers: int, scenes: Sequence[Scene]) -> Album:
     # A process that is a copy of this one would hold locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
-        return joined(list(pool.map(paint_album, parts)))
+        albums = list(pool.map(paint_album, parts))
+    names = vars(albums[0])
+    return Album(**{name: np.concatenate([vars(a)[name] for a in albums]) for name in names})
 
 
-def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line's numbers of pictures, for `painted`."""
-    parser.add_argument("--pictures", type=int, default=20_000)
-    parser.add_argument("--held-out-pictures", type=int, default=1_500)
-    parser.add_argument("--album-seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes that paint albums")
+def load_album(arguments: argparse.Namespace, kind: str, held_out: bool = False) -> Album:
+    """The run's album of a kind, of people to learn from or of held-out ones."""
+    folder, (size, people), workers = arguments.folder / "albums", KINDS[kind], arguments.workers
+    if held_out:
+        few = arguments.held_out_pictures
+        return load_or_paint(folder, few, 4, size, people, HELD_OUT, workers)
+    count, seed = getattr(arguments, kind), arguments.album_seed
+    return load_or_paint(folder, count, seed, size, people, workers=workers)
 
 
-def painted(arguments: argparse.Namespace) -> tuple[Album, Album]:
-    """The run's albums of one person a picture: to learn from, and of held-out people."""
-    folder, seed, workers = arguments.folder / "albums", arguments.album_seed, arguments.workers
-    album = load_or_paint(folder, arguments.pictures, seed, workers=workers)
-    few = arguments.held_out_pictures
-    return album, load_or_paint(folder, few, 4, numbers=HELD_OUT, workers=workers)
+def load_albums(arguments: argparse.Namespace) -> Iterator[tuple[str, Album]]:
+    """The run's albums by kind, one at a time; those of no pictures are left out."""
+    for kind in KINDS:
+        if getattr(arguments, kind):
+            yield kind, load_album(arguments, kind)
+
+
+def add_album_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command line's numbers of pictures of each kind."""
+    for kind, count in (("single", 6000), ("pairs", 1500), ("wide", 0)):
+        parser.add_argument(f"--{kind}", type=int, default=count)
+
+
+class Lots:
+    """Draws batches of pictures: which of several albums, and which of its pictures."""
+
+    def __init__(self, counts: dict[str, int], batch: int, device: torch.device) -> None:
+        self.counts, self.batch = counts, batch
+        self.own = torch.Generator(device)
+        """On the device, for all that a batch draws there; each batch begins it anew."""
+
+    def draw(self, generator: torch.Generator) -> tuple[str, torch.Tensor]:
+        """A kind, by its share of the pictures, and rows of it [batch] on the device.
+
+        generator: the step's, on the CPU, so that the choice of shapes waits for no device.
+        """
+        shares = torch.tensor([float(count) for count in self.counts.values()])
+        kind = list(self.counts)[int(torch.multinomial(shares, 1, generator=generator))]
+        self.own.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))
+        size, device = (self.batch,), self.own.device
+        return kind, torch.randint(self.counts[kind], size, generator=self.own, device=device)
+
+
+def pictures_of(images: torch.Tensor) -> torch.Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 in -1..1, channels last in memory."""
+    return images.movedim(-1, 1).float().div_(127.5).sub_(1)

@@ -1,34 +1,24 @@
 """Damage as of a small autoencoder and a small diffusion model, as augmentation.
 
 Each picture of a batch draws its own strengths; a share of the pictures stays as painted. Random
-numbers come from the given generator alone, drawn on the CPU, so that every device sees the same.
+numbers come from the given generator alone.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class DegradationSettings:
-    """Largest strengths; pictures are in 0..1."""
-
-    untouched: float = 0.2
-    """Share of pictures that stay as they are."""
-    smallest_scale: float = 0.4
-    """Down-sampling before up-sampling again."""
-    noise: float = 0.04
-    """Standard deviation of noise per pixel."""
-    blotches: float = 0.05
-    """Standard deviation of noise that varies over 16 pixels."""
-    colour: float = 0.06
-    """Change of each channel's gain."""
-    brightness: float = 0.08
-    contrast: float = 0.12
+UNTOUCHED = 0.2
+"""Share of pictures that stay as they are."""
+SMALLEST_SCALE = 0.4
+"""Of down-sampling before up-sampling again; the largest strengths follow, of pictures in 0..1."""
+NOISE, BLOTCHES = 0.04, 0.05
+"""Standard deviations: of noise per pixel, and of noise that varies over 16 pixels."""
+COLOUR = 0.06
+"""Change of each channel's gain."""
+BRIGHTNESS, CONTRAST = 0.08, 0.12
 
 
 def unit_pictures(images: np.ndarray) -> torch.Tensor:
@@ -39,28 +29,26 @@ def unit_pictures(images: np.ndarray) -> torch.Tensor:
 def degrade(
     pictures: torch.Tensor,
     generator: torch.Generator,
-    settings: DegradationSettings = DegradationSettings(),
+    smallest_scale: float = SMALLEST_SCALE,
 ) -> torch.Tensor:
     """[B, 3, H, W] in 0..1, -> the same shape and range, made worse.
 
     Which pictures stay untouched and which damage the others take goes by their place in the
     batch, to spend no time on what is thrown away: their order has to be random.
     """
-    kept = round(len(pictures) * settings.untouched)
-    changed = pictures[kept:]
-    changed = _blurred(changed, generator)
-    changed = _resampled(changed, generator, settings.smallest_scale)
-    changed = _recoloured(changed, generator, settings)
-    changed = changed + _blotches(changed, generator, settings.blotches)
-    noise = torch.randn(changed.shape, generator=generator).to(pictures.device)
-    changed = changed + noise * _strengths(changed, generator, settings.noise)
+    kept = round(len(pictures) * UNTOUCHED)
+    changed = _blurred(pictures[kept:], generator)
+    changed = _resampled(changed, generator, smallest_scale)
+    changed = _recoloured(changed, generator)
+    changed = changed + _blotches(changed, generator)
+    noise = torch.randn(changed.shape, generator=generator)
+    changed = changed + noise * _strengths(changed, generator, NOISE)
     return torch.cat([pictures[:kept], changed.clamp(0, 1)])
 
 
 def _uniform(pictures: torch.Tensor, generator: torch.Generator, channels: int) -> torch.Tensor:
     """[B, channels, 1, 1] in 0..1, one draw per picture."""
-    drawn = torch.rand((len(pictures), channels, 1, 1), generator=generator)
-    return drawn.to(pictures.device)
+    return torch.rand((len(pictures), channels, 1, 1), generator=generator)
 
 
 def _strengths(pictures: torch.Tensor, generator: torch.Generator, largest: float) -> torch.Tensor:
@@ -91,19 +79,17 @@ def _blurred(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return torch.lerp(pictures, soft / 256, _uniform(pictures, generator, 1) * 1.4 - 0.4)
 
 
-def _recoloured(
-    pictures: torch.Tensor, generator: torch.Generator, settings: DegradationSettings
-) -> torch.Tensor:
+def _recoloured(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     def symmetric(largest: float, channels: int) -> torch.Tensor:
         return largest * (2 * _uniform(pictures, generator, channels) - 1)
 
-    gain = (1 + symmetric(settings.contrast, 1)) * (1 + symmetric(settings.colour, 3))
-    return (pictures - 0.5) * gain + 0.5 + symmetric(settings.brightness, 1)
+    gain = (1 + symmetric(CONTRAST, 1)) * (1 + symmetric(COLOUR, 3))
+    return (pictures - 0.5) * gain + 0.5 + symmetric(BRIGHTNESS, 1)
 
 
-def _blotches(pictures: torch.Tensor, generator: torch.Generator, largest: float) -> torch.Tensor:
+def _blotches(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     batch, channels, height, width = pictures.shape
     shape = (batch, channels, max(2, height // 16), max(2, width // 16))
-    coarse = torch.randn(shape, generator=generator).to(pictures.device)
+    coarse = torch.randn(shape, generator=generator)
     smooth = functional.interpolate(coarse, (height, width), mode="bilinear")
-    return smooth * _strengths(pictures, generator, largest)
+    return smooth * _strengths(pictures, generator, BLOTCHES)

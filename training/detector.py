@@ -7,8 +7,8 @@ sides and the way to the five keypoints, in units of the stride (SCRFD, arXiv 21
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .dataset import Album, add_picture_arguments, load_or_paint, painted
+from .command_line import loop_settings
+from .dataset import Album
 from .degradation import degrade, unit_pictures
 from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
-from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
-from .onnx_files import export, train_finished, write_report
-from .world import HELD_OUT
+from .loop import Draw, LoopSettings, Tensors, channels_last
+from .onnx_files import (
+    convolution,
+    export,
+    face_model_parser,
+    painted,
+    train_finished,
+    write_report,
+)
 
 NAME = "detector"
 FILE = "scrfd_10g_bnkps.onnx"
@@ -40,8 +47,8 @@ TARGET_WIDTH = 0.12
 deviation in face sizes."""
 POSITIVE = 0.3
 """Cells that want at least this score learn the box and the keypoints."""
-
-
+NEAR = 0.2
+"""Of a face's height: a detection is of the face from which its keypoints are less far."""
 WIDTHS = (24, 48, 96, 96)
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the pooled picture's side."""
 OFFSETS_WEIGHT = 8.0
@@ -68,9 +75,7 @@ class DetectorNetwork(nn.Module):
             ]
         )
         # From a coarser level to the next finer one, as far as the finest that answers.
-        self.lower = nn.ModuleList(
-            [nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1), nn.Conv2d(fourth, third, 1)]
-        )
+        self.lower = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.heads = nn.ModuleList([_head(width) for width in widths[:3]])
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
@@ -89,8 +94,7 @@ class DetectorNetwork(nn.Module):
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
-    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(*convolution(inputs, outputs, stride))
 
 
 def _head(width: int) -> nn.Module:
@@ -200,35 +204,37 @@ def detector_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Ten
     return score + OFFSETS_WEIGHT * offset, figures
 
 
-class DetectorBatches:
-    """Draws canvases and what the network shall answer."""
+def detector_batches(canvases: Canvases, batch: int) -> Draw:
+    """Draws canvases and what the network shall answer.
 
-    def __init__(self, canvases: Canvases, batch: int) -> None:
-        self.canvases, self.batch = canvases, batch
+    `pictures` [batch, 3, 160, 160] as the network takes them, and `targets_of` them.
+    """
 
-    def draw(self, generator: torch.Generator) -> Tensors:
-        """`pictures` [batch, 3, 160, 160] as the network takes them, and `targets_of` them."""
+    def draw(generator: torch.Generator) -> Tensors:
         rng = np.random.default_rng(int(torch.randint(1 << 62, (), generator=generator)))
-        drawn = [self.canvases.draw(rng) for _ in range(self.batch)]
+        drawn = [canvases.draw(rng) for _ in range(batch)]
         worse = degrade(unit_pictures(np.stack([picture for picture, _, _ in drawn])), generator)
         found = {"pictures": (worse * 255 - 127.5) / 128}
+        faces = [(boxes, points) for _, boxes, points in drawn]
         for level in range(len(STRIDES)):
-            faces = [(boxes, points) for _, boxes, points in drawn]
             found |= targets_of(faces, level, CANVAS)
         return found
+
+    return draw
 
 
 def train_detector(
     albums: Sequence[Album], held_out: Sequence[Album], loop: LoopSettings
 ) -> dict[str, Any]:
     """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
-    batches = DetectorBatches(Canvases(albums, loop.seed), loop.batch)
+    draw = detector_batches(Canvases(albums, loop.seed), loop.batch)
     network = channels_last(DetectorNetwork())
-    network = train_finished(network, batches.draw, detector_loss, loop, 40)
+    network = train_finished(network, draw, detector_loss, loop, 40)
     path = loop.folder / FILE
     write_detector(network, path)
     report = {str(size): measure(path, held_out, size) for size in (640, 256)}
-    report["640"]["false_alarms"] = false_alarms(path, empty_scenes(200, loop.seed + 1))
+    empty = [len(found) for found in detected(path, empty_scenes(200, loop.seed + 1), 640)]
+    report["640"]["false_alarms"] = sum(empty) / len(empty)
     return write_report(loop.folder, report)
 
 
@@ -241,64 +247,53 @@ def write_detector(network: DetectorNetwork, path: Path) -> None:
     export(ExportedDetector(network), example, path, names, axes)
 
 
-def _open(path: Path) -> Any:
+def detected(
+    path: Path, pictures: Sequence[np.ndarray] | np.ndarray, size: int
+) -> Iterator[np.ndarray]:
+    """Keypoints [K, 5, 2] that the file finds in each picture [H, W, 3] uint8 RGB at one input
+    size, at scores from 0.5 on."""
     from insightface.model_zoo.scrfd import SCRFD  # noqa: TID251 - measured as the pack runs it
 
     from instantid_core.libraries import open_sessions
 
-    detector = SCRFD(session=open_sessions([path], "cpu")[0])
+    detector: Any = SCRFD(session=open_sessions([path], "cpu")[0])
     detector.prepare(ctx_id=0, det_thresh=0.5, nms_thresh=0.4)
-    return detector
+    for picture in pictures:
+        yield detector.detect(picture[..., ::-1], input_size=(size, size))[1]
 
 
 def measure(path: Path, albums: Sequence[Album], size: int) -> dict[str, float]:
-    """Measure how the file finds the albums' faces at one input size, at scores from 0.5 on.
+    """Measure how the file finds the albums' faces at one input size.
 
-    `recall`: share of faces with a detection whose keypoints are within 0.2 face heights on
-    average; `keypoints`: their mean error in face heights; `spurious`: further detections per
-    picture.
+    `recall`: share of faces with a detection whose keypoints are `NEAR` on average; `keypoints`:
+    their mean error in face heights; `spurious`: further detections per picture.
     """
-    detector = _open(path)
-    errors, faces, spurious, pictures = [], 0, 0, 0
+    errors, detections = [], 0
     for album in albums:
-        for image, boxes, wanted in zip(album.images, album.boxes, album.keypoints, strict=True):
-            _, found = detector.detect(image[..., ::-1], input_size=(size, size))
-            heights = boxes[:, 3] - boxes[:, 1]
-            way = np.linalg.norm(found[:, None] - wanted[None], axis=-1).mean(axis=-1)
-            way = way / heights[None]
-            best = way.min(axis=0) if len(found) else np.full(len(wanted), np.inf)
-            errors += [float(error) for error in best if error < 0.2]
-            faces += len(wanted)
-            spurious += len(found) - int((best < 0.2).sum())
-            pictures += 1
+        found = detected(path, album.images, size)
+        for points, boxes, wanted in zip(found, album.boxes, album.keypoints, strict=True):
+            way = np.linalg.norm(points[:, None] - wanted[None], axis=-1).mean(axis=-1)
+            errors.append((way / (boxes[:, 3] - boxes[:, 1])).min(axis=0, initial=np.inf))
+            detections += len(points)
+    every = np.concatenate(errors).astype(float)
+    near = every[every < NEAR]
     return {
-        "recall": len(errors) / faces,
-        "keypoints": float(np.mean(errors)) if errors else 1.0,
-        "spurious": spurious / pictures,
+        "recall": len(near) / len(every),
+        "keypoints": float(near.mean()) if len(near) else 1.0,
+        "spurious": (detections - len(near)) / len(errors),
     }
-
-
-def false_alarms(path: Path, pictures: Sequence[np.ndarray]) -> float:
-    """Detections per picture [H, W, 3] uint8 that shows nobody, at a score from 0.5 on."""
-    detector = _open(path)
-    found = [len(detector.detect(p[..., ::-1], input_size=(640, 640))[0]) for p in pictures]
-    return sum(found) / len(found)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=1200)
-    add_picture_arguments(parser)
+    parser = face_model_parser(
+        __doc__, steps=1200, batch=24, learning_rate=2e-3, ema_decay=0.99, held_out_pictures=300
+    )
     parser.add_argument("--pairs", type=int, default=4_000)
-    parser.set_defaults(batch=24, learning_rate=2e-3, ema_decay=0.99, held_out_pictures=300)
     arguments = parser.parse_args()
     loop = loop_settings(arguments, NAME)
-    folder, workers, wide = arguments.folder / "albums", arguments.workers, (288, 192)
-    albums, held_out = ([album] for album in painted(arguments))
-    pairs, seed, few = arguments.pairs, arguments.album_seed, arguments.held_out_pictures
-    albums.append(load_or_paint(folder, pairs, seed, wide, 2, workers=workers))
-    held_out.append(load_or_paint(folder, few, 4, wide, 2, HELD_OUT, workers))
+    kinds = (painted(arguments, kind) for kind in ("single", "pairs"))
+    albums, held_out = zip(*kinds, strict=True)
     train_detector(albums, held_out, loop)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
 from torch.nn import functional
 
 from .loop import Tensors
@@ -62,3 +66,27 @@ def noise_loss(found: torch.Tensor, given: Tensors) -> tuple[torch.Tensor, Tenso
 def size_numbers(height: int, width: int, batch: int) -> torch.Tensor:
     """SDXL's size condition of whole pictures, [batch, 6]: size, the crop's corner and size."""
     return torch.tensor([[height, width, 0, 0, height, width]]).float().repeat(batch, 1)
+
+
+def noise_in(
+    unet: UNet2DConditionModel, given: Tensors, context: torch.Tensor, **residuals: Any
+) -> torch.Tensor:
+    """The noise that a UNet predicts, [B, 4, h, w].
+
+    given: a batch's `noisy` latents, `timesteps` [B], `pooled` text [B, P] and `sizes` [B, 6].
+    context: [B, T, C]. residuals: `residuals_of` a ControlNet.
+    """
+    added = {"text_embeds": given["pooled"], "time_ids": given["sizes"]}
+    noisy, timesteps = given["noisy"], given["timesteps"]
+    return unet(noisy, timesteps, context, added_cond_kwargs=added, **residuals).sample
+
+
+def residuals_of(net: nn.Module, given: Tensors, context: torch.Tensor) -> dict[str, Any]:
+    """Additions of a ControlNet to what its UNet computes, by the names of `noise_in`.
+
+    given: as there, and `hints`, [B, 3, 8 h, 8 w] in 0..1.
+    """
+    added = {"text_embeds": given["pooled"], "time_ids": given["sizes"]}
+    asked = given["noisy"], given["timesteps"], context, given["hints"]
+    down, middle = net(*asked, added_cond_kwargs=added, return_dict=False)
+    return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}

@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from .buckets import Lots, add_album_arguments
+from .command_line import add_options, training_parser
+from .dataset import Album, Lots, add_album_arguments
 from .diffusion import WEIGHTINGS, add_noise, offset_noise, signal_shares, size_numbers
-from .loop import Tensors, add_loop_arguments, training_device
+from .loop import Tensors, training_device
 from .networks.autoencoder import FACTOR
 from .networks.denoiser import TIMESTEPS
-
-if TYPE_CHECKING:
-    from .dataset import Album
 
 Text = tuple[torch.Tensor, torch.Tensor]
 """Context [N, T, C] and pooled [N, P] of captions."""
 SHARE_AT_FACES = 0.8
 """Of windows; the others lie anywhere."""
+NOISE_OFFSET = 0.15
 
 
 @dataclass(frozen=True)
 class BatchSettings:
     """Size and kind of a training's batches."""
 
-    batch: int = 16
-    window: int = 0
+    batch: int
+    window: int = 128
     """Side in pixels of the windows that some of the batches are; 0: none."""
     window_share: float = 0.5
     """Share of the batches that are windows."""
     window_spread: float = 0.6
     """Side of the square about a face in which its window's middle lies, in the window's sides."""
-    noise_offset: float = 0.15
     weighting: str = "even"
     """One of `diffusion.WEIGHTINGS`."""
     another_picture: bool = False
@@ -95,6 +93,12 @@ def face_places(boxes: np.ndarray, extent: tuple[int, int], weight: float) -> to
     return places / places.mean((1, 2, 3), keepdim=True)
 
 
+def lots_of(buckets: dict[str, Bucket], settings: BatchSettings) -> Lots:
+    """Draws of the pictures of buckets, on the training's device."""
+    counts = {kind: len(bucket.people) for kind, bucket in buckets.items()}
+    return Lots(counts, settings.batch, training_device())
+
+
 class Batches:
     """Draws batches for a training that predicts noise.
 
@@ -105,11 +109,8 @@ class Batches:
 
     def __init__(self, buckets: dict[str, Bucket], settings: BatchSettings) -> None:
         self.buckets, self.settings = buckets, settings
-        device = training_device()
-        counts = {kind: len(bucket.people) for kind, bucket in buckets.items()}
-        self.lots = Lots(counts, settings.batch, device)
-        self.others = {kind: Others(bucket.people) for kind, bucket in buckets.items()}
-        self.shares = signal_shares().to(device)
+        self.lots = lots_of(buckets, settings)
+        self.shares = signal_shares().to(training_device())
 
     def draw(self, generator: torch.Generator) -> Tensors:
         """The batch of a step. generator: the step's, on the CPU."""
@@ -117,7 +118,7 @@ class Batches:
         bucket, side = self.buckets[kind], self.settings.side(generator)
         found = {name: values[rows] for name, values in bucket.told.items()}
         if self.settings.another_picture:
-            others = self.others[kind].draw(rows, self.lots.own)
+            others = others_of(bucket.people, rows, self.lots.own)
             found["embeddings"] = bucket.told["embeddings"][others]
         if bucket.text:
             captions = found.pop("captions")
@@ -129,7 +130,7 @@ class Batches:
 
     def _noisy(self, latents: torch.Tensor) -> Tensors:
         own, settings = self.lots.own, self.settings
-        noise = offset_noise(latents.shape, settings.noise_offset, own)
+        noise = offset_noise(latents.shape, NOISE_OFFSET, own)
         size, device = (len(latents),), latents.device
         timesteps = torch.randint(TIMESTEPS, size, generator=own, device=device)
         shares = self.shares[timesteps]
@@ -190,48 +191,27 @@ def face_windows(
     return (corners / FACTOR).round().long()
 
 
-class Others:
-    """For each of some pictures others of the same person."""
-
-    def __init__(self, people: torch.Tensor) -> None:
-        self.order = people.argsort(stable=True)
-        """Pictures, those of a person behind each other."""
-        _, sizes = people[self.order].unique_consecutive(return_counts=True)
-        starts = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-        self.start, self.size, self.rank = (torch.empty_like(self.order) for _ in range(3))
-        self.start[self.order], self.size[self.order] = starts, sizes.repeat_interleave(sizes)
-        self.rank[self.order] = torch.arange(len(people), device=people.device) - starts
-
-    def draw(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """For each picture another one, or itself where there is no other."""
-        size, rank = self.size[rows], self.rank[rows]
-        drawn = torch.rand(len(rows), generator=generator, device=rows.device)
-        chosen = torch.minimum((drawn * (size - 1)).long(), size - 2)
-        chosen = chosen + (chosen >= rank).long()
-        return self.order[self.start[rows] + torch.where(size > 1, chosen, rank)]
+def others_of(people: torch.Tensor, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """For some of the pictures that show `people` [N] another one of the same person each, or the
+    same where there is no other."""
+    order = people.argsort(stable=True)
+    ordered, wanted = people[order], people[rows]
+    start = torch.searchsorted(ordered, wanted)
+    size = torch.searchsorted(ordered, wanted, right=True) - start
+    rank = order.argsort()[rows] - start
+    drawn = torch.rand(len(rows), generator=generator, device=rows.device)
+    chosen = torch.minimum((drawn * (size - 1)).long(), size - 2)
+    chosen = chosen + (chosen >= rank).long()
+    return order[start + torch.where(size > 1, chosen, rank)]
 
 
-def diffusion_parser(
-    purpose: str | None, steps: int, face_weight: float
-) -> argparse.ArgumentParser:
+def diffusion_parser(purpose: str | None, **defaults: Any) -> argparse.ArgumentParser:
     """The command line of a training that predicts noise."""
-    parser = argparse.ArgumentParser(description=purpose)
-    add_loop_arguments(parser, steps)
+    parser = training_parser(purpose)
     add_album_arguments(parser)
-    parser.add_argument("--noise-offset", type=float, default=BatchSettings.noise_offset)
-    parser.add_argument("--weighting", choices=WEIGHTINGS, default=BatchSettings.weighting)
-    parser.add_argument("--window", type=int, default=128, help="side in pixels; 0: none")
-    parser.add_argument("--window-share", type=float, default=BatchSettings.window_share)
-    spread = BatchSettings.window_spread
-    parser.add_argument("--window-spread", type=float, default=spread, help="about faces, in sides")
+    add_options(parser, BatchSettings, weighting=WEIGHTINGS)
     parser.add_argument(
-        "--face-weight", type=float, default=face_weight, help="of the loss at a face; the paper: 1"
+        "--face-weight", type=float, default=1.0, help="of the loss at a face; the paper: 1"
     )
+    parser.set_defaults(**defaults)
     return parser
-
-
-def batch_settings(arguments: argparse.Namespace) -> BatchSettings:
-    """Settings from the command line."""
-    given = vars(arguments)
-    names = (field.name for field in fields(BatchSettings))
-    return BatchSettings(**{name: given[name] for name in names if name in given})

@@ -13,11 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from diffusers import ControlNetModel
 from safetensors.torch import save_file
 from torch import nn
 
-from .adapter_network import ImageAdapter, InstantID
+from .adapter_network import InstantID
 from .autoencoder_training import load_autoencoder
 from .background_training import load_surroundings_weights
 from .base_training import BaseModel, load_base
@@ -25,10 +24,10 @@ from .face_id_network import FaceID
 from .face_id_training import NAME as FACE_ID_NAME
 from .face_id_training import load_face_id
 from .instantid_training import load_instantid
+from .loop import Tensors
 from .networks.autoencoder import Autoencoder
 from .networks.denoiser import DenoiserConfig
 
-Tensors = dict[str, torch.Tensor]
 BASE_FILE = "small_world.safetensors"
 ADAPTER_FILE = "ip-adapter.bin"
 IDENTITY_NET_FILE = "identity_net.safetensors"
@@ -37,34 +36,57 @@ SURROUNDINGS_FILE = "surroundings_control_lora.safetensors"
 FORMAT = "instantid-small-world-1"
 
 
-def base_weights(base: BaseModel, autoencoder: Autoencoder, config: DenoiserConfig) -> Tensors:
-    """UNet in LDM names, caption encoder and autoencoder, each behind a prefix."""
+def export_base(base: BaseModel, autoencoder: Autoencoder, out: Path) -> None:
+    """Write the base model's one file.
+
+    The UNet in LDM names, caption encoder and autoencoder, each behind a prefix; as its metadata
+    the configurations that rebuild the three networks, as JSON.
+    """
+    config = DenoiserConfig()
     parts = {
         "model.diffusion_model.": to_ldm(base.unet.state_dict(), unet_names(config)),
         "caption_encoder.": base.caption_encoder.state_dict(),
         "autoencoder.": autoencoder.state_dict(),
     }
-    return {
-        prefix + name: tensor for prefix, part in parts.items() for name, tensor in part.items()
+    weights = {
+        prefix + name: value for prefix, part in parts.items() for name, value in part.items()
     }
-
-
-def base_metadata(
-    base: BaseModel, autoencoder: Autoencoder, config: DenoiserConfig
-) -> dict[str, str]:
-    """The configurations that rebuild the three networks, as JSON."""
     configs = {
         "denoiser": config,
         "captions": base.caption_encoder.config,
         "autoencoder": autoencoder.config,
     }
-    return {"format": FORMAT} | {name: json.dumps(asdict(each)) for name, each in configs.items()}
+    told = {name: json.dumps(asdict(each)) for name, each in configs.items()}
+    save_file(half(weights), out / BASE_FILE, {"format": FORMAT} | told)
 
 
-def adapter_weights(adapter: ImageAdapter) -> dict[str, Tensors]:
-    """The published nested form."""
+def export_instantid(model: InstantID, out: Path) -> None:
+    """Write the image adapter in the published nested form, and IdentityNet in LDM names, which
+    the host reads without guessing."""
+    adapter, weights = model.adapter, model.identity_net.state_dict()
     sites = adapter_sites(adapter.to_k, adapter.to_v)
-    return {"image_proj": dict(adapter.resampler.state_dict()), "ip_adapter": sites}
+    nested = {"image_proj": half(adapter.resampler.state_dict()), "ip_adapter": half(sites)}
+    torch.save(nested, out / ADAPTER_FILE)
+    names = unet_names(DenoiserConfig()) | controlnet_names(weights)
+    save_file(half(to_ldm(weights, names)), out / IDENTITY_NET_FILE)
+
+
+def export_face_id(model: FaceID, out: Path) -> None:
+    """Write the adapter in FaceID's published nested form: LoRA parts of all attentions, keys and
+    values of every second."""
+    sites = adapter_sites(model.to_k, model.to_v)
+    for name, value in model.lora.state_dict().items():
+        number, layer, part, _ = name.split(".")
+        sites[f"{number}.{layer}_lora.{part}.weight"] = value
+    nested = {"image_proj": half(model.projection.state_dict()), "ip_adapter": half(sites)}
+    torch.save(nested, out / FACE_ID_FILE)
+
+
+def export_surroundings(net: Tensors, out: Path) -> None:
+    """Write the ControlNet that follows the colours behind people, as a Control-LoRA without
+    low-rank parts: what the host does not take from the base model."""
+    weights = to_ldm(net, controlnet_names(net)) | {"lora_controlnet": torch.zeros(1)}
+    save_file(half(weights), out / SURROUNDINGS_FILE)
 
 
 def adapter_sites(to_k: nn.ModuleList, to_v: nn.ModuleList) -> Tensors:
@@ -74,24 +96,6 @@ def adapter_sites(to_k: nn.ModuleList, to_v: nn.ModuleList) -> Tensors:
         for kind, layers in (("k", to_k), ("v", to_v))
         for position, layer in enumerate(layers)
     }
-
-
-def face_id_weights(model: FaceID) -> dict[str, Tensors]:
-    """The published nested form: LoRA parts of all attentions, keys and values of every second."""
-    sites = adapter_sites(model.to_k, model.to_v)
-    lora = {
-        f"{number}.{layer}_lora.{half}.weight": getattr(getattr(each, layer), half).weight
-        for number, each in enumerate(model.lora)
-        for layer in ("to_q", "to_k", "to_v", "to_out")
-        for half in ("down", "up")
-    }
-    return {"image_proj": dict(model.projection.state_dict()), "ip_adapter": sites | lora}
-
-
-def identity_net_weights(net: ControlNetModel, config: DenoiserConfig) -> Tensors:
-    """A ControlNet in LDM names, which the host reads without guessing."""
-    weights = net.state_dict()
-    return to_ldm(weights, unet_names(config) | controlnet_names(weights))
 
 
 def unet_names(config: DenoiserConfig) -> dict[str, str]:
@@ -129,47 +133,12 @@ def to_ldm(weights: Tensors, names: dict[str, str]) -> Tensors:
     return {names[name]: tensor for name, tensor in weights.items()}
 
 
-def cast(weights: Tensors, dtype: torch.dtype) -> Tensors:
-    """Contiguous copies in `dtype`."""
+def half(weights: Tensors) -> Tensors:
+    """Contiguous copies in float16."""
     return {
-        name: tensor.detach().to(dtype, memory_format=torch.contiguous_format, copy=True)
+        name: tensor.detach().to(torch.float16, memory_format=torch.contiguous_format, copy=True)
         for name, tensor in weights.items()
     }
-
-
-def export_base(run: Path, out: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the base model's one file."""
-    base, autoencoder, config = load_base(run), load_autoencoder(run), DenoiserConfig()
-    save_file(
-        cast(base_weights(base, autoencoder, config), dtype),
-        out / BASE_FILE,
-        base_metadata(base, autoencoder, config),
-    )
-
-
-def export_instantid(model: InstantID, out: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the image adapter and IdentityNet."""
-    nested = adapter_weights(model.adapter)
-    torch.save({part: cast(each, dtype) for part, each in nested.items()}, out / ADAPTER_FILE)
-    weights = identity_net_weights(model.identity_net, DenoiserConfig())
-    save_file(cast(weights, dtype), out / IDENTITY_NET_FILE)
-
-
-def export_face_id(model: FaceID, out: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the adapter in FaceID's form."""
-    nested = face_id_weights(model)
-    torch.save({part: cast(each, dtype) for part, each in nested.items()}, out / FACE_ID_FILE)
-
-
-def surroundings_weights(net: Tensors) -> Tensors:
-    """A Control-LoRA without low-rank parts: what the host does not take from the base model."""
-    return to_ldm(net, controlnet_names(net)) | {"lora_controlnet": torch.zeros(1)}
-
-
-def export_surroundings(run: Path, out: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the ControlNet that follows the colours behind people."""
-    weights = surroundings_weights(load_surroundings_weights(run))
-    save_file(cast(weights, dtype), out / SURROUNDINGS_FILE)
 
 
 def main() -> None:
@@ -177,18 +146,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
-    parser.add_argument("--base-only", action="store_true")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    dtype = getattr(torch, arguments.dtype)
-    export_base(arguments.run, arguments.out, dtype)
-    if not arguments.base_only:
-        export_instantid(load_instantid(arguments.run), arguments.out, dtype)
-        export_surroundings(arguments.run, arguments.out, dtype)
-    if (arguments.run / FACE_ID_NAME).exists():
-        export_face_id(load_face_id(arguments.run), arguments.out, dtype)
-    for path in sorted(arguments.out.iterdir()):
+    run, out = arguments.run, arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    export_base(load_base(run), load_autoencoder(run), out)
+    export_instantid(load_instantid(run), out)
+    export_surroundings(load_surroundings_weights(run), out)
+    if (run / FACE_ID_NAME).exists():
+        export_face_id(load_face_id(run), out)
+    for path in sorted(out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,9 +12,7 @@ import torch
 from instantid_core.libraries import CPU, import_runtime
 
 from .alignment import crops
-
-if TYPE_CHECKING:
-    from .dataset import Album
+from .dataset import Album
 
 BATCH = 64
 

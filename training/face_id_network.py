@@ -16,7 +16,9 @@ from torch import nn
 
 from instantid_core.adapter.face_id import FaceIDConfig
 
-from .adapter_network import EMBEDDING_WIDTH, attention, keys_and_values
+from .adapter_network import EMBEDDING_WIDTH, attention, install, keys_and_values, with_tokens
+from .diffusion import noise_in
+from .loop import Tensors
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class FaceIDSettings:
 
 
 class LowRank(nn.Module):
-    """A change of a linear layer, none at first: [..., taken] -> [..., given]."""
+    """A change of a linear layer, which gives it from now on; none at first."""
 
     def __init__(self, layer: nn.Linear, rank: int) -> None:
         super().__init__()
@@ -37,9 +39,7 @@ class LowRank(nn.Module):
         self.up = nn.Linear(rank, layer.out_features, bias=False)
         nn.init.normal_(self.down.weight, std=1 / rank)
         nn.init.zeros_(self.up.weight)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.up(self.down(values))
+        layer.register_forward_hook(lambda _, taken, given: given + self.up(self.down(taken[0])))
 
 
 class AttentionLora(nn.Module):
@@ -53,35 +53,30 @@ class AttentionLora(nn.Module):
 
 
 class FaceIDAttention:
-    """A diffusers attention processor: attention under a LoRA and, given keys and values for them,
-    attention to the identity's tokens, which lie behind the text."""
+    """A diffusers attention processor: attention to the text or the picture itself and, given
+    keys and values for them, to the identity's tokens, which lie behind the text."""
 
     def __init__(
-        self, lora: AttentionLora, tokens: int = 0, keys_values: tuple[nn.Module, ...] = ()
+        self, to_k: nn.Module | None = None, to_v: nn.Module | None = None, tokens: int = 0
     ) -> None:
-        self.lora = lora
-        self.tokens = tokens
-        self.keys_values = keys_values
+        self.layers, self.tokens = (to_k, to_v), tokens
 
     def __call__(
         self,
         attn: Any,
         hidden_states: torch.Tensor,
         encoder_hidden_states: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
         **_: Any,
     ) -> torch.Tensor:
         """Hidden states [B, N, C] and a context [B, T + tokens, context] -> [B, N, C]."""
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         text = context[:, : context.shape[1] - self.tokens]
-        lora = self.lora
-        query = attn.to_q(hidden_states) + lora.to_q(hidden_states)
-        key, value = attn.to_k(text) + lora.to_k(text), attn.to_v(text) + lora.to_v(text)
-        seen = attention(query, key, value, attn.heads)
+        query = attn.to_q(hidden_states)
+        seen = attention(query, attn.to_k(text), attn.to_v(text), attn.heads)
         if self.tokens:
-            key, value = (layer(context[:, -self.tokens :]) for layer in self.keys_values)
+            key, value = (layer(context[:, -self.tokens :]) for layer in self.layers if layer)
             seen = seen + attention(query, key, value, attn.heads)
-        return attn.to_out[1](attn.to_out[0](seen) + lora.to_out(seen))
+        return attn.to_out[1](attn.to_out[0](seen))
 
 
 class FaceID(nn.Module):
@@ -96,40 +91,17 @@ class FaceID(nn.Module):
         sizes = FaceIDConfig(EMBEDDING_WIDTH, settings.width, settings.tokens, context)
         self.projection = sizes.build(nn)
         self.to_k, self.to_v = keys_and_values(unet)
-        paths = [name.removesuffix(".processor") for name in unet.attn_processors]
-        changes = [AttentionLora(unet.get_submodule(path), settings.rank) for path in paths]
-        self.lora = nn.ModuleList(changes)
-        self._install(changes, settings.tokens)
+        paths = (name.removesuffix(".processor") for name in unet.attn_processors)
+        self.lora = nn.ModuleList(
+            AttentionLora(unet.get_submodule(path), settings.rank) for path in paths
+        )
+        install(unet, self, settings.tokens, FaceIDAttention, FaceIDAttention)
 
-    def _install(self, changes: list[AttentionLora], tokens: int) -> None:
-        """Put the trained parts into every attention of the UNet."""
-        pairs = zip(self.to_k, self.to_v, strict=True)
-        processors: dict[str, Any] = {}
-        for name, lora in zip(self.unet.attn_processors, changes, strict=True):
-            if ".attn2." in name:
-                processors[name] = FaceIDAttention(lora, tokens, next(pairs))
-            else:
-                processors[name] = FaceIDAttention(lora)
-        self.unet.set_attn_processor(processors)
+    def forward(self, given: Tensors) -> torch.Tensor:
+        """Predict the noise in latents [B, 4, h, w].
 
-    def forward(
-        self,
-        noisy: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: tuple[torch.Tensor, torch.Tensor],
-        sizes: torch.Tensor,
-        embeddings: torch.Tensor,
-    ) -> torch.Tensor:
-        """Predict the noise in latents [B, 4, h, w] at timesteps [B].
-
-        text: context [B, T, C] and pooled [B, P]. sizes: [B, 6]. embeddings: [B, 512] of any
-        length; zeros are nobody.
+        given: what `noise_in` asks for, the text's `context` [B, T, C] and `embeddings` [B, 512]
+        of any length; zeros are nobody.
         """
-        context, pooled = text
-        tokens = self.projection(embeddings[:, None])
-        return self.unet(
-            noisy,
-            timesteps,
-            torch.cat((context, tokens.to(context)), dim=1),
-            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
-        ).sample
+        tokens = self.projection(given["embeddings"][:, None])
+        return noise_in(self.unet, given, with_tokens(given, tokens))

@@ -1,27 +1,32 @@
-"""Frozen models that InstantID is trained on: a UNet, and how pictures and captions reach it.
+"""Frozen models that InstantID is trained on, and the pictures that it is trained with.
 
-Either the small world's own base model or a published SDXL in diffusers' layout.
+A UNet, and how pictures and captions reach it: of the small world's own base model, or of a
+published SDXL in diffusers' layout.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 
 from .autoencoder_training import album_latents
 from .base_training import load_base
-from .buckets import pictures_of
-from .diffusion_batches import Text
+from .dataset import Album, load_albums, pictures_of
+from .diffusion_batches import Bucket, Text, bucket_of
+from .face_embeddings import album_embeddings
+from .face_likeness import ways_back
+from .loop import Tensors
 
-if TYPE_CHECKING:
-    from .dataset import Album
+KEPT = "instantid"
+"""Folder of a run where embeddings stay."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,28 @@ class Foundation:
     encode_captions: Callable[[list[str]], Text]
     """N captions -> context [N, T, C] and pooled [N, P]."""
 
-    def encode_distinct(self, captions: list[str]) -> tuple[torch.Tensor, Text]:
+    def encode_distinct(self, captions: Sequence[str] | np.ndarray) -> tuple[torch.Tensor, Text]:
         """N captions -> for each its row, [N] int64, and the text of the distinct ones."""
-        distinct = sorted(set(captions))
-        places = {caption: place for place, caption in enumerate(distinct)}
-        rows = torch.tensor([places[caption] for caption in captions])
-        return rows, self.encode_captions(distinct)
+        distinct, rows = np.unique(captions, return_inverse=True)
+        return torch.from_numpy(rows), self.encode_captions(distinct.tolist())
+
+    def bucket(self, album: Album, kind: str, told: Tensors, face_weight: float) -> Bucket:
+        """An album as latents and text, with what else is `told` of its pictures."""
+        captions, text = self.encode_distinct(album.captions)
+        told = {"captions": captions} | told
+        return bucket_of(album, self.latents_of(album, kind), told, face_weight, text)
+
+
+def portraits(
+    arguments: argparse.Namespace, foundation: Foundation
+) -> Iterator[tuple[str, Album, Bucket]]:
+    """The run's albums of one person by kind, one at a time, and their buckets with embeddings."""
+    for kind, album in load_albums(arguments):
+        if kind != "pairs":
+            kept = arguments.folder / KEPT / f"embeddings-{kind}-{len(album)}.npy"
+            embeddings = album_embeddings(album, arguments.recogniser, kept)
+            told = {"embeddings": embeddings, "back": ways_back(album.keypoints[:, 0])}
+            yield kind, album, foundation.bucket(album, kind, told, arguments.face_weight)
 
 
 def add_foundation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,25 +69,23 @@ def add_foundation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pretrained", type=Path, help="an SDXL pipeline in diffusers' layout")
 
 
-def load_foundation(run: Path, pretrained: Path | None) -> Foundation:
+def load_foundation(run: Path, pretrained: Path | None = None) -> Foundation:
     """The run's own base model, or a pipeline folder of diffusers where one is named."""
     return _published(pretrained) if pretrained else _own(run)
 
 
 def _own(run: Path) -> Foundation:
     base = load_base(run)
+    encoder = base.caption_encoder
 
     @torch.no_grad()
     def encode_captions(captions: list[str]) -> Text:
-        encoder = base.caption_encoder
         return encoder(torch.tensor([encoder.tokenize(caption) for caption in captions]))
 
     return Foundation(base.unet, partial(album_latents, run), encode_captions)
 
 
 def _published(folder: Path) -> Foundation:
-    from diffusers import StableDiffusionXLPipeline
-
     pipeline: Any = StableDiffusionXLPipeline.from_pretrained(folder)
     vae = pipeline.vae.requires_grad_(False)
 

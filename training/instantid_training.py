@@ -7,11 +7,9 @@ dropped (arXiv 2401.07519, section 3.3).
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,17 +20,15 @@ from instantid_core.keypoints import draw_frame
 from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
+from .command_line import loop_settings, settings_of
+from .dataset import Album
 from .diffusion import noise_loss, signal_shares
-from .diffusion_batches import Batches, Bucket, batch_settings, diffusion_parser
+from .diffusion_batches import Batches, BatchSettings, Bucket, diffusion_parser
 from .face_embeddings import remembered
-from .foundation import add_foundation_arguments, load_foundation
+from .foundation import add_foundation_arguments, load_foundation, portraits
 from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
 from .latent_recogniser import COVERED, LatentRecogniser, latent_crops, load_latent_recogniser
-from .loop import Tensors, load_trained, loop_settings, start_from, train, training_device
-from .portraits import portraits
-
-if TYPE_CHECKING:
-    from .dataset import Album
+from .loop import Tensors, load_trained, start_from, train, training_device
 
 NAME = "instantid"
 LARGEST_LATENT = 5.0
@@ -60,33 +56,31 @@ def hint_picture(keypoints: np.ndarray, extent: Extent) -> np.ndarray:
     return draw_frame(FrameFaces(extent, (face,)), extent, "stretch")
 
 
-def hint_pictures(keypoints: np.ndarray, extent: Extent) -> torch.Tensor:
-    """The same for many, [N, 5, 2]: [N, 3, H, W] uint8."""
-    drawn = np.stack([hint_picture(points, extent) for points in keypoints])
-    return torch.from_numpy(drawn).movedim(-1, 1).contiguous()
-
-
 def with_hints(
     bucket: Bucket, album: Album, net: nn.Module, encoder: Path | None, kept: Path
 ) -> Bucket:
-    """The bucket with IdentityNet's `condition`: drawn keypoints, or a still encoder's features.
+    """The bucket with IdentityNet's `hints`: drawn keypoints, or a still encoder's features.
 
     encoder: the file that the encoder of `net` is from, None where it learns. kept: where the
     features stay for the next run.
     """
     device, points = training_device(), album.keypoints[:, 0]
     extent = Extent(album.images.shape[2], album.images.shape[1])
-    if encoder is None:
-        pictures = hint_pictures(points, extent).to(device)
-        return replace(bucket, told=bucket.told | {"condition": pictures})
+
+    def drawn(some: np.ndarray) -> torch.Tensor:
+        """[N, 5, 2] -> [N, 3, H, W] uint8."""
+        pictures = np.stack([hint_picture(points, extent) for points in some])
+        return torch.from_numpy(pictures).movedim(-1, 1).contiguous().to(device)
 
     def features() -> Iterator[np.ndarray]:
         for start in range(0, len(points), TOGETHER):
-            hints = hint_pictures(points[start : start + TOGETHER], extent).to(device)
-            yield hint_features(net, hints.float() / 255).view(torch.int16).cpu().numpy()
+            hints = drawn(points[start : start + TOGETHER]).float() / 255
+            yield hint_features(net, hints).view(torch.int16).cpu().numpy()
 
+    if encoder is None:
+        return replace(bucket, told=bucket.told | {"hints": drawn(points)})
     values = remembered(kept, encoder, len(points), features()).view(torch.bfloat16)
-    return replace(bucket, cells=bucket.cells | {"condition": values.to(device)})
+    return replace(bucket, cells=bucket.cells | {"hints": values.to(device)})
 
 
 class InstantIDLoss:
@@ -104,12 +98,10 @@ class InstantIDLoss:
 
     def __call__(self, network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
         """The sum, and its parts."""
-        text, condition = (given["context"], given["pooled"]), given["condition"]
         # Pictures are bytes, features are bfloat16.
-        condition = condition.float() / 255 if condition.dtype == torch.uint8 else condition.float()
-        found = network(
-            given["noisy"], given["timesteps"], text, given["sizes"], given["embeddings"], condition
-        )
+        hints = given["hints"]
+        hints = hints.float() / 255 if hints.dtype == torch.uint8 else hints.float()
+        found = network(given | {"hints": hints})
         loss, figures = noise_loss(found, given)
         if self.reader is None:
             return loss, figures
@@ -129,30 +121,6 @@ class InstantIDLoss:
         return ((1 - cosines) * counts).mean()
 
 
-def train_instantid(arguments: argparse.Namespace) -> None:
-    """Train the image adapter and IdentityNet on a run's base model, or on a published one."""
-    settings, batch = loop_settings(arguments, NAME), batch_settings(arguments)
-    foundation = load_foundation(arguments.folder, arguments.pretrained)
-    model = InstantID(foundation.unet).to(training_device())
-    net, encoder = model.identity_net, arguments.hint_encoder
-    start_from(model, arguments.start)
-    if encoder:
-        load_hint_encoder(net, encoder)
-    buckets = {
-        kind: with_hints(
-            bucket, album, net, encoder, settings.folder / f"hints-{kind}-{len(album)}.npy"
-        )
-        for kind, album, bucket in portraits(arguments, foundation)
-    }
-    if encoder:
-        take_features(net)
-    # A picture of keypoints is not cut.
-    batches = Batches(buckets, batch if encoder else replace(batch, window=0))
-    weight = arguments.identity_weight
-    reader = load_latent_recogniser(arguments.folder) if weight else None
-    train(model, batches.draw, InstantIDLoss(reader, weight), settings, pace)
-
-
 def pace(name: str) -> float:
     """Learning rate of a parameter, as a multiple of the learning rate."""
     return next((factor for beginning, factor in PACES if name.startswith(beginning)), 1.0)
@@ -160,24 +128,42 @@ def pace(name: str) -> float:
 
 def load_instantid(run: Path) -> InstantID:
     """The InstantID that a run has trained on its own base model, frozen."""
-    return load_trained(InstantID(load_foundation(run, None).unet), run / NAME)
+    return load_trained(InstantID(load_foundation(run).unet), run / NAME)
 
 
 def main() -> None:
-    """The command line."""
-    parser = diffusion_parser(__doc__, steps=8500, face_weight=1.0)
+    """Train the image adapter and IdentityNet on a run's base model, or on a published one."""
+    parser = diffusion_parser(__doc__, steps=8500, batch=32, ema_decay=0.999)
+    add_foundation_arguments(parser)
     parser.add_argument(
         "--hint-encoder", type=Path, help="an earlier training's weights.pt, to keep its encoder"
     )
-    add_foundation_arguments(parser)
     parser.add_argument(
         "--another-picture", action="store_true", help="embed another picture of the same person"
     )
     parser.add_argument(
         "--identity-weight", type=float, default=0.0, help="of people not recognised; the paper: 0"
     )
-    parser.set_defaults(batch=32, ema_decay=0.999)
-    train_instantid(parser.parse_args())
+    arguments = parser.parse_args()
+    settings, encoder = loop_settings(arguments, NAME), arguments.hint_encoder
+    foundation = load_foundation(arguments.folder, arguments.pretrained)
+    model = InstantID(foundation.unet).to(training_device())
+    net, buckets = model.identity_net, {}
+    start_from(model, arguments.start)
+    if encoder:
+        load_hint_encoder(net, encoder)
+    for kind, album, bucket in portraits(arguments, foundation):
+        kept = settings.folder / f"hints-{kind}-{len(album)}.npy"
+        buckets[kind] = with_hints(bucket, album, net, encoder, kept)
+    if encoder:
+        take_features(net)
+    else:
+        # A picture of keypoints is not cut.
+        arguments.window = 0
+    batches = Batches(buckets, settings_of(BatchSettings, arguments))
+    weight = arguments.identity_weight
+    reader = load_latent_recogniser(arguments.folder) if weight else None
+    train(model, batches.draw, InstantIDLoss(reader, weight), settings, pace)
 
 
 if __name__ == "__main__":

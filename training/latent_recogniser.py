@@ -15,13 +15,12 @@ from torch import nn
 from torch.nn import functional
 
 from .adapter_network import EMBEDDING_WIDTH
-from .buckets import Lots
-from .diffusion_batches import BatchSettings, Bucket, batch_settings, diffusion_parser, view
+from .command_line import loop_settings, settings_of
+from .diffusion_batches import BatchSettings, Bucket, diffusion_parser, lots_of, view
 from .face_likeness import crop_grid
-from .foundation import add_foundation_arguments, load_foundation
-from .loop import WEIGHTS_FILE, Tensors, loop_settings, train, training_device
+from .foundation import add_foundation_arguments, load_foundation, portraits
+from .loop import Tensors, load_trained, train
 from .networks.autoencoder import FACTOR, GROUPS, LATENT_CHANNELS, ResidualBlock
-from .portraits import portraits
 
 NAME = "latent_recogniser"
 SIDE = 16
@@ -73,8 +72,7 @@ class LatentFaces:
 
     def __init__(self, buckets: dict[str, Bucket], settings: BatchSettings) -> None:
         self.buckets, self.settings = buckets, settings
-        counts = {kind: len(bucket.people) for kind, bucket in buckets.items()}
-        self.lots = Lots(counts, settings.batch, training_device())
+        self.lots = lots_of(buckets, settings)
 
     def draw(self, generator: torch.Generator) -> Tensors:
         """`crops` [B, 4, 16, 16], `embeddings` [B, 512], `inside` [B]."""
@@ -106,20 +104,19 @@ def embedding_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Te
 
 def load_latent_recogniser(run: Path) -> LatentRecogniser:
     """The one that a run has trained, frozen."""
-    network = LatentRecogniser()
-    network.load_state_dict(torch.load(run / NAME / WEIGHTS_FILE, weights_only=True))
-    return network.requires_grad_(False).eval()
+    return load_trained(LatentRecogniser(), run / NAME)
 
 
 def main() -> None:
-    """The command line."""
-    parser = diffusion_parser(__doc__, steps=700, face_weight=1.0)
+    """Train on a run's albums of one person."""
+    parser = diffusion_parser(
+        __doc__, steps=700, batch=64, learning_rate=2e-3, warmup=70, window_share=0.6
+    )
     add_foundation_arguments(parser)
-    parser.set_defaults(batch=64, learning_rate=2e-3, warmup=70, window_share=0.6)
     arguments = parser.parse_args()
     foundation = load_foundation(arguments.folder, arguments.pretrained)
     buckets = {kind: bucket for kind, _, bucket in portraits(arguments, foundation)}
-    batches = LatentFaces(buckets, batch_settings(arguments))
+    batches = LatentFaces(buckets, settings_of(BatchSettings, arguments))
     train(LatentRecogniser(), batches.draw, embedding_loss, loop_settings(arguments, NAME))
 
 

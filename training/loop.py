@@ -6,14 +6,13 @@ that was interrupted goes on exactly as it would have, without any generator's s
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +29,11 @@ Pace = Callable[[str], float]
 STATE_FILE = "state.pt"
 WEIGHTS_FILE = "weights.pt"
 LOG_FILE = "log.csv"
+LOG_EVERY = 10
+"""Steps that a row of the log is a mean over."""
+WEIGHT_DECAY = 0.01
+LARGEST_GRADIENT = 1.0
+"""Gradients are scaled down to this norm."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,11 @@ class LoopSettings:
     """Steps over which the learning rate rises from 0."""
     final_rate: float = 0.05
     """End of the cosine, as a fraction of `learning_rate`."""
-    weight_decay: float = 0.01
     second_beta: float = 0.999
     """AdamW's decay of squared gradients."""
-    largest_gradient: float = 1.0
-    """Gradients are scaled down to this norm."""
     ema_decay: float = 0.998
     mixed_precision: str = "bf16"
     checkpoint_every: int = 250
-    log_every: int = 10
     seed: int = 0
     threads: int = 0
     """0 leaves torch's choice."""
@@ -66,39 +66,17 @@ class LoopSettings:
         return self.learning_rate * (self.final_rate + (1 - self.final_rate) * fall)
 
 
-class Average:
-    """Exponential moving average of the trained parameters (Polyak), with a warm start."""
-
-    def __init__(self, parameters: Tensors, decay: float) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in parameters.items()}
-
-    @torch.no_grad()
-    def update(self, parameters: Tensors, step: int) -> None:
-        """Move towards the parameters; early steps count for more, as their start is random."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.values.values()), list(parameters.values()), 1 - decay)
-
-
 def training_device() -> torch.device:
     """The accelerator where there is one, else the CPU."""
-    if torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
-    return torch.device("cpu")
-
-
-def kernels_for(device: torch.device) -> AbstractContextManager[object]:
-    """Attention as plain products on CPUs: their fused kernel is slower over a few dozen places."""
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
-
-
-def steady(_name: str) -> float:
-    """Every parameter at the same learning rate."""
-    return 1.0
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
 def train(
-    network: nn.Module, draw: Draw, loss_of: Loss, settings: LoopSettings, pace: Pace = steady
+    network: nn.Module,
+    draw: Draw,
+    loss_of: Loss,
+    settings: LoopSettings,
+    pace: Pace = lambda _name: 1.0,
 ) -> Tensors:
     """Train those parameters of `network` that ask for gradients; resume where the folder says.
 
@@ -112,26 +90,18 @@ def train(
     torch.backends.cuda.matmul.allow_tf32 = True
     settings.folder.mkdir(parents=True, exist_ok=True)
     device = training_device()
-    with kernels_for(device):
+    # On CPUs attention as plain products: their fused kernel is slower over a few dozen places.
+    with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
         run = _Run(network.to(device), loss_of, settings, pace)
         numbers = sum(value.numel() for value in run.trained.values())
         print(f"{numbers / 1e6:.2f} M trained parameters on {device}", flush=True)
-        log = _Log(settings, run.step)
+        log = _Log(settings.folder / LOG_FILE, run.step)
         while run.step < settings.steps:
             figures = run.advance(draw)
             log.add(run.step, settings.rate(run.step - 1), figures)
             if run.step % settings.checkpoint_every == 0 or run.step == settings.steps:
                 run.save()
-    return run.average.values
-
-
-def _groups(network: nn.Module, pace: Pace) -> list[dict[str, Any]]:
-    """Parameter groups of the optimiser, one for each pace."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, value in network.named_parameters():
-        if value.requires_grad:
-            groups.setdefault(pace(name), []).append(value)
-    return [{"params": values, "pace": factor} for factor, values in groups.items()]
+    return run.average
 
 
 class _Run:
@@ -141,20 +111,23 @@ class _Run:
         self, network: nn.Module, loss_of: Loss, settings: LoopSettings, pace: Pace
     ) -> None:
         self.network, self.loss_of, self.settings = network, loss_of, settings
-        named = network.named_parameters()
-        self.trained: Tensors = {name: value for name, value in named if value.requires_grad}
-        device = next(iter(self.trained.values())).device
+        self.trained = trained_parts(network)
+        self.device = next(iter(self.trained.values())).device
         self.autocast = torch.autocast(
-            device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"
+            self.device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"
         )
+        groups: dict[float, list[torch.Tensor]] = {}
+        for name, value in self.trained.items():
+            groups.setdefault(pace(name), []).append(value)
         self.optimiser = torch.optim.AdamW(
-            _groups(network, pace),
+            [{"params": values, "pace": factor} for factor, values in groups.items()],
             betas=(0.9, settings.second_beta),
-            weight_decay=settings.weight_decay,
+            weight_decay=WEIGHT_DECAY,
             fused=True,
         )
-        self.average = Average(self.trained, settings.ema_decay)
-        self.device, self.step = device, self._resume()
+        self.average = {name: value.detach().clone() for name, value in self.trained.items()}
+        """Exponential moving average of the trained parameters (Polyak), with a warm start."""
+        self.step = self._resume()
 
     def advance(self, draw: Draw) -> Tensors:
         """One step of the optimiser; returns its losses."""
@@ -167,15 +140,22 @@ class _Run:
         with self.autocast:
             loss, figures = self.loss_of(self.network, batch)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained.values(), self.settings.largest_gradient)
+        nn.utils.clip_grad_norm_(self.trained.values(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.step += 1
-        self.average.update(self.trained, self.step)
+        self._move_average()
         return {"loss": loss.detach(), **figures}
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        """Towards the parameters; early steps count for more, as their start is random."""
+        decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step))
+        averages, values = list(self.average.values()), list(self.trained.values())
+        torch._foreach_lerp_(averages, values, 1 - decay)
 
     def save(self) -> None:
         """Write all that resuming needs, and the weights so far."""
-        weights = {name: value.cpu() for name, value in self.average.values.items()}
+        weights = {name: value.cpu() for name, value in self.average.items()}
         state = {
             "step": self.step,
             "trained": self.trained,
@@ -185,20 +165,25 @@ class _Run:
         _write(state, self.settings.folder / STATE_FILE)
         _write(weights, self.settings.folder / WEIGHTS_FILE)
 
+    @torch.no_grad()
     def _resume(self) -> int:
         """Take over the folder's state, if there is one; the step that it is of."""
         path = self.settings.folder / STATE_FILE
         if not path.exists():
             return 0
         state = torch.load(path, map_location="cpu", weights_only=True)
-        with torch.no_grad():
-            for name, value in self.trained.items():
-                value.copy_(state["trained"][name])
-                self.average.values[name].copy_(state["average"][name])
+        for name, value in self.trained.items():
+            value.copy_(state["trained"][name])
+            self.average[name].copy_(state["average"][name])
         # Settings of the groups are this run's: the file may be of another device.
         ours = self.optimiser.state_dict() | {"state": state["optimiser"]["state"]}
         self.optimiser.load_state_dict(ours)
         return state["step"]
+
+
+def trained_parts(network: nn.Module) -> Tensors:
+    """The parameters that ask for gradients, by name."""
+    return {name: value for name, value in network.named_parameters() if value.requires_grad}
 
 
 def channels_last(network: nn.Module) -> Any:
@@ -211,15 +196,15 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_trained(network: Network, folder: Path) -> Network:
-    """A network on a frozen UNet, `unet`, with what a training left in its folder; frozen itself.
+    """A new network with what a training left in its folder; frozen.
 
     Raises ValueError where the file holds another network's parts.
     """
     weights = torch.load(folder / WEIGHTS_FILE, weights_only=True)
-    missing, unexpected = network.load_state_dict(weights, strict=False)
-    absent = [name for name in missing if not name.startswith("unet.")]
-    if absent or unexpected:
-        raise ValueError(f"{folder} holds another model: differs at {[*absent, *unexpected][:3]}.")
+    differing = sorted(trained_parts(network).keys() ^ weights.keys())
+    if differing:
+        raise ValueError(f"{folder} holds another model: differs at {differing[:3]}.")
+    network.load_state_dict(weights, strict=False)
     return network.requires_grad_(False).eval()
 
 
@@ -242,26 +227,27 @@ def _write(values: Any, path: Path) -> None:
 
 
 class _Log:
-    """A CSV of means over `log_every` steps."""
+    """A CSV of means over `LOG_EVERY` steps."""
 
-    def __init__(self, settings: LoopSettings, step: int) -> None:
-        self.path = settings.folder / LOG_FILE
-        self.every = settings.log_every
-        self.rows = [row for row in self._read() if int(row["step"]) <= step]
-        self.waiting: list[torch.Tensor] = []
+    def __init__(self, path: Path, step: int) -> None:
+        self.path = path
+        self.rows: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        self.waiting: list[Tensors] = []
         self.since = time.monotonic()
 
     def add(self, step: int, rate: float, figures: Tensors) -> None:
         """Collect a step; every so often write and print a row."""
-        names = sorted(figures)
         # Not yet as numbers: the CPU need not wait for every step of a device.
-        self.waiting.append(torch.stack([figures[name].float() for name in names]))
-        if step % self.every:
+        self.waiting.append(figures)
+        if step % LOG_EVERY:
             return
-        columns = torch.stack(self.waiting).T.tolist()
         seconds = (time.monotonic() - self.since) / len(self.waiting)
         row = {"step": str(step), "learning_rate": f"{rate:.6g}", "seconds": f"{seconds:.4f}"}
-        for name, values in zip(names, columns, strict=True):
+        for name in sorted(figures):
+            values = torch.stack([each[name].float() for each in self.waiting]).tolist()
             seen = [value for value in values if name == "loss" or not math.isnan(value)]
             if seen:
                 row[name] = f"{sum(seen) / len(seen):.6f}"
@@ -270,42 +256,9 @@ class _Log:
         print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
         self.waiting, self.since = [], time.monotonic()
 
-    def _read(self) -> list[dict[str, str]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
     def _write(self) -> None:
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         with self.path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(self.rows)
-
-
-def add_loop_arguments(parser: argparse.ArgumentParser, steps: int) -> None:
-    """The command line's settings of the loop."""
-    parser.add_argument("--folder", type=Path, required=True, help="the run's folder")
-    parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--warmup", type=int, default=100)
-    parser.add_argument("--second-beta", type=float, default=0.999, help="of AdamW")
-    parser.add_argument("--ema-decay", type=float, default=0.998)
-    parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="bf16")
-    parser.add_argument("--checkpoint-every", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="weights.pt of a training to begin with")
-
-
-def loop_settings(arguments: argparse.Namespace, name: str) -> LoopSettings:
-    """Settings from the command line, after torch's generator is seeded with theirs.
-
-    The loop writes into the run's subfolder `name`.
-    """
-    torch.manual_seed(arguments.seed)
-    given = vars(arguments)
-    told = {field.name: given[field.name] for field in fields(LoopSettings) if field.name in given}
-    return LoopSettings(**(told | {"folder": arguments.folder / name}))

@@ -1,30 +1,74 @@
-"""ONNX files of trained networks."""
+"""Parts that the trainings of ONNX files share: command line, layers, reports and the export."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import swa_utils
 
+from .command_line import training_parser
+from .dataset import Album, load_album
+from .degradation import degrade, unit_pictures
 from .loop import Draw, LoopSettings, Loss, train, training_device
 
+REPORT_BATCH = 100
 OPSET = 17
 Axes = dict[str, dict[int, str]]
 """Input or output name -> axis -> name of the free dimension."""
+
+
+def face_model_parser(purpose: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """The command line of a training of an ONNX file."""
+    parser = training_parser(purpose)
+    parser.add_argument("--pictures", dest="single", type=int, default=20_000)
+    parser.add_argument("--held-out-pictures", type=int, default=1_500)
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def painted(arguments: argparse.Namespace, kind: str = "single") -> tuple[Album, Album]:
+    """The run's albums of a kind: to learn from, and of held-out people."""
+    return load_album(arguments, kind), load_album(arguments, kind, held_out=True)
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    """A convolution over 3 x 3 places, a batch norm and a ReLU."""
+    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return [layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def halving(widths: tuple[int, ...]) -> nn.Sequential:
+    """Convolutions from RGB to these widths, each at half of the side before it."""
+    pairs = zip((3, *widths), widths, strict=False)
+    return nn.Sequential(*(layer for pair in pairs for layer in convolution(*pair, stride=2)))
+
+
+@torch.no_grad()
+def answers(network: nn.Module, images: np.ndarray, smallest_scale: float | None) -> list[Any]:
+    """Answers of a network to pictures [N, H, W, 3] uint8, some at a time.
+
+    smallest_scale: of `degrade`, None for pictures as they are.
+    """
+    generator, found = torch.Generator().manual_seed(0), []
+    for start in range(0, len(images), REPORT_BATCH):
+        part = unit_pictures(images[start : start + REPORT_BATCH])
+        found.append(network(degrade(part, generator, smallest_scale) if smallest_scale else part))
+    return found
 
 
 def export(
     network: nn.Module,
     example: torch.Tensor,
     path: Path,
-    outputs: Sequence[str],
+    outputs: list[str],
     axes: Axes,
     input_name: str = "input.1",
 ) -> None:
@@ -46,7 +90,7 @@ def export(
             dynamo=False,
             opset_version=OPSET,
             input_names=[input_name],
-            output_names=list(outputs),
+            output_names=outputs,
             dynamic_axes=axes,
         )
     os.replace(partial, path)

@@ -8,9 +8,7 @@ strangers have a cosine near 0, and a raw embedding is about sqrt(512) = 22.6 lo
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,21 +16,25 @@ from torch import nn
 from torch.nn import functional
 
 from .alignment import CROP_SIDE, crops, jittered
+from .command_line import loop_settings
+from .dataset import Album
 from .degradation import degrade, unit_pictures
-from .loop import LoopSettings, Tensors, add_loop_arguments, channels_last, loop_settings
-from .onnx_files import export, train_finished, write_report
-
-if TYPE_CHECKING:
-    from .dataset import Album
+from .loop import Draw, LoopSettings, Tensors, channels_last
+from .onnx_files import (
+    REPORT_BATCH,
+    convolution,
+    export,
+    face_model_parser,
+    painted,
+    train_finished,
+    write_report,
+)
 
 NAME, JUDGE = "recogniser", "judge"
 FILE = "glintr100.onnx"
 JUDGE_FILE = "judge.onnx"
 """Conditions nothing and judges all figures, so that generation cannot please its own measure."""
 EMBEDDING_WIDTH = 512
-REPORT_BATCH = 256
-
-
 WIDTHS = (16, 32, 80, 160)
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
 MARGIN = 0.2
@@ -52,13 +54,10 @@ class EmbeddingNetwork(nn.Module):
         super().__init__()
         first, second, third, fourth = widths
         self.features = nn.Sequential(
-            *_convolution(3, first, 2), nn.ReLU(inplace=True),
-            *_convolution(first, second, 2), nn.ReLU(inplace=True),
-            _Residual(second),
-            *_convolution(second, third, 2), nn.ReLU(inplace=True),
-            _Residual(third),
-            *_convolution(third, fourth, 2), nn.ReLU(inplace=True),
-            _Residual(fourth),
+            *convolution(3, first, 2),
+            *convolution(first, second, 2), _Residual(second),
+            *convolution(second, third, 2), _Residual(third),
+            *convolution(third, fourth, 2), _Residual(fourth),
         )  # fmt: skip
         # One weight per place and channel (MobileFaceNet, arXiv 1804.07573) instead of a mean:
         # where a feature lies in an aligned crop matters.
@@ -106,17 +105,10 @@ class _Mixer(nn.Module):
         return x + self.layers(x)
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    return layer, nn.BatchNorm2d(outputs)
-
-
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *_convolution(width, width), nn.ReLU(inplace=True), *_convolution(width, width)
-        )
+        self.layers = nn.Sequential(*convolution(width, width), *convolution(width, width)[:2])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(x + self.layers(x))
@@ -144,30 +136,27 @@ def margin_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tenso
     return (losses * pairs).sum() / pairs.sum(), {"misses": misses.detach()}
 
 
-class FaceBatches:
-    """Draws batches of degraded, aligned crops from an album; every face counts once."""
+def face_batches(album: Album, batch: int) -> Draw:
+    """Draws degraded, aligned crops from an album; every face counts once.
 
-    def __init__(self, album: Album, batch: int) -> None:
-        self.album, self.batch = album, batch
-        self.people, labels = np.unique(album.identities, return_inverse=True)
-        self.labels = labels.reshape(-1)
-        order = np.argsort(self.labels, kind="stable")
-        self.faces = np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)
-        """Per identity, its faces: picture * people in a picture + place."""
+    `pictures`, crops [batch, 3, 112, 112] in -1..1, and `labels` [batch].
+    """
+    # A face's number: picture * people in a picture + place.
+    people, labels = np.unique(album.identities.ravel(), return_inverse=True)
 
-    def draw(self, generator: torch.Generator) -> Tensors:
-        """`pictures`, crops [batch, 3, 112, 112] in -1..1, and `labels` [batch]."""
+    def draw(generator: torch.Generator) -> Tensors:
         rng = np.random.default_rng(int(torch.randint(1 << 62, (), generator=generator)))
-        count = min(PEOPLE, len(self.people))
-        chosen = rng.choice(len(self.people), count, replace=False)
-        pool = np.concatenate([self.faces[person] for person in chosen])
-        faces = rng.choice(pool, self.batch, replace=len(pool) < self.batch)
-        places = self.album.identities.shape[1]
-        worse = degrade(unit_pictures(self.album.images[faces // places]), generator)
-        pictures = (worse * 255).round().byte().movedim(1, -1).contiguous().numpy()
-        points = self.album.keypoints[faces // places, faces % places]
-        found = crops(pictures, jittered(points, rng, JITTER))
-        return {"pictures": normalised(found), "labels": torch.from_numpy(self.labels[faces])}
+        chosen = rng.choice(len(people), min(PEOPLE, len(people)), replace=False)
+        pool = np.concatenate([np.flatnonzero(labels == person) for person in chosen])
+        faces = rng.choice(pool, batch, replace=len(pool) < batch)
+        pictures, places = np.divmod(faces, album.identities.shape[1])
+        worse = degrade(unit_pictures(album.images[pictures]), generator)
+        images = (worse * 255).round().byte().movedim(1, -1).contiguous().numpy()
+        points = jittered(album.keypoints[pictures, places], rng, JITTER)
+        found = normalised(crops(images, points))
+        return {"pictures": found, "labels": torch.from_numpy(labels[faces])}
+
+    return draw
 
 
 def normalised(crops: np.ndarray) -> torch.Tensor:
@@ -180,36 +169,26 @@ def train_recogniser(
 ) -> dict[str, Any]:
     """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
     network = channels_last(JudgeNetwork() if judge else EmbeddingNetwork())
-    draw = FaceBatches(album, loop.batch).draw
+    draw = face_batches(album, loop.batch)
     network = train_finished(network, draw, margin_loss, loop, 24)
-    write_recogniser(network, loop.folder / (JUDGE_FILE if judge else FILE))
-    return write_report(loop.folder, verify(network, held_out))
-
-
-def write_recogniser(network: nn.Module, path: Path) -> None:
-    """Write an ONNX file that insightface's ArcFaceONNX opens: any number of crops at once."""
-    example = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE)
+    report = verify(network, held_out)
+    # As insightface's ArcFaceONNX opens it: any number of crops at once.
     axes = {"input.1": {0: "crops"}, "embedding": {0: "crops"}}
-    export(network, example, path, ["embedding"], axes)
+    example, path = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE), JUDGE_FILE if judge else FILE
+    export(network, example, loop.folder / path, ["embedding"], axes)
+    return write_report(loop.folder, report)
 
 
 @torch.no_grad()
-def embeddings_of(network: nn.Module, album: Album) -> torch.Tensor:
-    """Raw embeddings [N, 512] of the first face of each picture of an album."""
-    parts = []
-    for start in range(0, len(album), REPORT_BATCH):
-        part = slice(start, start + REPORT_BATCH)
-        parts.append(network(normalised(crops(album.images[part], album.keypoints[part, 0]))))
-    return torch.cat(parts)
-
-
 def verify(network: nn.Module, album: Album) -> dict[str, Any]:
-    """Measure how well embeddings tell people apart who were not in the training, over all pairs.
+    """Measure how well embeddings of each picture's first face tell people apart who were not in
+    the training, over all pairs.
 
     `same` and `different` are mean cosines; `accepted` is the share of pairs of one person above
     the cosine that one pair in a hundred of two people exceeds.
     """
-    raw = embeddings_of(network, album)
+    faces = normalised(crops(album.images, album.keypoints[:, 0]))
+    raw = torch.cat([network(part) for part in faces.split(REPORT_BATCH)])
     units = functional.normalize(raw)
     upper = torch.triu(torch.ones(len(raw), len(raw), dtype=torch.bool), diagonal=1)
     people = torch.from_numpy(album.identities[:, 0])
@@ -226,13 +205,8 @@ def verify(network: nn.Module, album: Album) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    from .dataset import add_picture_arguments, painted
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_loop_arguments(parser, steps=1100)
-    add_picture_arguments(parser)
+    parser = face_model_parser(__doc__, steps=1100, batch=128, learning_rate=3e-3, ema_decay=0.99)
     parser.add_argument("--judge", action="store_true", help="another net, that only judges")
-    parser.set_defaults(batch=128, learning_rate=3e-3, ema_decay=0.99)
     arguments = parser.parse_args()
     loop = loop_settings(arguments, JUDGE if arguments.judge else NAME)
     train_recogniser(*painted(arguments), loop, arguments.judge)

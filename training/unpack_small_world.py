@@ -16,10 +16,9 @@ from safetensors.torch import load_file
 
 from . import autoencoder_training, base_training, instantid_training, recogniser
 from .export import ADAPTER_FILE, BASE_FILE, IDENTITY_NET_FILE, controlnet_names, unet_names
-from .loop import WEIGHTS_FILE
+from .loop import WEIGHTS_FILE, Tensors
 from .networks.denoiser import DenoiserConfig
 
-Tensors = dict[str, torch.Tensor]
 STATISTICS = ("latent_mean", "latent_deviation")
 
 

@@ -137,11 +137,13 @@ def test_the_host_predicts_what_was_trained(pack: Any, loaded: Any, twin: Any):
     timestep = loaded[0].get_model_object("model_sampling").timestep(step["sigma"])
     hint = torch.from_numpy(hint_picture(POINTS, Extent(*SIZE))).movedim(-1, 0)[None] / 255
     model, captions = twin
+    given = {"noisy": latents, "timesteps": timestep, "hints": hint}
+    given["sizes"] = size_numbers(SIZE[1], SIZE[0], 1)
     for side, text, scale in SIDES:
         ours = (step["input"] - step[side]) / sigma
-        words = captions(torch.tensor([captions.tokenize(text)]))
-        sizes = size_numbers(SIZE[1], SIZE[0], 1)
-        theirs = model(latents, timestep, words, sizes, embedding()[:, 0] * scale, hint)
+        context, pooled = captions(torch.tensor([captions.tokenize(text)]))
+        given |= {"context": context, "pooled": pooled}
+        theirs = model(given | {"embeddings": embedding()[:, 0] * scale})
         # Two implementations in float32; 4.5e-7 was measured with random weights.
         assert (ours - theirs).norm() / theirs.norm() < 1e-4
 

@@ -67,11 +67,15 @@ def model() -> SurroundingsControl:
 
 def prediction(model: SurroundingsControl, hint: float) -> torch.Tensor:
     generator = torch.Generator().manual_seed(7)
-    context = torch.randn(2, 5, 32, generator=generator)
-    pooled = torch.randn(2, SMALL.pooled_width, generator=generator)
-    noisy = torch.randn(2, 4, 8, 8, generator=generator)
-    hints = torch.full((2, 3, 64, 64), hint)
-    return model(noisy, torch.tensor([10, 700]), (context, pooled), size_numbers(64, 64, 2), hints)
+    given = {
+        "context": torch.randn(2, 5, 32, generator=generator),
+        "pooled": torch.randn(2, SMALL.pooled_width, generator=generator),
+        "noisy": torch.randn(2, 4, 8, 8, generator=generator),
+        "timesteps": torch.tensor([10, 700]),
+        "sizes": size_numbers(64, 64, 2),
+        "hints": torch.full((2, 3, 64, 64), hint),
+    }
+    return model(given)
 
 
 def test_a_new_net_changes_nothing_and_learns_of_the_hint_at_once(model):

@@ -107,7 +107,7 @@ def test_people_who_are_recognised_cost_nothing():
     given = {
         "noisy": add_noise(latents, noise, shares), "noise": noise, "timesteps": timesteps,
         "importance": 1 / shares, "places": torch.ones(2, 1, 24, 24), "sizes": WHOLE, "back": back,
-        "context": noise, "pooled": noise, "condition": noise, "embeddings": own,
+        "hints": noise, "embeddings": own,
     }  # fmt: skip
     network = Answer(noise)
     assert InstantIDLoss(reader, 2.0)(network, given)[0].item() == pytest.approx(0, abs=1e-4)

@@ -126,10 +126,11 @@ def test_captions_name_attributes_where_they_are_asked_to():
 
 
 def test_half_of_the_random_captions_name_attributes():
-    album = paint_album(random_scenes(60, 3, SQUARE, 1, TRAINING))
-    assert 15 < album.named.sum() < 45
-    for words, seen, named in zip(album.captions, album.attributes, album.named, strict=True):
-        assert (words.count(",") - 1) == (seen.sum() if named else 0)
+    scenes = random_scenes(60, 3, SQUARE, 1, TRAINING)
+    assert 15 < sum(scene.named for scene in scenes) < 45
+    for words, scene in zip(paint_album(scenes).captions, scenes, strict=True):
+        seen = scene.people[0].attributes if scene.named else ()
+        assert words.count(",") - 1 == len(seen)
 
 
 @pytest.mark.parametrize("part", ["smiling", "hat"])

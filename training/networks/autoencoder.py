@@ -102,11 +102,6 @@ class Autoencoder(nn.Module):
         raw = latents * SCALE * self._shaped(self.latent_deviation) + self._shaped(self.latent_mean)
         return self.reconstruct(raw).clamp(-1, 1)
 
-    def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-        """Take the raw latents' statistics per channel, each [4], measured on an album."""
-        self.latent_mean.copy_(mean)
-        self.latent_deviation.copy_(deviation)
-
     @staticmethod
     def _shaped(statistics: torch.Tensor) -> torch.Tensor:
         return statistics.view(1, -1, 1, 1)
