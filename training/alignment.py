@@ -1,9 +1,14 @@
-"""Crops as insightface's recognisers want them: five keypoints moved onto a template."""
+"""Crops as insightface's recognisers want them: five keypoints moved onto a template.
+
+Those of pictures by OpenCV; with gradients, of pictures and of latents, by torch.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
+from torch.nn import functional
 
 from instantid_core.faces.alignment import ALIGNED_SIDE as CROP_SIDE
 from instantid_core.faces.alignment import TEMPLATE as FULL_TEMPLATE
@@ -49,3 +54,38 @@ def jittered(keypoints: np.ndarray, rng: np.random.Generator, strength: float) -
     heights = np.linalg.norm(mouth - eyes, axis=1) / 0.4
     noise = rng.normal(0, strength, keypoints.shape) * heights[:, None, None]
     return (keypoints + noise).astype(np.float32)
+
+
+def ways_back(keypoints: np.ndarray) -> torch.Tensor:
+    """Keypoints [N, 5, 2] -> matrices [N, 2, 3] from places in aligned crops to pixels, float32."""
+    full = np.tile(np.eye(3), (len(keypoints), 1, 1))
+    full[:, :2] = similarities(keypoints)
+    return torch.from_numpy(np.linalg.inv(full)[:, :2].astype(np.float32))
+
+
+def crop_grid(
+    back: torch.Tensor, side: int, extent: tuple[int, int], corners: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Places of `side` x `side` cells of aligned crops in views of pictures, for `grid_sample`:
+    [N, side, side, 2], x and y, -1 and 1 at the view's borders.
+
+    back: `ways_back`. extent: height and width of the views in pixels. corners: top and left of
+    each view, [N, 2] pixels; None for whole pictures.
+    """
+    line = (torch.arange(side, device=back.device) + 0.5) * (CROP_SIDE / side) - 0.5
+    v, u = torch.meshgrid(line, line, indexing="ij")
+    # Not as a product of matrices: autocast would round pixels to eight bits.
+    rows = back[..., None, None]
+    places = rows[:, :, 0] * u + rows[:, :, 1] * v + rows[:, :, 2]
+    if corners is not None:
+        places = places - corners.flip(1)[..., None, None]
+    height, width = extent
+    return torch.stack([(2 * places[:, 0] + 1) / width, (2 * places[:, 1] + 1) / height], -1) - 1
+
+
+def aligned(pictures: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 3, H, W] in -1..1 and `ways_back` -> crops [N, 3, 112, 112], black outside of
+    pictures: `alignment.crops`, with gradients."""
+    height, width = pictures.shape[2:]
+    grid = crop_grid(back, CROP_SIDE, (height, width))
+    return functional.grid_sample(pictures + 1, grid, align_corners=False) - 1

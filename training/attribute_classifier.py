@@ -90,7 +90,7 @@ def train_attribute_classifier(album: Album, held_out: Album, loop: LoopSettings
     report = {"as painted": accuracy(network, held_out, None)}
     report["degraded"] = accuracy(network, held_out, SMALLEST_SCALE)
     axes = {"crops": {0: "count"}, NAME: {0: "count"}}
-    export(network, torch.zeros(2, 3, SIDE, SIDE), loop.folder / FILE, [NAME], axes, "crops")
+    export(network, torch.zeros(2, 3, SIDE, SIDE), loop.folder / FILE, axes)
     return write_report(loop.folder, report)
 
 

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .alignment import aligned, ways_back
 from .command_line import loop_settings, training_parser
 from .dataset import Album, Lots, add_album_arguments, load_albums, pictures_of
 from .face_embeddings import remembered
-from .face_likeness import FaceLikeness, ways_back
 from .loop import (
     WEIGHTS_FILE,
     Loss,
@@ -31,6 +31,7 @@ from .loop import (
 )
 from .networks.autoencoder import FACTOR, LATENT_CHANNELS, SCALE, Autoencoder
 from .recogniser import NAME as RECOGNISER
+from .recogniser import EmbeddingNetwork
 
 NAME = "autoencoder"
 STATISTICS_FILE = "statistics.pt"
@@ -56,6 +57,28 @@ def pyramid_loss(found: torch.Tensor, wanted: torch.Tensor, levels: int) -> torc
         total = total + (error - functional.interpolate(coarse, scale_factor=2)).abs().mean()
         error = coarse
     return total + error.abs().mean()
+
+
+class FaceLikeness(nn.Module):
+    """A trained recogniser by the statistics of each batch; nothing in it is trained."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        self.network = EmbeddingNetwork()
+        # What a training leaves has no statistics of batches.
+        self.network.load_state_dict(torch.load(weights, weights_only=True), strict=False)
+        self.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                module.running_mean = module.running_var = module.num_batches_tracked = None
+
+    def forward(
+        self, found: torch.Tensor, wanted: torch.Tensor, back: torch.Tensor
+    ) -> torch.Tensor:
+        """Cosines [N] of faces in pictures [N, 3, H, W] in -1..1; back: `ways_back` of both."""
+        crops = aligned(torch.cat([found, wanted]), back.repeat(2, 1, 1))
+        first, second = functional.normalize(self.network(crops).float()).chunk(2)
+        return (first * second).sum(1)
 
 
 def autoencoder_loss(likeness: FaceLikeness) -> Loss:

@@ -21,7 +21,7 @@ from .command_line import loop_settings
 from .dataset import Album
 from .degradation import degrade, unit_pictures
 from .detector_canvases import CANVAS, Canvases, Faces, empty_scenes
-from .loop import Draw, LoopSettings, Tensors, channels_last
+from .loop import Draw, Tensors, channels_last
 from .onnx_files import (
     convolution,
     export,
@@ -223,30 +223,6 @@ def detector_batches(canvases: Canvases, batch: int) -> Draw:
     return draw
 
 
-def train_detector(
-    albums: Sequence[Album], held_out: Sequence[Album], loop: LoopSettings
-) -> dict[str, Any]:
-    """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
-    draw = detector_batches(Canvases(albums, loop.seed), loop.batch)
-    network = channels_last(DetectorNetwork())
-    network = train_finished(network, draw, detector_loss, loop, 40)
-    path = loop.folder / FILE
-    write_detector(network, path)
-    report = {str(size): measure(path, held_out, size) for size in (640, 256)}
-    empty = [len(found) for found in detected(path, empty_scenes(200, loop.seed + 1), 640)]
-    report["640"]["false_alarms"] = sum(empty) / len(empty)
-    return write_report(loop.folder, report)
-
-
-def write_detector(network: DetectorNetwork, path: Path) -> None:
-    """Write an ONNX file that insightface's SCRFD opens; height and width are free."""
-    names = [f"{kind}_{stride}" for kind in ("score", "bbox", "kps") for stride in STRIDES]
-    axes: dict[str, dict[int, str]] = {"input.1": {2: "height", 3: "width"}}
-    axes |= {name: {0: f"anchors_{name}"} for name in names}
-    example = torch.zeros(1, 3, CANVAS * POOLING, CANVAS * POOLING)
-    export(ExportedDetector(network), example, path, names, axes)
-
-
 def detected(
     path: Path, pictures: Sequence[np.ndarray] | np.ndarray, size: int
 ) -> Iterator[np.ndarray]:
@@ -285,7 +261,7 @@ def measure(path: Path, albums: Sequence[Album], size: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """The command line."""
+    """Train, write the ONNX file and `report.json` into the loop's folder."""
     parser = face_model_parser(
         __doc__, steps=1200, batch=24, learning_rate=2e-3, ema_decay=0.99, held_out_pictures=300
     )
@@ -294,7 +270,19 @@ def main() -> None:
     loop = loop_settings(arguments, NAME)
     kinds = (painted(arguments, kind) for kind in ("single", "pairs"))
     albums, held_out = zip(*kinds, strict=True)
-    train_detector(albums, held_out, loop)
+    draw = detector_batches(Canvases(albums, loop.seed), loop.batch)
+    network = channels_last(DetectorNetwork())
+    network = train_finished(network, draw, detector_loss, loop, 40)
+    # As insightface's SCRFD opens it; height and width are free.
+    axes = {"input.1": {2: "height", 3: "width"}}
+    for kind in ("score", "bbox", "kps"):
+        axes |= {f"{kind}_{stride}": {0: f"anchors_{kind}_{stride}"} for stride in STRIDES}
+    example, path = torch.zeros(1, 3, CANVAS * POOLING, CANVAS * POOLING), loop.folder / FILE
+    export(ExportedDetector(network), example, path, axes)
+    report = {str(size): measure(path, held_out, size) for size in (640, 256)}
+    empty = [len(found) for found in detected(path, empty_scenes(200, loop.seed + 1), 640)]
+    report["640"]["false_alarms"] = sum(empty) / len(empty)
+    write_report(loop.folder, report)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,14 @@ Canvas = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def empty_scenes(count: int, seed: int) -> list[np.ndarray]:
-    """Pictures [128, 128, 3] of places without people, in every style."""
-    rng = np.random.default_rng((seed, 11))
-    return [_empty_scene(rng) for _ in range(count)]
-
-
-def _empty_scene(rng: np.random.Generator) -> np.ndarray:
-    canvas = np.zeros((SIDE * OVERSAMPLING, SIDE * OVERSAMPLING, 3), np.uint8)
-    SCENERY[str(rng.choice(BACKGROUNDS))](canvas, rng)
-    small = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return painted(small, str(rng.choice(STYLES)))
+    """Pictures [192, 192, 3] of places without people, in every style."""
+    rng, found = np.random.default_rng((seed, 11)), []
+    for _ in range(count):
+        canvas = np.zeros((SIDE * OVERSAMPLING, SIDE * OVERSAMPLING, 3), np.uint8)
+        SCENERY[str(rng.choice(BACKGROUNDS))](canvas, rng)
+        small = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        found.append(painted(small, str(rng.choice(STYLES))))
+    return found
 
 
 def resized(picture: np.ndarray, scale: float) -> np.ndarray:
@@ -46,12 +44,11 @@ def resized(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=how)
 
 
-def letterboxed(picture: np.ndarray, side: int = CANVAS) -> tuple[np.ndarray, float]:
+def letterboxed(picture: np.ndarray) -> tuple[np.ndarray, float]:
     """A picture fitted into the upper left of a black canvas, as SCRFD does, and its scale."""
-    scale = side / max(picture.shape[:2])
-    canvas = np.zeros((side, side, 3), np.uint8)
-    fitted = resized(picture, scale)
-    canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
+    scale = CANVAS / max(picture.shape[:2])
+    canvas = np.zeros((CANVAS, CANVAS, 3), np.uint8)
+    _paste(canvas, resized(picture, scale), 0, 0)
     return canvas, scale
 
 
@@ -70,19 +67,14 @@ class Canvases:
         shares = np.array([len(album) for album in self.albums], float)
         album = self.albums[int(rng.choice(len(self.albums), p=shares / shares.sum()))]
         index = int(rng.integers(len(album)))
-        boxes, keypoints = album.boxes[index], album.keypoints[index]
+        picture, faces = album.images[index], (album.boxes[index], album.keypoints[index])
         if kind < SHARE_EMPTY + SHARE_LETTERBOXED:
-            canvas, scale = letterboxed(album.images[index])
-            return canvas, boxes * scale, keypoints * scale
-        return self._pasted(album.images[index], boxes, keypoints, rng)
+            canvas, scale = letterboxed(picture)
+            return canvas, faces[0] * scale, faces[1] * scale
+        return self._pasted(picture, faces, rng)
 
-    def _pasted(
-        self,
-        picture: np.ndarray,
-        boxes: np.ndarray,
-        keypoints: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Canvas:
+    def _pasted(self, picture: np.ndarray, faces: Faces, rng: np.random.Generator) -> Canvas:
+        boxes, keypoints = faces
         height = float((boxes[:, 3] - boxes[:, 1]).max())
         wanted = SMALLEST_FACE * (LARGEST_FACE / SMALLEST_FACE) ** rng.random()
         part = resized(picture, wanted * CANVAS / height)

@@ -20,9 +20,8 @@ from .adapter_network import InstantID
 from .autoencoder_training import load_autoencoder
 from .background_training import load_surroundings_weights
 from .base_training import BaseModel, load_base
-from .face_id_network import FaceID
 from .face_id_training import NAME as FACE_ID_NAME
-from .face_id_training import load_face_id
+from .face_id_training import FaceID, load_face_id
 from .instantid_training import load_instantid
 from .loop import Tensors
 from .networks.autoencoder import Autoencoder

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 
+from .alignment import ways_back
 from .autoencoder_training import album_latents
 from .base_training import load_base
 from .dataset import Album, load_albums, pictures_of
 from .diffusion_batches import Bucket, Text, bucket_of
 from .face_embeddings import album_embeddings
-from .face_likeness import ways_back
 from .loop import Tensors
 
 KEPT = "instantid"

@@ -2,7 +2,9 @@
 
 The base model is frozen. The image adapter and IdentityNet learn to predict the noise of a picture
 from its text, its five keypoints and the embedding of its own face; neither text nor identity is
-dropped (arXiv 2401.07519, section 3.3).
+dropped (arXiv 2401.07519, section 3.3). On small latents IdentityNet's hint encoder costs more than
+all other networks together, and it is done learning long before they are: so it may be kept still,
+what it makes of each picture's keypoints computed once.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,13 +29,13 @@ from .diffusion import noise_loss, signal_shares
 from .diffusion_batches import Batches, BatchSettings, Bucket, diffusion_parser
 from .face_embeddings import remembered
 from .foundation import add_foundation_arguments, load_foundation, portraits
-from .frozen_hint_encoder import hint_features, load_hint_encoder, take_features
 from .latent_recogniser import COVERED, LatentRecogniser, latent_crops, load_latent_recogniser
-from .loop import Tensors, load_trained, start_from, train, training_device
+from .loop import Loss, Tensors, load_trained, start_from, train, training_device
 
 NAME = "instantid"
 LARGEST_LATENT = 5.0
 """In deviations: late predictions show more."""
+HINT_ENCODER = "controlnet_cond_embedding"
 TOGETHER = 32
 """Pictures whose hints are encoded at once."""
 PACES = (
@@ -83,42 +86,63 @@ def with_hints(
     return replace(bucket, cells=bucket.cells | {"hints": values.to(device)})
 
 
-class InstantIDLoss:
-    """The loss of a batch: the error of the noise, and how little of the people is recognised.
+def load_hint_encoder(identity_net: nn.Module, weights: Path) -> None:
+    """Give IdentityNet the hint encoder that an earlier training wrote to `weights`."""
+    values = torch.load(weights, weights_only=True)
+    prefix = f"identity_net.{HINT_ENCODER}."
+    ours = {name[len(prefix) :]: v for name, v in values.items() if name.startswith(prefix)}
+    identity_net.get_submodule(HINT_ENCODER).load_state_dict(ours)
 
-    The latents that a prediction shows are read by a recogniser of latents; 1 - the cosine to the
-    picture's own embedding counts `weight` times, most in the middle of the timesteps: early ones
-    show the picture itself, late ones hardly a face.
+
+@torch.no_grad()
+def hint_features(identity_net: nn.Module, hints: torch.Tensor) -> torch.Tensor:
+    """Drawn keypoints [B, 3, 8 h, 8 w] in 0..1 -> [B, C, h, w] bfloat16, before the last layer."""
+    encoder: Any = identity_net.get_submodule(HINT_ENCODER)
+    features = functional.silu(encoder.conv_in(hints))
+    for block in encoder.blocks:
+        features = functional.silu(block(features))
+    return features.bfloat16()
+
+
+def take_features(identity_net: nn.Module) -> None:
+    """Make IdentityNet take `hint_features` from now on, not pictures.
+
+    Its hint encoder's last layer, which starts at zero, goes on learning. The others get no
+    gradient; they stay in the network, and so in its files.
     """
+    encoder: Any = identity_net.get_submodule(HINT_ENCODER)
+    encoder.forward = encoder.conv_out.forward
 
-    def __init__(self, reader: LatentRecogniser | None = None, weight: float = 0.0) -> None:
-        device = training_device()
-        self.reader, self.weight = reader and reader.to(device), weight
-        self.shares = signal_shares().to(device)
 
-    def __call__(self, network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
-        """The sum, and its parts."""
+def instantid_loss(reader: LatentRecogniser | None = None, weight: float = 0.0) -> Loss:
+    """The loss of batches: the error of the noise, and how little of the people is recognised.
+
+    The latents that a prediction shows are read by a recogniser of latents, if there is one; 1 -
+    the cosine to the picture's own embedding counts `weight` times, most in the middle of the
+    timesteps: early ones show the picture itself, late ones hardly a face.
+    """
+    reader = reader and reader.to(training_device())
+    all_shares = signal_shares().to(training_device())
+
+    def loss_of(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
         # Pictures are bytes, features are bfloat16.
         hints = given["hints"]
         hints = hints.float() / 255 if hints.dtype == torch.uint8 else hints.float()
         found = network(given | {"hints": hints})
         loss, figures = noise_loss(found, given)
-        if self.reader is None:
+        if reader is None:
             return loss, figures
-        faces = self.weight * self._unlikeness(self.reader, found.float(), given)
-        return loss + faces, figures | {"faces": faces.detach()}
-
-    def _unlikeness(
-        self, reader: LatentRecogniser, found: torch.Tensor, given: Tensors
-    ) -> torch.Tensor:
-        shares = self.shares[given["timesteps"]]
+        shares = all_shares[given["timesteps"]]
         signal = shares.view(-1, 1, 1, 1)
-        shown = (given["noisy"] - (1 - signal).sqrt() * found) / signal.sqrt()
+        shown = (given["noisy"] - (1 - signal).sqrt() * found.float()) / signal.sqrt()
         shown = shown.clamp(-LARGEST_LATENT, LARGEST_LATENT)
         crops, inside = latent_crops(shown, given["back"], given["sizes"])
         cosines = functional.cosine_similarity(reader(crops), given["embeddings"])
         counts = shares.sqrt() * (1 - shares) * (inside > COVERED)
-        return ((1 - cosines) * counts).mean()
+        faces = weight * ((1 - cosines) * counts).mean()
+        return loss + faces, figures | {"faces": faces.detach()}
+
+    return loss_of
 
 
 def pace(name: str) -> float:
@@ -163,7 +187,7 @@ def main() -> None:
     batches = Batches(buckets, settings_of(BatchSettings, arguments))
     weight = arguments.identity_weight
     reader = load_latent_recogniser(arguments.folder) if weight else None
-    train(model, batches.draw, InstantIDLoss(reader, weight), settings, pace)
+    train(model, batches.draw, instantid_loss(reader, weight), settings, pace)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from torch import nn
 from torch.nn import functional
 
 from .adapter_network import EMBEDDING_WIDTH
+from .alignment import crop_grid
 from .command_line import loop_settings, settings_of
 from .diffusion_batches import BatchSettings, Bucket, diffusion_parser, lots_of, view
-from .face_likeness import crop_grid
 from .foundation import add_foundation_arguments, load_foundation, portraits
 from .loop import Tensors, load_trained, train
 from .networks.autoencoder import FACTOR, GROUPS, LATENT_CHANNELS, ResidualBlock
@@ -57,7 +57,7 @@ def latent_crops(
     """Aligned crops [N, 4, 16, 16] of faces in latents [N, 4, h, w], and the share [N] of each that
     lies inside; the border goes on outside.
 
-    back: `face_likeness.ways_back` of the faces in the whole pictures. sizes: [N, 6] of the views,
+    back: `alignment.ways_back` of the faces in the whole pictures. sizes: [N, 6] of the views,
     as `size_numbers` gives them.
     """
     height, width = (FACTOR * count for count in latents.shape[2:])

@@ -64,19 +64,14 @@ def answers(network: nn.Module, images: np.ndarray, smallest_scale: float | None
     return found
 
 
-def export(
-    network: nn.Module,
-    example: torch.Tensor,
-    path: Path,
-    outputs: list[str],
-    axes: Axes,
-    input_name: str = "input.1",
-) -> None:
+def export(network: nn.Module, example: torch.Tensor, path: Path, axes: Axes) -> None:
     """Write `network` as it evaluates, traced with `example`, in float32.
 
+    axes: free dimensions of the input, by its name, and behind it of the outputs.
     The folding of batch norms into convolutions is the exporter's. The file appears as a whole or
     not at all.
     """
+    names = list(axes)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     network = network.eval().cpu().float()
@@ -89,8 +84,8 @@ def export(
             str(partial),
             dynamo=False,
             opset_version=OPSET,
-            input_names=[input_name],
-            output_names=outputs,
+            input_names=names[:1],
+            output_names=names[1:],
             dynamic_axes=axes,
         )
     os.replace(partial, path)

@@ -19,7 +19,7 @@ from .alignment import CROP_SIDE, crops, jittered
 from .command_line import loop_settings
 from .dataset import Album
 from .degradation import degrade, unit_pictures
-from .loop import Draw, LoopSettings, Tensors, channels_last
+from .loop import Draw, Tensors, channels_last
 from .onnx_files import (
     REPORT_BATCH,
     convolution,
@@ -164,21 +164,6 @@ def normalised(crops: np.ndarray) -> torch.Tensor:
     return (torch.from_numpy(crops).movedim(-1, 1).float() - 127.5) / 127.5
 
 
-def train_recogniser(
-    album: Album, held_out: Album, loop: LoopSettings, judge: bool = False
-) -> dict[str, Any]:
-    """Train, write the ONNX file and `report.json` into the loop's folder; give the report."""
-    network = channels_last(JudgeNetwork() if judge else EmbeddingNetwork())
-    draw = face_batches(album, loop.batch)
-    network = train_finished(network, draw, margin_loss, loop, 24)
-    report = verify(network, held_out)
-    # As insightface's ArcFaceONNX opens it: any number of crops at once.
-    axes = {"input.1": {0: "crops"}, "embedding": {0: "crops"}}
-    example, path = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE), JUDGE_FILE if judge else FILE
-    export(network, example, loop.folder / path, ["embedding"], axes)
-    return write_report(loop.folder, report)
-
-
 @torch.no_grad()
 def verify(network: nn.Module, album: Album) -> dict[str, Any]:
     """Measure how well embeddings of each picture's first face tell people apart who were not in
@@ -204,12 +189,21 @@ def verify(network: nn.Module, album: Album) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command line."""
+    """Train, write the ONNX file and `report.json` into the loop's folder."""
     parser = face_model_parser(__doc__, steps=1100, batch=128, learning_rate=3e-3, ema_decay=0.99)
     parser.add_argument("--judge", action="store_true", help="another net, that only judges")
     arguments = parser.parse_args()
-    loop = loop_settings(arguments, JUDGE if arguments.judge else NAME)
-    train_recogniser(*painted(arguments), loop, arguments.judge)
+    judge = arguments.judge
+    loop = loop_settings(arguments, JUDGE if judge else NAME)
+    album, held_out = painted(arguments)
+    network = channels_last(JudgeNetwork() if judge else EmbeddingNetwork())
+    draw = face_batches(album, loop.batch)
+    network = train_finished(network, draw, margin_loss, loop, 24)
+    write_report(loop.folder, verify(network, held_out))
+    # As insightface's ArcFaceONNX opens it: any number of crops at once.
+    axes = {"input.1": {0: "crops"}, "embedding": {0: "crops"}}
+    path = loop.folder / (JUDGE_FILE if judge else FILE)
+    export(network, torch.zeros(1, 3, CROP_SIDE, CROP_SIDE), path, axes)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -11,9 +9,8 @@ from torch.nn import functional
 from .command_line import loop_settings
 from .dataset import Album
 from .degradation import degrade, unit_pictures
-from .loop import Draw, LoopSettings, Tensors, channels_last
+from .loop import Draw, Tensors, channels_last
 from .onnx_files import (
-    Axes,
     answers,
     export,
     face_model_parser,
@@ -74,24 +71,6 @@ def style_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensor
     return style + background, {"style": style.detach(), "background": background.detach()}
 
 
-def train_style_classifier(album: Album, held_out: Album, loop: LoopSettings) -> dict[str, Any]:
-    """Train, write `style.onnx` and `report.json` into the loop's folder; give the report.
-
-    The file takes `pictures` of any number and size: it resizes them to that of the training.
-    """
-    draw = style_batches(album, loop.batch)
-    network = train_finished(channels_last(StyleNetwork()), draw, style_loss, loop, 30)
-    report = {"as painted": accuracy(network, held_out, None)}
-    report["degraded"] = accuracy(network, held_out, SMALLEST_SCALE)
-    axes: Axes = {"style": {0: "count"}, "background": {0: "count"}}
-    names = list(axes)
-    axes["pictures"] = {0: "count", 2: "height", 3: "width"}
-    any_size = nn.Sequential(nn.Upsample((SIDE, SIDE), mode="bilinear"), network)
-    example = torch.zeros(2, 3, SIDE + 64, SIDE)
-    export(any_size, example, loop.folder / FILE, names, axes, "pictures")
-    return write_report(loop.folder, report)
-
-
 def accuracy(network: nn.Module, album: Album, smallest_scale: float | None) -> dict[str, float]:
     """Shares of an album's pictures with the right style and background; see `answers`."""
     parts = zip(*answers(network, album.images, smallest_scale), strict=True)
@@ -103,12 +82,24 @@ def accuracy(network: nn.Module, album: Album, smallest_scale: float | None) -> 
 
 
 def main() -> None:
-    """The command line."""
+    """Train, write `style.onnx` and `report.json` into the loop's folder.
+
+    The file takes pictures of any number and size: it resizes them to that of the training.
+    """
     parser = face_model_parser(
         __doc__, steps=600, batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40
     )
     arguments = parser.parse_args()
-    train_style_classifier(*painted(arguments), loop_settings(arguments, NAME))
+    loop, (album, held_out) = loop_settings(arguments, NAME), painted(arguments)
+    draw = style_batches(album, loop.batch)
+    network = train_finished(channels_last(StyleNetwork()), draw, style_loss, loop, 30)
+    report = {"as painted": accuracy(network, held_out, None)}
+    report["degraded"] = accuracy(network, held_out, SMALLEST_SCALE)
+    write_report(loop.folder, report)
+    any_size = nn.Sequential(nn.Upsample((SIDE, SIDE), mode="bilinear"), network)
+    axes = {"pictures": {0: "count", 2: "height", 3: "width"}}
+    axes |= {"style": {0: "count"}, "background": {0: "count"}}
+    export(any_size, torch.zeros(2, 3, SIDE + 64, SIDE), loop.folder / FILE, axes)
 
 
 if __name__ == "__main__":

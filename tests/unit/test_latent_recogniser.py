@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from training.alignment import similarities
+from training.alignment import similarities, ways_back
 from training.diffusion import add_noise, noise_loss, signal_shares, size_numbers
-from training.face_likeness import ways_back
-from training.instantid_training import InstantIDLoss
+from training.instantid_training import instantid_loss
 from training.latent_recogniser import (
     SIDE,
     LatentRecogniser,
@@ -110,9 +109,9 @@ def test_people_who_are_recognised_cost_nothing():
         "hints": noise, "embeddings": own,
     }  # fmt: skip
     network = Answer(noise)
-    assert InstantIDLoss(reader, 2.0)(network, given)[0].item() == pytest.approx(0, abs=1e-4)
+    assert instantid_loss(reader, 2.0)(network, given)[0].item() == pytest.approx(0, abs=1e-4)
     strangers = given | {"embeddings": own.flip(0)}
-    loss, figures = InstantIDLoss(reader, 2.0)(network, strangers)
+    loss, figures = instantid_loss(reader, 2.0)(network, strangers)
     plain = noise_loss(network(), strangers)[0]
     unlike = 1 - nn.functional.cosine_similarity(own, own.flip(0))
     expected = (2 * unlike * shares.sqrt() * (1 - shares)).mean().item()
@@ -121,4 +120,4 @@ def test_people_who_are_recognised_cost_nothing():
     loss.backward()
     assert network.noise.grad is not None
     assert network.noise.grad.abs().sum() > 0
-    assert InstantIDLoss()(network, strangers)[0].item() == plain.item()
+    assert instantid_loss()(network, strangers)[0].item() == plain.item()

@@ -24,7 +24,7 @@ from training.adapter_network import (
     cross_attention_names,
     open_layers,
 )
-from training.alignment import crops
+from training.alignment import aligned, crops, ways_back
 from training.autoencoder_training import pyramid_loss
 from training.dataset import Lots, paint_album, pictures_of, random_scenes
 from training.diffusion import add_noise, noise_loss, signal_shares, size_numbers
@@ -39,11 +39,9 @@ from training.diffusion_batches import (
 )
 from training.export import FACE_ID_FILE, export_face_id
 from training.face_embeddings import remembered
-from training.face_id_network import FaceID, FaceIDSettings
-from training.face_id_training import without_some
-from training.face_likeness import aligned, ways_back
+from training.face_id_training import FaceID, FaceIDSettings, without_some
 from training.foundation import Foundation
-from training.frozen_hint_encoder import hint_features, load_hint_encoder, take_features
+from training.instantid_training import hint_features, load_hint_encoder, take_features
 from training.loop import LoopSettings, train
 from training.networks.autoencoder import SCALE, Autoencoder
 from training.networks.caption_encoder import CaptionConfig, CaptionEncoder, vocabulary
