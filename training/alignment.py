@@ -45,6 +45,11 @@ def crops(images: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     )
 
 
+def normalised(crops: np.ndarray) -> torch.Tensor:
+    """[N, 112, 112, 3] uint8 -> [N, 3, 112, 112] in -1..1, as insightface feeds crops."""
+    return (torch.from_numpy(crops).movedim(-1, 1).float() - 127.5) / 127.5
+
+
 def jittered(keypoints: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
     """Keypoints [N, 5, 2] moved at random: `strength` is a fraction of the face's height.
 

@@ -17,8 +17,7 @@ from torch.nn import functional
 
 from .alignment import aligned, ways_back
 from .command_line import loop_settings, training_parser
-from .dataset import Album, Lots, add_album_arguments, load_albums, pictures_of
-from .face_embeddings import remembered
+from .dataset import Album, Lots, add_album_arguments, load_albums, pictures_of, remembered
 from .loop import (
     WEIGHTS_FILE,
     Loss,

@@ -23,31 +23,26 @@ from .networks.denoiser import DenoiserConfig
 from .world import ATTRIBUTES, BACKGROUNDS, STYLES, caption
 
 NAME = "base"
-DENOISER = DenoiserConfig()
 CAPTION_DROPOUT = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
 
 class BaseModel(nn.Module):
-    """The UNet and the caption encoder that it is trained with."""
+    """The UNet and the caption encoder that it is trained with, for the world's captions."""
 
-    def __init__(self, denoiser: DenoiserConfig, captions: CaptionConfig) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.unet = UNet2DConditionModel(**denoiser.unet)
+        sizes = DenoiserConfig()
+        self.unet = UNet2DConditionModel(**sizes.unet)
+        captions = CaptionConfig(
+            world_vocabulary(), width=sizes.context_dim, pooled_width=sizes.pooled_width
+        )
         self.caption_encoder = CaptionEncoder(captions)
 
     def forward(self, given: Tensors) -> torch.Tensor:
         """A batch with `tokens` [B, T] and what else `noise_in` asks for -> noise [B, 4, h, w]."""
         context, pooled = self.caption_encoder(given["tokens"])
         return noise_in(self.unet, given | {"pooled": pooled}, context)
-
-
-def new_base(denoiser: DenoiserConfig = DENOISER) -> BaseModel:
-    """An untrained base model for the world's captions."""
-    captions = CaptionConfig(
-        words=world_vocabulary(), width=denoiser.context_dim, pooled_width=denoiser.pooled_width
-    )
-    return BaseModel(denoiser, captions)
 
 
 def world_vocabulary() -> tuple[str, ...]:
@@ -64,7 +59,7 @@ def world_vocabulary() -> tuple[str, ...]:
 
 def load_base(run: Path) -> BaseModel:
     """The base model that a run has trained, frozen."""
-    return load_trained(new_base(), run / NAME)
+    return load_trained(BaseModel(), run / NAME)
 
 
 def base_loss(model: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
@@ -79,7 +74,7 @@ def main() -> None:
     parser = diffusion_parser(__doc__, steps=3500, batch=32, face_weight=3.0)
     arguments = parser.parse_args()
     settings, run = loop_settings(arguments, NAME), arguments.folder
-    base, buckets = new_base(), {}
+    base, buckets = BaseModel(), {}
     start_from(base, arguments.start)
     for kind, album in load_albums(arguments):
         tokens = torch.tensor([base.caption_encoder.tokenize(text) for text in album.captions])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,26 @@ def load_albums(arguments: argparse.Namespace) -> Iterator[tuple[str, Album]]:
     for kind in KINDS:
         if getattr(arguments, kind):
             yield kind, load_album(arguments, kind)
+
+
+def remembered(kept: Path, source: Path, count: int, parts: Iterable[np.ndarray]) -> torch.Tensor:
+    """The array in the file `kept`, mapped; written first if `source` is newer than it.
+
+    parts: its `count` rows, some at a time. They are not asked for where the file is good.
+    """
+    if not kept.exists() or kept.stat().st_mtime < source.stat().st_mtime:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial, values, place = kept.with_suffix(f".{os.getpid()}.part"), None, 0
+        for part in parts:
+            if values is None:
+                shape = (count, *part.shape[1:])
+                values = np.lib.format.open_memmap(partial, "w+", part.dtype, shape)
+            values[place : place + len(part)] = part
+            place += len(part)
+        del values
+        partial.replace(kept)
+    # Copy on write: torch takes no array that may not be written to.
+    return torch.from_numpy(np.load(kept, mmap_mode="c"))
 
 
 def add_album_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,10 +20,10 @@ from .adapter_network import InstantID
 from .autoencoder_training import load_autoencoder
 from .background_training import load_surroundings_weights
 from .base_training import BaseModel, load_base
-from .face_id_training import NAME as FACE_ID_NAME
-from .face_id_training import FaceID, load_face_id
-from .instantid_training import load_instantid
-from .loop import Tensors
+from .face_id_training import NAME as FACE_ID
+from .face_id_training import FaceID
+from .instantid_training import NAME as INSTANTID
+from .loop import Tensors, load_trained
 from .networks.autoencoder import Autoencoder
 from .networks.denoiser import DenoiserConfig
 
@@ -149,10 +149,10 @@ def main() -> None:
     run, out = arguments.run, arguments.out
     out.mkdir(parents=True, exist_ok=True)
     export_base(load_base(run), load_autoencoder(run), out)
-    export_instantid(load_instantid(run), out)
+    export_instantid(load_trained(InstantID(load_base(run).unet), run / INSTANTID), out)
     export_surroundings(load_surroundings_weights(run), out)
-    if (run / FACE_ID_NAME).exists():
-        export_face_id(load_face_id(run), out)
+    if (run / FACE_ID).exists():
+        export_face_id(load_trained(FaceID(load_base(run).unet), run / FACE_ID), out)
     for path in sorted(out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -12,7 +12,6 @@ IP-Adapter's `ip_adapter_faceid.py` and `attention_processor_faceid.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,7 +25,7 @@ from .command_line import loop_settings, settings_of
 from .diffusion import noise_in, noise_loss
 from .diffusion_batches import Batches, BatchSettings, Text, diffusion_parser
 from .foundation import add_foundation_arguments, load_foundation, portraits
-from .loop import Tensors, load_trained, train, training_device
+from .loop import Tensors, train, training_device
 
 NAME = "face_id"
 LEFT_OUT = 0.1
@@ -132,11 +131,6 @@ def without_some(given: Tensors, empty: Text) -> Tensors:
         "pooled": torch.where(no_text[:, None], empty[1], given["pooled"]),
         "embeddings": given["embeddings"].masked_fill(nobody[:, None], 0),
     }
-
-
-def load_face_id(run: Path) -> FaceID:
-    """The adapter that a run has trained on its own base model, frozen."""
-    return load_trained(FaceID(load_foundation(run).unet), run / NAME)
 
 
 def main() -> None:

@@ -17,16 +17,19 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 
-from .alignment import ways_back
+from instantid_core.libraries import CPU, import_runtime
+
+from .alignment import crops, normalised, ways_back
 from .autoencoder_training import album_latents
 from .base_training import load_base
-from .dataset import Album, load_albums, pictures_of
+from .dataset import Album, load_albums, pictures_of, remembered
 from .diffusion_batches import Bucket, Text, bucket_of
-from .face_embeddings import album_embeddings
 from .loop import Tensors
 
 KEPT = "instantid"
 """Folder of a run where embeddings stay."""
+BATCH = 64
+"""Faces that are embedded at once, where the file does not say."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,21 @@ def portraits(
     for kind, album in load_albums(arguments):
         if kind != "pairs":
             kept = arguments.folder / KEPT / f"embeddings-{kind}-{len(album)}.npy"
-            embeddings = album_embeddings(album, arguments.recogniser, kept)
+            parts = embedded(album, arguments.recogniser)
+            embeddings = remembered(kept, arguments.recogniser, len(album), parts)
             told = {"embeddings": embeddings, "back": ways_back(album.keypoints[:, 0])}
             yield kind, album, foundation.bucket(album, kind, told, arguments.face_weight)
+
+
+def embedded(album: Album, recogniser: Path) -> Iterator[np.ndarray]:
+    """Raw embeddings of the first face of each picture, by an ONNX file: [b, 512] each."""
+    session = import_runtime().InferenceSession(str(recogniser), providers=[CPU])
+    entrance, points = session.get_inputs()[0], album.keypoints[:, 0]
+    batch = entrance.shape[0] if isinstance(entrance.shape[0], int) else BATCH
+    for start in range(0, len(album), batch):
+        part = slice(start, start + batch)
+        faces = normalised(crops(album.images[part], points[part])).contiguous()
+        yield session.run(None, {entrance.name: faces.numpy()})[0]
 
 
 def add_foundation_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,12 +24,12 @@ from instantid_core.types import Box, Detection, Extent, FrameFaces
 
 from .adapter_network import InstantID
 from .command_line import loop_settings, settings_of
-from .dataset import Album
+from .dataset import Album, remembered
 from .diffusion import noise_loss, signal_shares
 from .diffusion_batches import Batches, BatchSettings, Bucket, diffusion_parser
-from .face_embeddings import remembered
 from .foundation import add_foundation_arguments, load_foundation, portraits
-from .latent_recogniser import COVERED, LatentRecogniser, latent_crops, load_latent_recogniser
+from .latent_recogniser import COVERED, LatentRecogniser, latent_crops
+from .latent_recogniser import NAME as READER
 from .loop import Loss, Tensors, load_trained, start_from, train, training_device
 
 NAME = "instantid"
@@ -150,11 +150,6 @@ def pace(name: str) -> float:
     return next((factor for beginning, factor in PACES if name.startswith(beginning)), 1.0)
 
 
-def load_instantid(run: Path) -> InstantID:
-    """The InstantID that a run has trained on its own base model, frozen."""
-    return load_trained(InstantID(load_foundation(run).unet), run / NAME)
-
-
 def main() -> None:
     """Train the image adapter and IdentityNet on a run's base model, or on a published one."""
     parser = diffusion_parser(__doc__, steps=8500, batch=32, ema_decay=0.999)
@@ -186,7 +181,7 @@ def main() -> None:
         arguments.window = 0
     batches = Batches(buckets, settings_of(BatchSettings, arguments))
     weight = arguments.identity_weight
-    reader = load_latent_recogniser(arguments.folder) if weight else None
+    reader = load_trained(LatentRecogniser(), arguments.folder / READER) if weight else None
     train(model, batches.draw, instantid_loss(reader, weight), settings, pace)
 
 

@@ -8,8 +8,6 @@ latents and from windows, blurred and noisy as predicted ones are.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -19,7 +17,7 @@ from .alignment import crop_grid
 from .command_line import loop_settings, settings_of
 from .diffusion_batches import BatchSettings, Bucket, diffusion_parser, lots_of, view
 from .foundation import add_foundation_arguments, load_foundation, portraits
-from .loop import Tensors, load_trained, train
+from .loop import Draw, Tensors, train
 from .networks.autoencoder import FACTOR, GROUPS, LATENT_CHANNELS, ResidualBlock
 
 NAME = "latent_recogniser"
@@ -67,21 +65,22 @@ def latent_crops(
     return crops, inside
 
 
-class LatentFaces:
-    """Draws crops of latents, some of them damaged, with the embeddings of their pictures."""
+def latent_faces(buckets: dict[str, Bucket], settings: BatchSettings) -> Draw:
+    """Draws crops of latents, some of them damaged, with the embeddings of their pictures.
 
-    def __init__(self, buckets: dict[str, Bucket], settings: BatchSettings) -> None:
-        self.buckets, self.settings = buckets, settings
-        self.lots = lots_of(buckets, settings)
+    `crops` [B, 4, 16, 16], `embeddings` [B, 512], `inside` [B].
+    """
+    lots = lots_of(buckets, settings)
 
-    def draw(self, generator: torch.Generator) -> Tensors:
-        """`crops` [B, 4, 16, 16], `embeddings` [B, 512], `inside` [B]."""
-        kind, rows = self.lots.draw(generator)
-        bucket, side = self.buckets[kind], self.settings.side(generator)
-        seen = view(bucket, rows, side, self.lots.own, self.settings.window_spread)
-        latents = damaged(seen["latents"], self.lots.own)
+    def draw(generator: torch.Generator) -> Tensors:
+        kind, rows = lots.draw(generator)
+        bucket, side = buckets[kind], settings.side(generator)
+        seen = view(bucket, rows, side, lots.own, settings.window_spread)
+        latents = damaged(seen["latents"], lots.own)
         crops, inside = latent_crops(latents, bucket.told["back"][rows], seen["sizes"])
         return {"crops": crops, "inside": inside, "embeddings": bucket.told["embeddings"][rows]}
+
+    return draw
 
 
 def damaged(latents: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -102,11 +101,6 @@ def embedding_loss(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Te
     return 1 - mean, {"cosine": mean.detach()}
 
 
-def load_latent_recogniser(run: Path) -> LatentRecogniser:
-    """The one that a run has trained, frozen."""
-    return load_trained(LatentRecogniser(), run / NAME)
-
-
 def main() -> None:
     """Train on a run's albums of one person."""
     parser = diffusion_parser(
@@ -116,8 +110,8 @@ def main() -> None:
     arguments = parser.parse_args()
     foundation = load_foundation(arguments.folder, arguments.pretrained)
     buckets = {kind: bucket for kind, _, bucket in portraits(arguments, foundation)}
-    batches = LatentFaces(buckets, settings_of(BatchSettings, arguments))
-    train(LatentRecogniser(), batches.draw, embedding_loss, loop_settings(arguments, NAME))
+    draw = latent_faces(buckets, settings_of(BatchSettings, arguments))
+    train(LatentRecogniser(), draw, embedding_loss, loop_settings(arguments, NAME))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .alignment import CROP_SIDE, crops, jittered
+from .alignment import CROP_SIDE, crops, jittered, normalised
 from .command_line import loop_settings
 from .dataset import Album
 from .degradation import degrade, unit_pictures
@@ -157,11 +157,6 @@ def face_batches(album: Album, batch: int) -> Draw:
         return {"pictures": found, "labels": torch.from_numpy(labels[faces])}
 
     return draw
-
-
-def normalised(crops: np.ndarray) -> torch.Tensor:
-    """[N, 112, 112, 3] uint8 -> [N, 3, 112, 112] in -1..1, as insightface feeds crops."""
-    return (torch.from_numpy(crops).movedim(-1, 1).float() - 127.5) / 127.5
 
 
 @torch.no_grad()

@@ -24,21 +24,16 @@ STATISTICS = ("latent_mean", "latent_deviation")
 
 def part_of(weights: Tensors, prefix: str) -> Tensors:
     """The tensors behind a prefix, in float32."""
-    return {
-        name[len(prefix) :]: value.float()
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
+    found = {name: value.float() for name, value in weights.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in found.items()}
 
 
 def base_weights(weights: Tensors) -> Tensors:
     """UNet and caption encoder in the training's names."""
-    ours = {ldm: name for name, ldm in unet_names(DenoiserConfig()).items()}
+    ours = {ldm: f"unet.{name}" for name, ldm in unet_names(DenoiserConfig()).items()}
     unet = part_of(weights, "model.diffusion_model.")
-    captions = part_of(weights, "caption_encoder.")
-    return {f"unet.{ours[name]}": value for name, value in unet.items()} | {
-        f"caption_encoder.{name}": value for name, value in captions.items()
-    }
+    captions = {n: v.float() for n, v in weights.items() if n.startswith("caption_encoder.")}
+    return {ours[name]: value for name, value in unet.items()} | captions
 
 
 def instantid_weights(files: Path) -> Tensors:

@@ -58,7 +58,7 @@ def loaded(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def twin() -> tuple[Any, Any]:
     """The same files in the training's networks: InstantID on diffusers, and the captions."""
     from training.adapter_network import InstantID
-    from training.base_training import new_base
+    from training.base_training import BaseModel
     from training.export import controlnet_names, unet_names
     from training.networks.denoiser import DenoiserConfig
 
@@ -66,7 +66,7 @@ def twin() -> tuple[Any, Any]:
     base = load_file(small_world.FILES / "small_world.safetensors")
     with torch.inference_mode(False):
         unet = UNet2DConditionModel(**config.unet)
-        model, captions = InstantID(unet), new_base().caption_encoder
+        model, captions = InstantID(unet), BaseModel().caption_encoder
     names = unet_names(config)
     plain = {
         name: base[f"model.diffusion_model.{names[name]}"].float()

@@ -26,7 +26,7 @@ from training.adapter_network import (
 )
 from training.alignment import aligned, crops, ways_back
 from training.autoencoder_training import pyramid_loss
-from training.dataset import Lots, paint_album, pictures_of, random_scenes
+from training.dataset import Lots, paint_album, pictures_of, random_scenes, remembered
 from training.diffusion import add_noise, noise_loss, signal_shares, size_numbers
 from training.diffusion_batches import (
     Batches,
@@ -38,7 +38,6 @@ from training.diffusion_batches import (
     view,
 )
 from training.export import FACE_ID_FILE, export_face_id
-from training.face_embeddings import remembered
 from training.face_id_training import FaceID, FaceIDSettings, without_some
 from training.foundation import Foundation
 from training.instantid_training import hint_features, load_hint_encoder, take_features
