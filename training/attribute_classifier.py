@@ -108,10 +108,9 @@ def accuracy(network: nn.Module, album: Album, smallest_scale: float | None) -> 
 
 def main() -> None:
     """The command line."""
-    parser = face_model_parser(
+    arguments = face_model_parser(
         __doc__, steps=700, batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40
-    )
-    arguments = parser.parse_args()
+    ).parse_args()
     train_attribute_classifier(*painted(arguments), loop_settings(arguments, NAME))
 
 

@@ -20,6 +20,7 @@ from .command_line import loop_settings, training_parser
 from .dataset import Album, Lots, add_album_arguments, load_albums, pictures_of, remembered
 from .loop import (
     WEIGHTS_FILE,
+    Draw,
     Loss,
     Tensors,
     channels_last,
@@ -58,34 +59,23 @@ def pyramid_loss(found: torch.Tensor, wanted: torch.Tensor, levels: int) -> torc
     return total + error.abs().mean()
 
 
-class FaceLikeness(nn.Module):
-    """A trained recogniser by the statistics of each batch; nothing in it is trained."""
+def face_likeness(
+    recogniser: nn.Module, found: torch.Tensor, wanted: torch.Tensor, back: torch.Tensor
+) -> torch.Tensor:
+    """Cosines [N] of faces in pictures [N, 3, H, W] in -1..1.
 
-    def __init__(self, weights: Path) -> None:
-        super().__init__()
-        self.network = EmbeddingNetwork()
-        # What a training leaves has no statistics of batches.
-        self.network.load_state_dict(torch.load(weights, weights_only=True), strict=False)
-        self.requires_grad_(False)
-        for module in self.modules():
-            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-                module.running_mean = module.running_var = module.num_batches_tracked = None
-
-    def forward(
-        self, found: torch.Tensor, wanted: torch.Tensor, back: torch.Tensor
-    ) -> torch.Tensor:
-        """Cosines [N] of faces in pictures [N, 3, H, W] in -1..1; back: `ways_back` of both."""
-        crops = aligned(torch.cat([found, wanted]), back.repeat(2, 1, 1))
-        first, second = functional.normalize(self.network(crops).float()).chunk(2)
-        return (first * second).sum(1)
+    recogniser: one that goes by the statistics of each batch. back: `ways_back` of both.
+    """
+    crops = aligned(torch.cat([found, wanted]), back.repeat(2, 1, 1))
+    first, second = functional.normalize(recogniser(crops).float()).chunk(2)
+    return (first * second).sum(1)
 
 
-def autoencoder_loss(likeness: FaceLikeness) -> Loss:
-    """The loss of batches with `images` [B, H, W, 3] uint8, `noise` of the latents and the `back`
-    ways of the first faces (see `FaceLikeness`)."""
+def autoencoder_loss(recogniser: nn.Module) -> Loss:
+    """The loss of `autoencoder_batches`; for `recogniser` see `face_likeness`."""
 
     def loss_of(network: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
-        pictures = pictures_of(given["images"])
+        pictures, back = pictures_of(given["images"]), given["back"]
         found, mean, log_variance = network(pictures, given["noise"])
         found = found.float()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
@@ -94,7 +84,7 @@ def autoencoder_loss(likeness: FaceLikeness) -> Loss:
             "edges": pyramid_loss(found, pictures, LEVELS),
             "squares": SQUARES * (found - pictures).square().mean(),
             "divergence": DIVERGENCE * divergence,
-            "faces": FACES * (1 - likeness(found, pictures, given["back"]).mean()),
+            "faces": FACES * (1 - face_likeness(recogniser, found, pictures, back).mean()),
         }
         total = torch.stack(list(terms.values())).sum()
         return total, {name: value.detach() for name, value in terms.items()}
@@ -102,28 +92,21 @@ def autoencoder_loss(likeness: FaceLikeness) -> Loss:
     return loss_of
 
 
-class AutoencoderBatches:
-    """Draws whole pictures of albums that lie on the training's device."""
+def autoencoder_batches(albums: dict[str, Tensors], batch: int) -> Draw:
+    """Draws of albums that lie on the training's device, as `images` [N, H, W, 3] uint8 and the
+    `back` ways of the first faces: the same [batch, ...], and `noise` of the latents."""
+    counts = {kind: len(album["images"]) for kind, album in albums.items()}
+    lots = Lots(counts, batch, training_device())
 
-    def __init__(self, albums: dict[str, Album], batch: int) -> None:
-        device = training_device()
-        self.lots = Lots({kind: len(album) for kind, album in albums.items()}, batch, device)
-        self.values = {
-            kind: {
-                "images": torch.from_numpy(album.images).to(device),
-                "back": ways_back(album.keypoints[:, 0]).to(device),
-            }
-            for kind, album in albums.items()
-        }
-
-    def draw(self, generator: torch.Generator) -> Tensors:
-        """The batch of a step; generator: on the CPU."""
-        kind, rows = self.lots.draw(generator)
-        found = {name: values[rows] for name, values in self.values[kind].items()}
+    def draw(generator: torch.Generator) -> Tensors:
+        kind, rows = lots.draw(generator)
+        found = {name: values[rows] for name, values in albums[kind].items()}
         count, height, width, _ = found["images"].shape
         shape = (count, LATENT_CHANNELS, height // FACTOR, width // FACTOR)
-        own = self.lots.own
-        return found | {"noise": torch.randn(shape, generator=own, device=own.device)}
+        noise = torch.randn(shape, generator=lots.own, device=lots.own.device)
+        return found | {"noise": noise}
+
+    return draw
 
 
 @torch.no_grad()
@@ -144,14 +127,12 @@ def album_latents(run: Path, album: Album, kind: str) -> torch.Tensor:
 
 
 @torch.no_grad()
-def measure_statistics(
-    autoencoder: Autoencoder, images: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def statistics_of(autoencoder: Autoencoder, albums: list[torch.Tensor]) -> Tensors:
     """Mean and deviation of raw latents per channel, each [4], over some pictures."""
-    parts = [part for album in images for part in album.split(BATCH)]
+    parts = [part for images in albums for part in images.split(BATCH)]
     means = [autoencoder.posterior(pictures_of(part))[0] for part in parts]
     raw = torch.cat([mean.movedim(1, 0).flatten(1) for mean in means], dim=1)
-    return raw.mean(1), raw.std(1)
+    return {"latent_mean": raw.mean(1).cpu(), "latent_deviation": raw.std(1).cpu()}
 
 
 def load_autoencoder(run: Path) -> Autoencoder:
@@ -169,21 +150,28 @@ def main() -> None:
     parser.set_defaults(steps=3000)
     arguments = parser.parse_args()
     settings, start = loop_settings(arguments, NAME), arguments.start
-    batches = AutoencoderBatches(dict(load_albums(arguments)), settings.batch)
-    likeness = FaceLikeness(arguments.folder / RECOGNISER / WEIGHTS_FILE).to(training_device())
+    device = training_device()
+    albums = {
+        kind: {
+            "images": torch.from_numpy(album.images).to(device),
+            "back": ways_back(album.keypoints[:, 0]).to(device),
+        }
+        for kind, album in load_albums(arguments)
+    }
+    recogniser = load_trained(EmbeddingNetwork(), arguments.folder / RECOGNISER).train().to(device)
     network = channels_last(Autoencoder())
     start_from(network, start)
 
     def pace(name: str) -> float:
         return ENCODERS_PACE if start and name.startswith("encoder.") else 1.0
 
-    averages = train(network, batches.draw, autoencoder_loss(likeness), settings, pace)
+    draw = autoencoder_batches(albums, settings.batch)
+    averages = train(network, draw, autoencoder_loss(recogniser), settings, pace)
     network.load_state_dict(averages, strict=False)
-    images = [values["images"][:1000] for values in batches.values.values()]
-    mean, deviation = (value.cpu() for value in measure_statistics(network.eval(), images))
-    statistics = {"latent_mean": mean, "latent_deviation": deviation}
+    images = [album["images"][:1000] for album in albums.values()]
+    statistics = statistics_of(network.eval(), images)
     torch.save(statistics, settings.folder / STATISTICS_FILE)
-    print(f"latent mean {mean.tolist()}, deviation {deviation.tolist()}")
+    print(statistics)
 
 
 if __name__ == "__main__":

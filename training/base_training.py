@@ -71,8 +71,7 @@ def base_loss(model: nn.Module, given: Tensors) -> tuple[torch.Tensor, Tensors]:
 
 def main() -> None:
     """Train on a run's albums with the run's autoencoder."""
-    parser = diffusion_parser(__doc__, steps=3500, batch=32, face_weight=3.0)
-    arguments = parser.parse_args()
+    arguments = diffusion_parser(__doc__, steps=3500, batch=32, face_weight=3.0).parse_args()
     settings, run = loop_settings(arguments, NAME), arguments.folder
     base, buckets = BaseModel(), {}
     start_from(base, arguments.start)

@@ -27,9 +27,7 @@ def unit_pictures(images: np.ndarray) -> torch.Tensor:
 
 
 def degrade(
-    pictures: torch.Tensor,
-    generator: torch.Generator,
-    smallest_scale: float = SMALLEST_SCALE,
+    pictures: torch.Tensor, generator: torch.Generator, smallest_scale: float = SMALLEST_SCALE
 ) -> torch.Tensor:
     """[B, 3, H, W] in 0..1, -> the same shape and range, made worse.
 

@@ -66,12 +66,10 @@ class DetectorNetwork(nn.Module):
         first, second, third, fourth = widths
         self.steps = nn.ModuleList(
             [
-                nn.Sequential(_block(3, 16, 2), _block(16, first)),
-                nn.Sequential(_block(first, second, 2), _block(second, second)),
-                nn.Sequential(_block(second, third, 2), _block(third, third)),
-                nn.Sequential(
-                    _block(third, fourth, 2), _block(fourth, fourth), _block(fourth, fourth)
-                ),
+                _halved(3, 16, first),
+                _halved(first, second, second),
+                _halved(second, third, third),
+                _halved(third, fourth, fourth, fourth),
             ]
         )
         # From a coarser level to the next finer one, as far as the finest that answers.
@@ -95,6 +93,12 @@ class DetectorNetwork(nn.Module):
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
     return nn.Sequential(*convolution(inputs, outputs, stride))
+
+
+def _halved(*widths: int) -> nn.Module:
+    """Blocks from each of these widths to the next, the first to half of the side."""
+    pairs = enumerate(pairwise(widths))
+    return nn.Sequential(*(_block(*pair, 1 if place else 2) for place, pair in pairs))
 
 
 def _head(width: int) -> nn.Module:

@@ -86,10 +86,9 @@ def main() -> None:
 
     The file takes pictures of any number and size: it resizes them to that of the training.
     """
-    parser = face_model_parser(
+    arguments = face_model_parser(
         __doc__, steps=600, batch=64, learning_rate=3e-3, ema_decay=0.98, warmup=40
-    )
-    arguments = parser.parse_args()
+    ).parse_args()
     loop, (album, held_out) = loop_settings(arguments, NAME), painted(arguments)
     draw = style_batches(album, loop.batch)
     network = train_finished(channels_last(StyleNetwork()), draw, style_loss, loop, 30)

@@ -51,8 +51,13 @@ def instantid_weights(files: Path) -> Tensors:
     return {name: value.float() for name, value in found.items()}
 
 
-def restore(files: Path, run: Path) -> None:
+def main() -> None:
     """Write what `load_base`, `load_autoencoder` and the InstantID training read."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    arguments = parser.parse_args()
+    files, run = arguments.files, arguments.run
     weights = load_file(files / BASE_FILE)
     autoencoder = part_of(weights, "autoencoder.")
     statistics = {name: autoencoder.pop(name) for name in STATISTICS}
@@ -67,15 +72,6 @@ def restore(files: Path, run: Path) -> None:
         torch.save(content, path)
     (run / recogniser.NAME).mkdir(exist_ok=True)
     shutil.copy2(files / recogniser.FILE, run / recogniser.NAME / recogniser.FILE)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    arguments = parser.parse_args()
-    restore(arguments.files, arguments.run)
 
 
 if __name__ == "__main__":
