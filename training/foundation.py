@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 
 from instantid_core.libraries import CPU, import_runtime
 
@@ -101,6 +101,8 @@ def _own(run: Path) -> Foundation:
 
 
 def _published(folder: Path) -> Foundation:
+    from diffusers import StableDiffusionXLPipeline
+
     pipeline: Any = StableDiffusionXLPipeline.from_pretrained(folder)
     vae = pipeline.vae.requires_grad_(False)
 

@@ -26,12 +26,14 @@ from training.adapter_network import (
 )
 from training.alignment import aligned, crops, ways_back
 from training.autoencoder_training import pyramid_loss
+from training.command_line import loop_settings, settings_of
 from training.dataset import Lots, paint_album, pictures_of, random_scenes, remembered
 from training.diffusion import add_noise, noise_loss, signal_shares, size_numbers
 from training.diffusion_batches import (
     Batches,
     BatchSettings,
     Bucket,
+    diffusion_parser,
     face_places,
     face_windows,
     others_of,
@@ -196,6 +198,18 @@ def test_the_loss_is_the_error_of_the_noise():
     errors = (found - noise).square().mean((1, 2, 3)).tolist()
     told = {name: value.item() for name, value in quarters.items() if not value.isnan()}
     assert told == {"quarter_1": pytest.approx(errors[0]), "quarter_4": pytest.approx(errors[1])}
+
+
+def test_the_command_line_tells_loop_and_batches_alike(tmp_path: Path):
+    given = ["--folder", str(tmp_path), "--batch", "6", "--window", "0", "--weighting", "plain"]
+    parser = diffusion_parser(None, steps=7, warmup=3)
+    arguments = parser.parse_args([*given, "--learning-rate", "5e-4", "--mixed-precision", "no"])
+    loop = LoopSettings(tmp_path / "x", 7, 6, 5e-4, warmup=3, mixed_precision="no")
+    assert loop_settings(arguments, "x") == loop
+    batches = BatchSettings(6, window=0, weighting="plain")
+    assert settings_of(BatchSettings, arguments) == batches
+    with pytest.raises(SystemExit):
+        parser.parse_args([*given, "--weighting", "uneven"])
 
 
 class Line(nn.Module):
