@@ -23,7 +23,7 @@ from .comfyui.environment import REPOSITORY, child_environ, module_command
 
 LEFT = (
     "Left to `dev.py test --all`: tests marked `thorough`, the older ComfyUI releases "
-    f"{', '.join(hosts.OLDER)}, and the front end {front_ends.TESTED}."
+    f"{', '.join(hosts.OLDER)}, and the front ends {front_ends.TESTED} and {front_ends.OLDEST}."
 )
 
 
@@ -43,7 +43,7 @@ def plan_of(options: argparse.Namespace, pytest_args: Sequence[str]) -> checks.P
     others = hosts.OLDER if thorough and "host" in suites else ()
     wanted = [*(options.front_end or ())]
     if thorough and "browser" in suites:
-        wanted.append(front_ends.TESTED)
+        wanted += [front_ends.TESTED, front_ends.OLDEST]
     front = {
         version: front_ends.ready_front_end(newest.python, cache_root(), version)
         for version in wanted

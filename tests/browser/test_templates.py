@@ -80,6 +80,7 @@ def check_layout(sheet: Sheet) -> None:
     assert all(group.name[0].isdigit() and len(group.name) > 4 for group in sheet.groups)
 
 
+@pytest.mark.opens_anywhere
 @each_slowly
 def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> None:
     """No class is unknown, no dialog lacks a node, all lies in groups, and no wire goes back."""
@@ -98,6 +99,7 @@ def test_it_opens_from_the_template_browser(open_page: Callable, path: Path) -> 
     assert complaints(editor) == []
 
 
+@pytest.mark.opens_anywhere
 @each_workflow
 def test_it_lies_well_in_nodes_2(open_page: Callable, path: Path) -> None:
     """Nodes of the newer engine have other heights."""
@@ -123,6 +125,7 @@ def test_a_class_that_nobody_has_is_reported(canvas_editor: Editor) -> None:
     canvas_editor.complaints.clear()
 
 
+@pytest.mark.opens_anywhere
 def test_all_templates_are_offered_with_a_picture(open_page: Callable) -> None:
     """The picture beside a workflow is the one that the browser shows."""
     editor = open_page("canvas")
@@ -154,6 +157,7 @@ def test_the_app_shows_what_people_set(open_editor: Callable[..., Editor], engin
     editor.complaints.clear()
 
 
+@pytest.mark.opens_anywhere
 def test_the_search_finds_them(open_page: Callable) -> None:
     """The words that people type, in the search of the template browser."""
     editor = open_page("canvas")

@@ -45,15 +45,34 @@ def test_the_newest_is_asked_for_each_time(pip, tmp_path):
     assert pip == ["comfyui-frontend-package"] * 2
 
 
-def test_the_tested_release_is_checked(pip, tmp_path):
+@pytest.mark.parametrize("version", [front_ends.TESTED, front_ends.OLDEST])
+def test_the_releases_that_runs_fetch_are_checked(pip, version, tmp_path):
     with pytest.raises(CacheError, match="should have the SHA-256"):
-        front_ends.ready_front_end(tmp_path, tmp_path, front_ends.TESTED)
+        front_ends.ready_front_end(tmp_path, tmp_path, version)
     assert not list(tmp_path.glob("front-end-*/*"))
 
 
 def test_a_wheel_without_a_front_end(tmp_path):
     with pytest.raises(CacheError, match=r"should hold .*index.html"):
         front_ends.unpacked(wheel(tmp_path, name="other/index.html"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("version", "marks"),
+    [(front_ends.OLDEST, "opens_anywhere and not thorough"), ("9.9.9", "not thorough")],
+)
+def test_the_oldest_front_end_opens_the_templates(monkeypatch, tmp_path, version, marks):
+    given = []
+
+    def run(environment, arguments, settings, console):
+        given.append(arguments[arguments.index("-m") + 1])
+        return suites.Outcome("browser", True, 1.0, passed=3)
+
+    monkeypatch.setattr(suites, "run_browser", run)
+    plan = suites.Plan(Environment(tmp_path, tmp_path), [], front_ends={version: tmp_path})
+    (part,) = suites.parts_of(plan)
+    part.run(suites.OPEN)
+    assert given == [marks]
 
 
 def test_the_browser_suite_gets_the_folder(monkeypatch, tmp_path):

@@ -19,6 +19,7 @@ from tools.comfyui.environment import REPOSITORY, Environment, say
 from tools.pictures import chromium
 
 from . import javascript
+from .front_ends import OLDEST as OLDEST_FRONT_END
 from .front_ends import VARIABLE as FRONT_END
 from .outcomes import Outcome, pytest_outcome, summary
 from .parts import OPEN, Console, Part, at_a_time, call, one_by_one
@@ -41,6 +42,7 @@ class Scope(Enum):
     QUICK = "not thorough"
     THOROUGH = "thorough"
     COMBINATIONS = "combination and not thorough"
+    TEMPLATES = "opens_anywhere and not thorough"
     ALL = ""
 
 
@@ -100,6 +102,7 @@ def minutes_of(name: str, scope: Scope) -> float:
         Scope.QUICK: quick,
         Scope.THOROUGH: thorough,
         Scope.COMBINATIONS: quick / 2,
+        Scope.TEMPLATES: quick / 3,
         Scope.ALL: quick + thorough,
     }[scope]
 
@@ -118,13 +121,16 @@ def _on_older(plan: Plan, version: str) -> Part:
 
 
 def _with_front_end(plan: Plan, version: str) -> Part:
+    """The browser suite, whole on a newer front end; on the oldest, the templates alone."""
+    scope = Scope.TEMPLATES if version == OLDEST_FRONT_END else Scope.QUICK
+
     def run(console: Console) -> Outcome:
         settings = {FRONT_END: str(plan.front_ends[version])}
-        arguments = plan.arguments(Scope.QUICK)
+        arguments = plan.arguments(scope)
         outcome = run_browser(plan.environment, arguments, settings, console)
         return replace(outcome, note=f"front end {version} {outcome.note}")
 
-    return Part(f"browser, front end {version}", run, QUICK_MINUTES["browser"])
+    return Part(f"browser, front end {version}", run, minutes_of("browser", scope))
 
 
 def run_suite(plan: Plan, name: str, console: Console = OPEN) -> Outcome:
