@@ -100,7 +100,7 @@ class IdentityFileError(InstantIDError):
 
 
 class DirectionError(InstantIDError):
-    """Photos that no direction can be learnt from."""
+    """Photos that no direction can be learnt from, or directions that exclude each other."""
 
 
 class DirectionFileError(InstantIDError):

@@ -163,8 +163,9 @@ class EditIdentity(io.ComfyNode):
         amount: float,
         mode: str,
         keep_length: bool = True,
+        hold: Direction | None = None,
     ) -> io.NodeOutput:
-        edited = editing.edit(identity, direction, amount, mode, keep_length)
+        edited = editing.edit(identity, direction, amount, mode, keep_length, hold)
         return io.NodeOutput(edited.identity, edited.text)
 
 
@@ -200,5 +201,11 @@ def _move() -> list[io.Input]:
             advanced=True,
             tooltip="Keeps the length of the embedding, on which the strength of the identity "
             "depends. Off leaves the numbers as the edit gives them.",
+        ),
+        sockets.Direction.Input(
+            "hold",
+            optional=True,
+            tooltip="A second direction, of what must not change: with skin here, age is edited "
+            "and the skin stays. Face recognisers mix up such attributes.",
         ),
     ]

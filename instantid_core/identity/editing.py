@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
-from ..errors import IdentityError, one_of, within
+from ..errors import DirectionError, IdentityError, one_of, within
 from ..faces import mismatch_message
 from ..types import Direction, IdentityEmbedding
 from .angles import cosine
@@ -17,6 +18,8 @@ ADD, NEUTRALISE = "add", "neutralise"
 MODES = (ADD, NEUTRALISE)
 LOWEST, HIGHEST = -3.0, 3.0
 """Range of the amount."""
+ALMOST_ONE = 0.9
+"""Cosine of two directions from which on hardly anything of one is left without the other."""
 NOTHING_LEFT = 1e-6
 """Share of an embedding's length, at or below which an edit has removed all of it."""
 
@@ -36,23 +39,24 @@ def edit(
     amount: float = 1.0,
     mode: str = ADD,
     keep_length: bool = True,
+    hold: Direction | None = None,
 ) -> Edited:
     """Move each reference of an identity along a direction; across it nothing changes.
 
     mode: `add` goes `amount` times from the mean without to the mean with; `neutralise` goes that
     share of the distance to the midpoint, where neither is expressed. keep_length: each
-    reference is scaled to its former norm afterwards. amount: -3..3. Raises SettingError for other
-    amounts and modes, IdentityError for nobody, for a direction of another recogniser, and where
-    nothing is left.
+    reference is scaled to its former norm afterwards. amount: -3..3. hold: a direction on which the
+    place stays; the move goes across it, so far that the place on `direction` is the same as
+    without (conditional manipulation in InterFaceGAN, arXiv 2005.09635, but for that length).
+    Raises SettingError for other amounts and modes, IdentityError for nobody, for directions of
+    another recogniser, and where nothing is left; DirectionError where both lead the same way.
     """
     within("amount", amount, LOWEST, HIGHEST)
     one_of("mode", mode, MODES)
     require_one_recogniser({"identity": identity})
-    if identity.recogniser != direction.recogniser:
-        named = {"identity": identity.recogniser, "direction": direction.recogniser}
-        raise IdentityError(mismatch_message(named))
+    _require_recogniser_of(identity, {"direction": direction, "hold": hold})
     rows = identity.references.double()
-    moved = rows + _steps(rows, direction, amount, mode) * _unit(direction)
+    moved = rows + _steps(rows, direction, amount, mode) * _way(direction, hold)
     lengths, new = rows.norm(dim=-1, keepdim=True), moved.norm(dim=-1, keepdim=True)
     if (new <= NOTHING_LEFT * lengths).any():
         raise IdentityError(
@@ -66,7 +70,32 @@ def edit(
             "Embed the face again, or learn the direction again."
         )
     edited = replace(identity, references=references)
-    return Edited(edited, _text(identity, edited, direction, f"{mode} {amount:g}"))
+    what = f"{mode} {amount:g}" + (f", {hold.name} held" if hold else "")
+    return Edited(edited, _text(identity, edited, direction, what))
+
+
+def _require_recogniser_of(
+    identity: IdentityEmbedding, given: Mapping[str, Direction | None]
+) -> None:
+    for name, direction in given.items():
+        if direction is not None and direction.recogniser != identity.recogniser:
+            named = {"identity": identity.recogniser, name: direction.recogniser}
+            raise IdentityError(mismatch_message(named))
+
+
+def _way(direction: Direction, hold: Direction | None) -> torch.Tensor:
+    """[512] float64: a step of 1 along `direction`, and of 0 along `hold`."""
+    unit = _unit(direction)
+    if hold is None:
+        return unit
+    shared = float(unit @ _unit(hold))
+    if abs(shared) > ALMOST_ONE:
+        raise DirectionError(
+            f"Expected two directions that differ, but '{direction.name}' and '{hold.name}', which "
+            f"hold keeps, lead the same way: their cosine is {shared:.2f}. Connect another "
+            "direction to hold, or none."
+        )
+    return (unit - shared * _unit(hold)) / (1 - shared**2)
 
 
 def _unit(direction: Direction) -> torch.Tensor:

@@ -117,6 +117,20 @@ def test_glasses_are_learnt_from_photos_and_put_on_others(
     np.testing.assert_allclose(between @ unit, way.midpoint, atol=1e-4)
 
 
+def test_a_direction_on_hold_stays(pack: Any, learn: Any, seen: Any) -> None:
+    way, _ = learn()
+    rows = rows_of(seen(OTHERS, False))
+    tilted = torch.roll(way.vector, 7) + 0.5 * way.vector
+    other = replace(way, vector=tilted, name="frame")
+    unit = tilted.double().numpy() / other.length
+    found = {
+        name: edited(pack, rows, way, keep_length=False, **given) @ unit - rows @ unit
+        for name, given in (("free", {}), ("held", {"hold": other}))
+    }
+    assert abs(found["free"]).min() > 1
+    np.testing.assert_allclose(found["held"], 0, atol=1e-4)
+
+
 def test_saved_loaded_and_applied(
     pack: Any, learn: Any, output: Path, adapter: Any, model: Any, prompt: Any, identity_of: Any
 ) -> None:

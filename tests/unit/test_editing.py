@@ -10,7 +10,7 @@ import pytest
 import torch
 from support.planted import OTHER, OURS, faces, people
 
-from instantid_core.errors import IdentityError, SettingError
+from instantid_core.errors import DirectionError, IdentityError, SettingError
 from instantid_core.identity import directions, editing
 from instantid_core.types import (
     ColourOrder,
@@ -99,6 +99,46 @@ def test_there_and_back_again() -> None:
     torch.testing.assert_close(back.references, before.references, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", editing.MODES)
+def test_the_place_on_a_held_direction_stays(mode: str) -> None:
+    """The place on the direction itself is the same as without."""
+    way, before = direction(), identity()
+    skin = replace(direction(), vector=direction().vector + 0.6 * way.vector, name="skin")
+    free = editing.edit(before, way, 1.5, mode, False).identity.references
+    held = editing.edit(before, way, 1.5, mode, False, skin).identity.references
+    torch.testing.assert_close(along(held, way), along(free, way), rtol=0, atol=1e-4)
+    start = along(before.references, skin)
+    torch.testing.assert_close(along(held, skin), start, rtol=0, atol=1e-4)
+    assert (along(free, skin) - start).abs().min() > 1
+    moved = held.double() - before.references.double()
+    plane = torch.stack([way.vector.double(), skin.vector.double()], 1)
+    across_both = moved - moved @ plane @ torch.linalg.pinv(plane)
+    torch.testing.assert_close(across_both, torch.zeros_like(moved), rtol=0, atol=1e-5)
+
+
+def test_what_is_held_stands_in_the_text() -> None:
+    skin = replace(direction(), name="skin")
+    assert editing.edit(identity(), direction(), hold=skin).text.startswith("hat, add 1, skin held")
+
+
+def test_a_direction_across_the_other_changes_nothing() -> None:
+    way, before = direction(), identity()
+    unit = way.vector.double() / way.vector.double().norm()
+    other = direction().vector.double()
+    skin = replace(direction(), vector=(other - other @ unit * unit).float())
+    found = [editing.edit(before, way, 1.0, hold=hold).identity for hold in (None, skin)]
+    torch.testing.assert_close(found[0].references, found[1].references, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_two_directions_that_lead_the_same_way_are_a_sentence(sign: int) -> None:
+    way = direction()
+    noise = 0.2 * torch.from_numpy(RNG.normal(size=512)).float()
+    skin = replace(way, vector=sign * way.vector + noise, name="skin")
+    with pytest.raises(DirectionError, match=r"'hat' and 'skin'.*cosine is -?0\.9.*to hold, or"):
+        editing.edit(identity(), way, hold=skin)
+
+
 def test_the_person_goes_along() -> None:
     edited = editing.edit(identity(), direction()).identity
     assert edited.person == Person("Anna", b"jpeg", "signed")
@@ -185,3 +225,8 @@ def test_what_cannot_be_edited_is_a_sentence(
 ) -> None:
     with pytest.raises(error, match=said):
         editing.edit(who, replace(direction(), **change), **given)
+
+
+def test_a_held_direction_of_another_recogniser_is_refused_by_its_name() -> None:
+    with pytest.raises(IdentityError, match=r"identity and hold.*4a4a.*5b5b"):
+        editing.edit(identity(), direction(), hold=direction(OTHER))
