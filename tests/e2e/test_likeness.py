@@ -51,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measurements]:
     with HostServer(backend.launch(base)) as server:
         analyzer = FaceAnalyzer(find_models([backend.faces(base)]), "cpu")
         client = ComfyClient(server.url)
-        runner = Runner(client, backend.setup, analyzer, client.object_info())
+        runner = Runner([client], backend.setup, analyzer, client.object_info())
         people = runner.upload_people(backend.subjects, print)
         assert len(people) == PLAN.people
         yield Measurements(

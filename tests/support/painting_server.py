@@ -122,7 +122,7 @@ def measurements_on(
     """Measurements of pictures that the server paints; of drawn people unless others are given."""
     setup = with_overrides(random_models(), Overrides(size=f"{SIDE}x{SIDE}"))
     client: Any = server
-    runner = Runner(client, setup, analyzer, {})
+    runner = Runner([client], setup, analyzer, {})
     people = runner.upload_people(subjects or drawn_people(QUICK.people), _no_word)
     poses, scorer = ModelFacePoses(setup), NoTextScorer()
     return Measurements(setup, QUICK, runner, people, poses, scorer, lambda line: None, judges)

@@ -131,13 +131,16 @@ class Corner:
     def has(self, number: int, name: str) -> bool:
         return number % 2 == 1
 
+    def held(self, name: str) -> str:
+        return ""
+
 
 def test_what_the_text_names_is_looked_for_in_people_who_lack_it(analyzer):
     people = [replace(one, painted=n) for n, one in enumerate(drawn_people(QUICK.people))]
     run = measurements_on(Marking(), analyzer, people)
     prompts = tuple(f"{text.prompt}, glasses" for text in run.setup.texts)
     setup = replace(run.setup, naming={"glasses": prompts, "hat": prompts})
-    runner = Runner(run.runner.client, setup, analyzer, {})
+    runner = Runner(run.runner.clients, setup, analyzer, {})
     named = named_in_text(replace(run, setup=setup, runner=runner), Corner())
     (row,) = named.table.rows
     figures: dict[str, Any] = dict(zip(named.table.columns, row, strict=True))

@@ -6,14 +6,21 @@ replaced, by a painter that reads the prompt.
 
 from __future__ import annotations
 
-import pytest
-from support.painting_server import PaintingServer, measurements_on
+import threading
+import time
+from dataclasses import replace
 
+import pytest
+from support.painting_server import SIDE, PaintingServer, measurements_on
+
+from tools.comfyui.client import ClientError
 from tools.evaluate.experiments import RUNS
 from tools.evaluate.figures import Estimate, Report
 from tools.evaluate.measurements import Measurements
 from tools.evaluate.options import EXPERIMENTS
+from tools.evaluate.prompts import Job
 from tools.evaluate.report import html
+from tools.evaluate.runner import Clock
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +133,50 @@ def test_several_photos_are_compared_at_one_pose(run):
 
 def test_pictures_are_painted_once(run):
     RUNS["ablation"](run)
-    before = run.runner.client.prompts
+    before = run.runner.clients[0].prompts
     RUNS["ablation"](run)
-    assert run.runner.client.prompts == before
-    assert run.runner.clock.pictures == len(run.runner.client.files)
+    assert run.runner.clients[0].prompts == before
+    assert run.runner.clock.pictures == len(run.runner.clients[0].files)
+
+
+class Meeting(PaintingServer):
+    """Paints only when the other server has a job, too."""
+
+    def __init__(self, both: threading.Barrier) -> None:
+        super().__init__()
+        self.both = both
+
+    def run(self, prompt):
+        self.both.wait(30)
+        return super().run(prompt)
+
+
+def test_jobs_run_on_as_many_servers_as_there_are(run):
+    both = threading.Barrier(2)
+    clients = [Meeting(both), Meeting(both)]
+    runner = replace(run.runner, clients=clients, clock=Clock(), _done={})
+    jobs = [Job(f"text {n % 6}", 1, (SIDE, SIDE)) for n in range(8)]
+    runner.prepare(jobs)
+    assert [client.prompts for client in clients] == [3, 3]
+    assert runner.clock.pictures == 6
+    assert all(len(runner.generate(job)) == 1 for job in jobs)
+    assert sum(client.prompts for client in clients) == 6
+
+
+def test_a_job_that_fails_ends_the_others(run):
+    class Failing(PaintingServer):
+        def run(self, prompt):
+            answer = super().run(prompt)
+            if self.prompts == 1:
+                raise ClientError("the first job fails")
+            time.sleep(0.5)
+            return answer
+
+    client = Failing()
+    runner = replace(run.runner, clients=[client], _done={})
+    with pytest.raises(ClientError, match="first"):
+        runner.prepare(Job(f"text {n}", 1, (SIDE, SIDE)) for n in range(20))
+    assert client.prompts <= 2
 
 
 def test_what_nobody_can_judge_is_said(run):

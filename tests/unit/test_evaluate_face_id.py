@@ -34,7 +34,7 @@ def test_both_adapters_are_asked_for_and_compared(analyzer: Any) -> None:
     server = AdapterNoter()
     run = measurements_on(server, analyzer)
     setup = replace(run.setup, face_id=FILE)
-    runner = Runner(run.runner.client, setup, analyzer, {})
+    runner = Runner(run.runner.clients, setup, analyzer, {})
     section = face_id(replace(run, setup=setup, runner=runner))
     assert server.asked == {
         ("", "", 0.0, False),

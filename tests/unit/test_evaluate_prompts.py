@@ -40,6 +40,9 @@ JOBS = {
     "both": BOTH,
     "guided": replace(BOTH, control=Control(0.8, 0.7, scales=Scales(1.5, 3.0, 0.7))),
     "edited": replace(BOTH, control=Control(0.8, 0.7, edit=Edit("old.safetensors", -1.0, "add"))),
+    "held": replace(
+        BOTH, control=Control(0.8, 0.7, edit=Edit("old.safetensors", -1.0, "add", "skin.sft"))
+    ),
     "inserted": replace(BOTH, control=Control(0.8, 0.7, (0.1, 1.0), "orthogonal", reuse=2)),
     "several photos": replace(BOTH, people=(("a.png", "b.png", "c.png"),)),
     "between": replace(BOTH, people=(("a.png",), ("b.png",)), how=INTERPOLATION, count=5),
@@ -141,6 +144,13 @@ def test_an_edited_identity_serves_both_parts():
     assert inputs_of(prompt, "InstantIDLoadDirection")["direction_name"] == "old.safetensors"
     for kind in ("InstantIDApplyAdapter", "InstantIDApplyIdentityNet"):
         assert inputs_of(prompt, kind)["identity"] == ["edited", 0]
+
+
+def test_what_is_held_is_a_second_direction():
+    prompt = prompt_of(JOBS["held"], WORLD)
+    edit = inputs_of(prompt, "InstantIDEditIdentity")
+    names = [prompt[edit[way][0]]["inputs"]["direction_name"] for way in ("direction", "hold")]
+    assert names == ["old.safetensors", "skin.sft"]
 
 
 def test_several_photos_are_one_batch_in_their_order():

@@ -57,7 +57,7 @@ class HostServer:
     def save_log(self, folder: Path) -> Path:
         """Copies the log into `folder`, where it outlasts the server's own; returns the copy."""
         folder.mkdir(parents=True, exist_ok=True)
-        copy = folder / "server.log"
+        copy = folder / self.launch.log.name
         copy.write_bytes(self.launch.log.read_bytes())
         return copy
 

@@ -56,7 +56,7 @@ def run(output: Path, scratch: Path) -> None:
         print(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}", flush=True)
         client = ComfyClient(server.url)
         analyzer = FaceAnalyzer(find_models([backend.faces(scratch)]), "cpu")
-        runner = Runner(client, backend.setup, analyzer, client.object_info())
+        runner = Runner([client], backend.setup, analyzer, client.object_info())
         try:
             people = runner.upload_people(backend.subjects, print)[-1:]
             run = Measurements(

@@ -31,6 +31,10 @@ class AttributeJudge(Protocol):
         """Whether that person has an attribute as its direction has it, or not at all."""
         ...
 
+    def held(self, name: str) -> str:
+        """The attribute that is held while this one is edited; empty for none."""
+        ...
+
 
 def shares_in(judge: AttributeJudge, picture: GeneratedImage) -> Mapping[str, float]:
     """Shares of the attributes in a picture's largest face; empty without a face."""
@@ -73,3 +77,9 @@ class PaintedAttributes:
         from training.world import identity_of
 
         return name not in OF_ONE_KIND or OF_ONE_KIND[name](identity_of(number))
+
+    def held(self, name: str) -> str:
+        """Skin for age and age for skin, as `training.attributes` says."""
+        from training.attributes import HELD
+
+        return HELD.get(name, "")

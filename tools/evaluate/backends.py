@@ -17,6 +17,7 @@ from .judges import ArcFaceJudge, Judge, judges_of
 from .metrics import ClipScorer, NoTextScorer, StyleScorer, TextScorer
 from .photos import Subject, drawn_people, painted_people, people_in
 from .poses import ModelFacePoses, PaintedPoses, Poses
+from .servers import for_small_models
 from .settings import (
     Overrides,
     OwnModels,
@@ -66,6 +67,8 @@ class Backend:
     """Names what faces show; None where nobody can."""
     by_judge: bool = False
     """Whether likeness is the first judge's cosine, not that of the recogniser that conditions."""
+    servers: int = 1
+    """Number of servers that make pictures side by side."""
 
 
 def backend_of(options: argparse.Namespace, plan: Plan) -> Backend:
@@ -113,6 +116,7 @@ def world_backend(plan: Plan, overrides: Overrides) -> Backend:
         judges=(ArcFaceJudge(files.JUDGE),),
         attributes=PaintedAttributes(files.ATTRIBUTE_CLASSIFIER),
         by_judge=True,
+        servers=for_small_models(),
     )
 
 
@@ -127,6 +131,7 @@ def random_backend(plan: Plan, overrides: Overrides) -> Backend:
         ModelFacePoses(setup),
         NoTextScorer(),
         (RANDOM_NOTE,),
+        servers=for_small_models(),
     )
 
 

@@ -37,6 +37,8 @@ def best_of(run: Measurements) -> Section:
     plan = run.plan.control
     people = run.people[: plan.batches]
     run.say(f"  best of {plan.candidates}")
+    both, count = run.variants["both"], plan.candidates
+    run.runner.prepare(run.batch_job(person, both, count) for person in people)
     batches = [batch for person in people if (batch := _batch(run, person)) is not None]
     rows: list[list[Entry]] = []
     for judge in (ConditioningJudge(run.runner.analyzer), *run.judges):

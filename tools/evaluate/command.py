@@ -22,7 +22,7 @@ from tools.comfyui.client import ClientError, ComfyClient
 from tools.comfyui.console import exit_code
 from tools.comfyui.environment import say
 from tools.comfyui.prompts import PromptError
-from tools.comfyui.server import HostServer, ServerError
+from tools.comfyui.server import ServerError
 
 from .backends import Backend, backend_of
 from .experiments import RUNS
@@ -32,6 +32,7 @@ from .measurements import Measurements
 from .options import EXPERIMENTS, add_options
 from .report import as_text, write
 from .runner import Runner
+from .servers import running, saved_logs
 from .settings import FULL, QUICK, Plan
 
 TITLE = "InstantID Compose: evaluation"
@@ -70,18 +71,19 @@ def run(options: argparse.Namespace, scratch: Path) -> None:
     plan = QUICK if options.quick else FULL
     backend = backend_of(options, plan)
     say("Starting ComfyUI")
-    with HostServer(backend.launch(scratch)) as server:
-        say(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}")
+    with running(backend.launch(scratch), backend.servers) as servers:
+        for server in servers:
+            say(f"ComfyUI is ready after {server.seconds_to_start:.1f} s at {server.url}")
         analyzer = FaceAnalyzer(find_models([backend.faces(scratch)]), "cpu")
         require_another(backend.judges, analyzer)
-        client = ComfyClient(server.url)
-        runner = Runner(client, backend.setup, analyzer, client.object_info())
+        clients = [ComfyClient(server.url) for server in servers]
+        runner = Runner(clients, backend.setup, analyzer, clients[0].object_info())
         try:
             reports = measure(options, plan, backend, runner, started)
             report, page, figures = written(reports, options.output)
         except ClientError as error:
-            log = server.save_log(options.output)
-            raise EvaluationError(f"{error}\nThe log is {log}.") from error
+            logs = saved_logs(servers, options.output)
+            raise EvaluationError(f"{error}\nThe log is {logs}.") from error
     for criterion in report.criteria:
         found = as_text(criterion.found)
         say(f"{criterion.verdict}: {criterion.name} {found}, wanted {criterion.threshold}")
@@ -124,7 +126,7 @@ def facts(run: Measurements, seconds: float) -> dict[str, str]:
     """Settings, versions and times of the run."""
     setup, clock = run.setup, run.runner.clock
     kind, inputs = setup.checkpoint
-    system = json.loads(run.runner.client.get("/system_stats"))
+    system = json.loads(run.runner.clients[0].get("/system_stats"))
     devices = ", ".join(device["name"] for device in system["devices"])
     unseen = sum(person.subject.is_unseen for person in run.people)
     return {

@@ -26,6 +26,8 @@ class Edit:
     """File in the server's folder of directions."""
     amount: float
     mode: str
+    hold: str = ""
+    """File of the direction that is held; empty for none."""
 
 
 def direction_file_name(attribute: str) -> str:

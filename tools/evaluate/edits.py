@@ -39,7 +39,8 @@ ABOUT = (
     "many with something as without, alike in the other attributes. Beards are full ones and "
     "glasses clear ones, in the photos as among the people, because kinds lie in different "
     "directions. Each person is edited away from what they have (amount 1 or -1), and a classifier "
-    "that sees pixels alone names what the picture shows. Unedited: how often the picture of the "
+    "that sees pixels alone names what the picture shows. Held: the direction on which they stay, "
+    "because the recogniser mixes the two up. Unedited: how often the picture of the "
     "person as they are shows what they have, which is the most that an edit can be held to. "
     "Others moved: the largest mean change of another attribute's share, by the same classifier. "
     "Nearest: edited embeddings whose nearest person among all held-out ones is still the same one."
@@ -66,7 +67,7 @@ def edits(run: Measurements) -> Section:
     gallery = _gallery(run)
     learnt = {name: _learnt(run, judge, name) for name in judge.names}
     shown = _shown(run, judge)
-    nearest = {name: _nearest(run, judge, gallery, one) for name, one in learnt.items()}
+    nearest = {name: _nearest(run, judge, gallery, learnt, name) for name in judge.names}
     named = named_in_text(run, judge)
     return Section(
         "edits",
@@ -86,6 +87,11 @@ def _shown(run: Measurements, judge: AttributeJudge) -> dict[str, list[_Shown]]:
         wanted = [name for name in wanted if _is_of_one_kind(judge, person, name)]
         if wanted:
             run.say(f"  {person.subject.name}, edited: {', '.join(wanted)}")
+        run.runner.prepare(
+            run.batch_job(person, variant)
+            for name in wanted
+            for variant in _variants(run, judge, name, person)
+        )
         for name in wanted:
             shown[name].append(_pictures(run, judge, name, person))
     return shown
@@ -123,6 +129,7 @@ def _table(
     rows: list[list[Entry]] = [
         [
             name,
+            judge.held(name) or "-",
             learnt[name].evidence.auc,
             *_edit_figures(judge, name, shown[name]),
             metrics.mean([[one] for one in nearest[name].values()]),
@@ -134,6 +141,7 @@ def _table(
 
 COLUMNS = (
     "attribute",
+    "held",
     "AUC of the direction",
     "unedited, right",
     "edited, right",
@@ -156,15 +164,25 @@ def _learnt(run: Measurements, judge: AttributeJudge, name: str) -> Direction:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, direction_file_name(name))
         direction_file.write(path, direction)
-        run.runner.client.upload(path.name, path.read_bytes(), type="output", subfolder=FOLDER)
+        run.runner.clients[0].upload(path.name, path.read_bytes(), type="output", subfolder=FOLDER)
     return direction
 
 
 def _pictures(run: Measurements, judge: AttributeJudge, name: str, person: Person) -> _Shown:
-    both, amount = run.variants["both"], _amount(judge, person, name)
-    edit = Edit(direction_file_name(name), amount, editing.ADD)
-    variants = (run.variants["none"], both, Variant("edited", replace(both.control, edit=edit)))
-    return _Shown(person, amount, *(run.batch(person, variant) for variant in variants))
+    found = (run.batch(person, variant) for variant in _variants(run, judge, name, person))
+    return _Shown(person, _amount(judge, person, name), *found)
+
+
+def _variants(
+    run: Measurements, judge: AttributeJudge, name: str, person: Person
+) -> tuple[Variant, ...]:
+    """Without an identity, with it, and with an edited one."""
+    both = run.variants["both"]
+    held = judge.held(name)
+    hold = direction_file_name(held) if held else ""
+    amount = _amount(judge, person, name)
+    edit = Edit(direction_file_name(name), amount, editing.ADD, hold)
+    return run.variants["none"], both, Variant("edited", replace(both.control, edit=edit))
 
 
 def _amount(judge: AttributeJudge, person: Person, name: str) -> float:
@@ -224,15 +242,17 @@ def _nearest(
     run: Measurements,
     judge: AttributeJudge,
     gallery: tuple[list[int], list[np.ndarray]],
-    direction: Direction,
+    learnt: Mapping[str, Direction],
+    name: str,
 ) -> dict[int, float]:
     """By number of a person, 1 if their edited embedding is nearest to themselves among all."""
     numbers, embeddings = gallery
+    direction, hold = learnt[name], learnt.get(judge.held(name))
     found = {}
     for person in run.people:
-        if person.subject.painted in numbers and _is_of_one_kind(judge, person, direction.name):
-            amount = _amount(judge, person, direction.name)
-            edited = editing.edit(person.identity, direction, amount).identity
+        if person.subject.painted in numbers and _is_of_one_kind(judge, person, name):
+            amount = _amount(judge, person, name)
+            edited = editing.edit(person.identity, direction, amount, hold=hold).identity
             (row,) = edited.references.numpy()[0]
             place = angles.rank(row, embeddings, numbers.index(person.subject.painted))
             found[person.number] = float(place == 1)

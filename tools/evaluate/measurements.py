@@ -122,6 +122,7 @@ class Measurements:
 
     def controlled(self, variant: Variant) -> list[list[Measure]]:
         """Measures of a control on the people that all controls are compared on."""
+        self.runner.prepare(self.batch_job(person, variant) for person in self.control_people)
         return [self.batch(person, variant) for person in self.control_people]
 
     def batch(
@@ -133,24 +134,29 @@ class Measurements:
         one of `Setup.naming`; with the same seed as without.
         """
         text = self.setup.texts_of(person.number)[0]
+        wanted = points_of(person.pose(self.setup.size))[0]
+        pictures = self.runner.generate(self.batch_job(person, variant, count, naming))
+        return [self.measure(picture, person, wanted, text) for picture in pictures]
+
+    def batch_job(self, person: Person, variant: Variant, count: int = 0, naming: str = "") -> Job:
+        """Job for what `batch` measures."""
+        text = self.setup.texts_of(person.number)[0]
         count = count or self.plan.control.pictures
         job = replace(self.job(person, text, variant), count=count)
         if naming:
             job = replace(job, text=self.setup.naming[naming][self.setup.texts.index(text)])
-        wanted = points_of(person.pose(self.setup.size))[0]
-        pictures = self.runner.generate(job)
-        return [self.measure(picture, person, wanted, text) for picture in pictures]
+        return job
 
     def portraits(
         self, people: Iterable[Person], variant: Variant, texts: int | None = None
     ) -> list[list[Measure]]:
         """Measures of people at their own pose, one per text."""
+        wanted = [(one, self.setup.texts_of(one.number)[:texts]) for one in people]
+        self.runner.prepare(
+            self.job(person, text, variant) for person, several in wanted for text in several
+        )
         return [
-            [
-                self.portrait(person, text, variant)
-                for text in self.setup.texts_of(person.number)[:texts]
-            ]
-            for person in people
+            [self.portrait(person, text, variant) for text in several] for person, several in wanted
         ]
 
     def portrait(

@@ -73,6 +73,8 @@ def _shown(run: Measurements, judge: AttributeJudge, name: str) -> list[_Shown]:
     found = []
     for person in _people_without(run, judge, name):
         run.say(f"  {person.subject.name}, {name} in the text")
+        jobs = [run.batch_job(person, variant, naming=name) for variant in variants]
+        run.runner.prepare([run.batch_job(person, variants[0]), *jobs])
         named = (run.batch(person, variant, naming=name) for variant in variants)
         found.append(_Shown(person, run.batch(person, variants[0]), *named))
     return found

@@ -94,11 +94,13 @@ def _pictures(
     surrounded: bool,
 ) -> list[Measure]:
     measures = []
-    for person, assignment in zip(people, assignments, strict=True):
-        job = run.job(person, assignment.text, variant)
-        (picture,) = run.runner.generate(
-            replace(job, surroundings=assignment.name if surrounded else "")
-        )
+    jobs = [
+        replace(run.job(person, one.text, variant), surroundings=one.name if surrounded else "")
+        for person, one in zip(people, assignments, strict=True)
+    ]
+    run.runner.prepare(jobs)
+    for person, assignment, job in zip(people, assignments, jobs, strict=True):
+        (picture,) = run.runner.generate(job)
         measures.append(run.measure(picture, person, person.face.keypoints, assignment.text))
     return measures
 

@@ -31,12 +31,12 @@ def views(run: Measurements) -> Section:
         run.say(f"  yaw {yaw:g}")
         poses = [run.poses.view(person.number, yaw) for person in people]
         wanted.append(metrics.mean([[metrics.head_turn(points_of(pose)[0])] for pose in poses]))
-        found.append(
-            [
-                [run.portrait(person, run.setup.texts_of(person.number)[0], variant, pose)]
-                for person, pose in zip(people, poses, strict=True)
-            ]
-        )
+        wanted_of = [
+            (person, run.setup.texts_of(person.number)[0], variant, pose)
+            for person, pose in zip(people, poses, strict=True)
+        ]
+        run.runner.prepare(run.job(*each) for each in wanted_of)
+        found.append([[run.portrait(*each)] for each in wanted_of])
     turns = [mean(each, lambda one: one.head_turn) for each in found]
     likeness = [metrics.mean(likenesses(each)) for each in found]
     for n, yaw in enumerate(run.plan.yaws):
@@ -101,9 +101,11 @@ def interpolation(run: Measurements) -> Section:
     pairs = pairs_of(run.people, run.plan.pairs)
     fractions = np.linspace(0, 1, run.plan.stages)
     pictures, to_a, to_b = [], [], []
-    for number, (a, b) in enumerate(pairs):
-        run.say(f"  pair {number + 1} of {len(pairs)}")
-        taken = run.runner.generate(_interpolation_job(run, number, a, b))
+    jobs = [_interpolation_job(run, number, a, b) for number, (a, b) in enumerate(pairs)]
+    run.say(f"  {len(pairs)} pairs")
+    run.runner.prepare(jobs)
+    for (a, b), job in zip(pairs, jobs, strict=True):
+        taken = run.runner.generate(job)
         pictures.append(taken)
         to_a.append([_likeness(run, a, picture) for picture in taken])
         to_b.append([_likeness(run, b, picture) for picture in taken])
@@ -178,9 +180,9 @@ def two_people(run: Measurements) -> Section:
     grid_rows = []
     for label, weight in weights.items():
         run.say(f"  {label}")
-        pictures = [
-            run.runner.generate(_pair_job(run, n, pair, weight)) for n, pair in enumerate(pairs)
-        ]
+        jobs = [_pair_job(run, n, pair, weight) for n, pair in enumerate(pairs)]
+        run.runner.prepare(jobs)
+        pictures = [run.runner.generate(job) for job in jobs]
         rows.append([label, *_pair_figures(run, pairs, pictures)])
         for pair, taken in list(zip(pairs, pictures, strict=True))[:GRID_ROWS]:
             if weight:
@@ -262,13 +264,17 @@ def references(run: Measurements) -> Section:
     several = [one for one in run.people if len(one.photos) > 1]
     variant = run.variants["both"]
     one, many = [], []
-    for person in several:
-        text = run.setup.texts_of(person.number)[0]
-        job = run.job(person, text, variant)
-        wanted = points_of(job.pose)[0]
-        for photos, found in ((person.photo, one), (person.photos, many)):
-            (picture,) = run.runner.generate(replace(job, people=(photos,)))
-            found.append([run.measure(picture, person, wanted, text)])
+    texts = [run.setup.texts_of(person.number)[0] for person in several]
+    jobs = [run.job(*each, variant) for each in zip(several, texts, strict=True)]
+    for kind, found in (("photo", one), ("photos", many)):
+        own = [
+            replace(job, people=(getattr(person, kind),))
+            for person, job in zip(several, jobs, strict=True)
+        ]
+        run.runner.prepare(own)
+        for person, text, job in zip(several, texts, own, strict=True):
+            (picture,) = run.runner.generate(job)
+            found.append([run.measure(picture, person, points_of(job.pose)[0], text)])
     about = (
         "The same pose, text and seed with one reference photo and with all of a person's "
         f"references ({run.plan.references} at most), averaged by InstantID Embed Identity."

@@ -224,14 +224,19 @@ def _person(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Li
 
 
 def _edited(graph: _Graph, identity: Link, edit: Edit) -> Link:
-    file = {"direction_name": edit.direction}
     inputs = {
         "identity": identity,
-        "direction": graph.add("direction", "InstantIDLoadDirection", file),
+        "direction": _direction(graph, "direction", edit.direction),
         "amount": edit.amount,
         "mode": edit.mode,
     }
+    if edit.hold:
+        inputs["hold"] = _direction(graph, "held", edit.hold)
     return graph.add("edited", "InstantIDEditIdentity", inputs)
+
+
+def _direction(graph: _Graph, name: str, file: str) -> Link:
+    return graph.add(name, "InstantIDLoadDirection", {"direction_name": file})
 
 
 def _faces(graph: _Graph, setup: Setup, photos: Sequence[str], name: str) -> Link:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 
 import numpy as np
 from PIL import Image
@@ -79,7 +81,8 @@ class Clock:
 class Runner:
     """Runs jobs, each one once, and analyses their pictures."""
 
-    client: ComfyClient
+    clients: Sequence[ComfyClient]
+    """Of servers with the same folders, each of which runs one job at a time."""
     setup: Setup
     analyzer: FaceAnalyzer
     object_info: ObjectInfo
@@ -89,21 +92,41 @@ class Runner:
     def at_steps(self, steps: int) -> Runner:
         """A runner of the same server whose pictures take this many sampling steps."""
         setup = replace(self.setup, steps=steps)
-        return Runner(self.client, setup, self.analyzer, self.object_info, self.clock)
+        return Runner(self.clients, setup, self.analyzer, self.object_info, self.clock)
 
     def generate(self, job: Job) -> tuple[GeneratedImage, ...]:
         """The pictures of a job; a repeated job returns the same ones."""
-        if job not in self._done:
-            self._done[job] = self._run_job(job)
+        self.prepare([job])
         return self._done[job]
 
-    def _run_job(self, job: Job) -> tuple[GeneratedImage, ...]:
+    def prepare(self, jobs: Iterable[Job]) -> None:
+        """Run jobs that are still to be run, as many at a time as there are servers."""
+        waiting = [job for job in dict.fromkeys(jobs) if job not in self._done]
+        free: SimpleQueue[ComfyClient] = SimpleQueue()
+        for client in self.clients:
+            free.put(client)
+
+        def painted(job: Job) -> tuple[list[np.ndarray], float]:
+            client = free.get()
+            try:
+                return self._painted(client, job)
+            finally:
+                free.put(client)
+
+        with ThreadPoolExecutor(len(self.clients)) as lanes:
+            for job, (images, seconds) in zip(waiting, lanes.map(painted, waiting), strict=True):
+                self.clock.generating += seconds
+                self.clock.pictures += len(images)
+                self._done[job] = self._analysed(images)
+
+    def _painted(self, client: ComfyClient, job: Job) -> tuple[list[np.ndarray], float]:
+        """A job's pictures, and the seconds that the server took."""
         started = time.monotonic()
         prompt = fit_choices(prompt_of(job, self.setup), self.object_info)
-        shown = self.client.run(prompt).outputs[OUTPUT_NODE]["images"]
-        images = [read_image(self.client.image(entry)) for entry in shown]
-        self.clock.generating += time.monotonic() - started
-        self.clock.pictures += len(images)
+        shown = client.run(prompt).outputs[OUTPUT_NODE]["images"]
+        return [read_image(client.image(entry)) for entry in shown], time.monotonic() - started
+
+    def _analysed(self, images: Sequence[np.ndarray]) -> tuple[GeneratedImage, ...]:
         frames = self.analyse_pictures(images, EVERY_FACE).frames
         return tuple(
             GeneratedImage(image, frame) for image, frame in zip(images, frames, strict=True)
@@ -160,7 +183,7 @@ class Runner:
         """Upload a picture [H, W, 3] uint8 RGB; returns its name on the server."""
         buffer = io.BytesIO()
         Image.fromarray(photo).save(buffer, format="PNG")
-        return self.client.upload(f"person_{name}.png", buffer.getvalue())
+        return self.clients[0].upload(f"person_{name}.png", buffer.getvalue())
 
 
 def with_one_face(frame: FrameFaces, face: Detection) -> FrameFaces:

@@ -172,11 +172,10 @@ def _section(run: Measurements, curves: Sequence[Curve], named: tuple[str, str, 
 
 
 def prepare(run: Measurements, controls: Sequence[Control]) -> None:
-    """Generate all pictures, person by person: so the server reads each photo once."""
+    """Generate all pictures, person by person: so a server reads each photo once."""
     for person in run.control_people:
         run.say(f"  {person.subject.name}")
-        for control in controls:
-            run.batch(person, Variant("", control))
+        run.runner.prepare(run.batch_job(person, Variant("", control)) for control in controls)
 
 
 def _measured(run: Measurements, name: str, control: Control) -> Measures:
