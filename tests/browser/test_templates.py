@@ -18,7 +18,7 @@ from tools.comfyui.client import ComfyClient
 from tools.comfyui.server import HostServer
 from tools.evaluate.photos import drawn_people
 from tools.evaluate.settings import random_models
-from tools.pictures import thumbnails
+from tools.pictures import sheet, thumbnails
 from tools.pictures.browser import LOADING, STILL, Editor, apart
 from tools.workflows.names import FILES
 
@@ -37,7 +37,7 @@ EXAMPLE = "example.png"
 """The picture that the workflows begin with; every ComfyUI has it."""
 REGISTRY = "comfy.org/nodes"
 SHOWN = f"""(name) => document.querySelector(`img[alt="${{name}}"]`)?.naturalWidth
-    === {thumbnails.SIDE}"""
+    === {sheet.SIDE}"""
 """Whether the picture of a template has come."""
 
 
@@ -186,13 +186,12 @@ def test_a_picture_from_a_run_is_shown_beside_its_workflow(
     open_editor: Callable[..., Editor], server: HostServer, client: ComfyClient
 ) -> None:
     """What `tools.pictures.thumbnails` makes, where the template browser looks for it."""
-    path = WORKFLOWS[0]
+    path = WORKFLOWS[0]  # basic
     pack = server.launch.log.parent / "custom_nodes" / workspace.PACK
     shown = pack / "workflows" / f"{path.stem}.jpg"
     before = shown.read_bytes() if shown.exists() else None
     album = thumbnails.upload(client, drawn_people(thumbnails.PEOPLE))
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    given = (client, saved, client.object_info(), random_models(), album, 0)
+    given = (client, "basic", client.object_info(), random_models(), album)
     thumbnails.write(apart(thumbnails.make, *given), shown)
     try:
         editor = open_editor("canvas")

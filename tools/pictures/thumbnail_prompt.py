@@ -1,7 +1,8 @@
-"""A shipped workflow as the prompt for its thumbnail: on small models, with their texts."""
+"""A shipped workflow as a prompt for the small models, with their texts, and for its thumbnail."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from tools.comfyui.prompts import (
     Prompt,
     fit_choices,
     nodes_of,
+    override,
     substitute,
     to_prompt,
     upstream,
@@ -20,9 +22,11 @@ from tools.small_world.random_files import CHECKPOINT_NODE
 if TYPE_CHECKING:
     from tools.evaluate.settings import Setup
 
+    from .casts import Cast
+
 PHOTOS = (
     ("pose photo", "pair.png"),
-    ("depth map", "person0.png"),
+    ("depth map", "depth.png"),
     ("picture to", "person2.png"),
     ("second photo", "photo1.png"),
     ("third photo", "photo2.png"),
@@ -30,9 +34,8 @@ PHOTOS = (
     ("", "person0.png"),
 )
 """Words in the title of a node that loads a picture, and which picture it gets."""
-OF_PEOPLE = ("person0.png", "person1.png", "photo1.png", "photo2.png")
-"""Photos whose people a workflow shows, which its thumbnail shows as well."""
 LOAD_ADAPTER = ("InstantIDLoadAdapter", "InstantIDLoadModels")
+PICTURE_NODES = ("VAEDecode", "InstantIDPasteFace")
 FOR_RANDOM = {
     "LoraLoader": ("strength_model", "strength_clip"),
     "LoraLoaderModelOnly": ("strength_model",),
@@ -55,10 +58,26 @@ def thumbnail_prompt(
     return substitute(prompt, {CHECKPOINT_NODE: setup.checkpoint})
 
 
-def photos_shown(prompt: Prompt) -> list[str]:
-    """Photos of people that a prompt loads, without duplicates."""
-    loaded = [entry["inputs"].get("image") for entry in prompt.values()]
-    return [name for name in OF_PEOPLE if name in loaded]
+def cast_prompt(
+    saved: Mapping[str, Any], object_info: ObjectInfo, setup: Setup, cast: Cast
+) -> Prompt:
+    """The prompt for a thumbnail: at the weights of `setup`, with the text and seed of `cast`.
+
+    A preview follows each node that gives a picture, and each stage that the cast asks for.
+    """
+    prompt = thumbnail_prompt(_unmuted(saved, cast.unmuted), object_info, setup, cast.texts)
+    _set_texts(prompt, setup, cast.texts)
+    weight, strength = {"weight": setup.weight}, {"strength": setup.strength}
+    values: dict[str, Mapping[str, Any]] = {
+        "InstantIDApply": {**weight, **strength, "likeness": "custom"},
+        "InstantIDApplyGroup": {**weight, **strength},
+        "InstantIDApplyAdapter": weight,
+        "InstantIDApplyIdentityNet": strength,
+        "KSampler": {"seed": cast.seed},
+    }
+    prompt = override(override(prompt, values), cast.settings)
+    stages = [part for after in range(1, cast.stages + 1) for part in _stage(prompt, after)]
+    return _with_previews({**dict(stages), **prompt})
 
 
 def photo_for(title: str) -> str:
@@ -109,3 +128,38 @@ def _set_texts(prompt: Prompt, setup: Setup, texts: Sequence[str]) -> None:
     wanted = [node for node in nodes_of(prompt, "CLIPTextEncode") if node not in unwanted]
     for number, node in enumerate(wanted):
         prompt[node]["inputs"]["text"] = texts[number % len(texts)]
+
+
+def _unmuted(saved: Mapping[str, Any], numbers: Sequence[int]) -> Mapping[str, Any]:
+    edited = copy.deepcopy(dict(saved))
+    for node in edited["nodes"] if numbers else ():
+        if node["id"] in numbers:
+            node["mode"] = 0
+    return edited
+
+
+def _stage(prompt: Prompt, after: int) -> list[tuple[str, dict[str, Any]]]:
+    """Nodes that decode what the one sampler of `prompt` has after some of its steps."""
+    (sampler,) = nodes_of(prompt, "KSampler")
+    (decode,) = nodes_of(prompt, "VAEDecode")
+    given = {name: value for name, value in prompt[sampler]["inputs"].items() if name != "denoise"}
+    given["noise_seed"] = given.pop("seed")
+    window = {"start_at_step": 0, "end_at_step": after}
+    noise = {"add_noise": "enable", "return_with_leftover_noise": "enable"}
+    sampling, name = f"stage{after}", f"stage{after}_decoded"
+    decoding = {**prompt[decode]["inputs"], "samples": [sampling, 0]}
+    return [
+        (sampling, _node("KSamplerAdvanced", {**given, **window, **noise})),
+        (name, _node("VAEDecode", decoding)),
+    ]
+
+
+def _with_previews(prompt: Prompt) -> Prompt:
+    """The prompt with a preview of each picture that one of its nodes makes."""
+    made = [node for kind in PICTURE_NODES for node in nodes_of(prompt, kind)]
+    previews = {f"{node}_preview": _node("PreviewImage", {"images": [node, 0]}) for node in made}
+    return {**prompt, **previews}
+
+
+def _node(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"class_type": kind, "inputs": dict(inputs), "_meta": {"title": kind}}

@@ -1,21 +1,21 @@
 """Generates thumbnails of the template browser by running the shipped workflows.
 
-Those that ship are drawn (`schematics`) until the small world paints pictures worth looking at.
-
 Run in the environment of the tests, with COMFYUI_PATH set:
 
     python tools/run.py tools.pictures.thumbnails [NAME ...]
 
-The models are those of the small world where they are trained, else small ones with random weights.
+NAME is a short name of `tools.workflows.names`; without one, all are made. The models are those of
+the small world, the people are `casts`, and `layouts` puts together what a run was given and made.
 The browser looks for `workflows/NAME.jpg` beside `workflows/NAME.json`.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,24 +24,28 @@ import numpy as np
 from PIL import Image
 
 from tools.comfyui.client import ComfyClient
-from tools.comfyui.prompts import ObjectInfo, nodes_of
+from tools.comfyui.prompts import ObjectInfo, Prompt, nodes_of
 from tools.comfyui.server import HostServer
 from tools.demo.prompt import WORKFLOWS, read_workflow
 from tools.small_world import trained as small_world
+from tools.workflows.names import FILES
 
-from .thumbnail_prompt import photos_shown, thumbnail_prompt
+from .casts import CASTS, depth_map
+from .layouts import LAYOUTS, Take
+from .thumbnail_prompt import cast_prompt
 
 if TYPE_CHECKING:
     from tools.evaluate.backends import Backend
     from tools.evaluate.photos import Subject
     from tools.evaluate.settings import Setup
 
-SIDE = 512
-"""Pixels of a thumbnail, and of its longer side what the photos in its corner take."""
-INSET, EDGE, GAP = 122, 4, 10
-BACKGROUND, BORDER = (24, 24, 28), (240, 240, 240)
 QUALITY = 88
 PEOPLE = 3
+DEPTH_SIDE = 512
+SETTINGS = {"steps": 24, "weight": 1.2, "strength": 1.0}
+"""Eyes behind glasses are clearer than at the weights of the highest likeness."""
+PANEL = "instantid_likeness"
+"""Key of a likeness node's output under which its figures are."""
 
 
 def backend() -> Backend:
@@ -55,21 +59,21 @@ def backend() -> Backend:
 
 def main(names: Sequence[str]) -> int:
     """Writes the thumbnails of the named workflows, or of all."""
-    chosen = [WORKFLOWS / f"{name}.json" for name in names] or sorted(WORKFLOWS.glob("*.json"))
+    if small_world.missing():
+        print("error: thumbnails need the trained models of the small world", file=sys.stderr)
+        return 1
     here = backend()
-    print(f"Models: {here.setup.name}", flush=True)
+    setup = replace(here.setup, **SETTINGS)
     with (
         tempfile.TemporaryDirectory(prefix="instantid-compose-") as scratch,
         HostServer(here.launch(Path(scratch))) as server,
     ):
         client = ComfyClient(server.url)
-        album = upload(client, here.subjects)
         object_info = client.object_info()
-        for number, path in enumerate(chosen):
-            thumbnail = make(
-                client, read_workflow(path.stem), object_info, here.setup, album, number
-            )
-            print(write(thumbnail, path.with_suffix(".jpg")), flush=True)
+        for name in names or CASTS:
+            album = send(client, CASTS[name].album())
+            thumbnail = make(client, name, object_info, setup, album)
+            print(write(thumbnail, WORKFLOWS / f"{FILES[name]}.jpg"), flush=True)
     return 0
 
 
@@ -83,7 +87,13 @@ def upload(client: ComfyClient, subjects: Sequence[Subject]) -> dict[str, np.nda
         **{f"person{number}.png": photos[0] for number, photos in enumerate(people)},
         **{f"photo{number}.png": photo for number, photo in enumerate(people[0][:PEOPLE])},
         "pair.png": np.concatenate([photos[0] for photos in people[:2]], axis=1),
+        "depth.png": depth_map(DEPTH_SIDE),
     }
+    return send(client, pictures)
+
+
+def send(client: ComfyClient, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Puts pictures by name into the server's input folder; returns them."""
     for name, pixels in pictures.items():
         client.upload(name, encoded(Image.fromarray(pixels), "PNG"), overwrite="true")
     return pictures
@@ -91,52 +101,35 @@ def upload(client: ComfyClient, subjects: Sequence[Subject]) -> dict[str, np.nda
 
 def make(
     client: ComfyClient,
-    saved: Mapping[str, Any],
+    name: str,
     object_info: ObjectInfo,
     setup: Setup,
     album: Mapping[str, np.ndarray],
-    turn: int,
 ) -> Image.Image:
-    """Runs a workflow; the pictures that its first saving node has saved, with the photos.
+    """Runs a workflow, given by its short name, and composes its thumbnail.
 
-    turn: workflows with different ones begin with different styles.
+    album: photos that the server has, by the names of `thumbnail_prompt.PHOTOS`.
     """
-    texts = setup.texts_of(turn)
-    prompt = thumbnail_prompt(saved, object_info, setup, [text.prompt for text in texts])
+    prompt = cast_prompt(read_workflow(name), object_info, setup, CASTS[name])
     outputs = client.run(prompt).outputs
-    images = outputs[nodes_of(prompt, "SaveImage")[0]]["images"]
-    pictures = [Image.open(io.BytesIO(client.image(one))).convert("RGB") for one in images]
-    photos = [Image.fromarray(album[photo]) for photo in photos_shown(prompt)]
-    return composed(pictures, photos)
+    photos = {photo: Image.fromarray(pixels) for photo, pixels in album.items()}
+    pictures = list(_pictures(client, prompt, outputs))
+    return LAYOUTS[name](Take(photos, pictures, list(_scores(prompt, outputs)))).finished()
 
 
-def composed(pictures: Sequence[Image.Image], photos: Iterable[Image.Image]) -> Image.Image:
-    """A square with the pictures side by side, and the photos in its lower left corner."""
-    sheet = tiled(pictures)
-    scale = SIDE / max(sheet.size)
-    size = (max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale)))
-    square = Image.new("RGB", (SIDE, SIDE), BACKGROUND)
-    # A low picture lies above the photos.
-    top = 0 if size[1] < SIDE - INSET else (SIDE - size[1]) // 2
-    square.paste(sheet.resize(size, Image.Resampling.LANCZOS), ((SIDE - size[0]) // 2, top))
-    for number, photo in enumerate(photos):
-        framed = Image.new("RGB", (INSET, INSET), BORDER)
-        inside = INSET - 2 * EDGE
-        framed.paste(photo.resize((inside, inside), Image.Resampling.LANCZOS), (EDGE, EDGE))
-        square.paste(framed, (GAP + number * (INSET + GAP), SIDE - INSET - GAP))
-    return square
+def _pictures(
+    client: ComfyClient, prompt: Prompt, outputs: Mapping[str, Any]
+) -> Iterator[Image.Image]:
+    for node in nodes_of(prompt, "PreviewImage"):
+        for image in outputs[node]["images"]:
+            yield Image.open(io.BytesIO(client.image(image))).convert("RGB")
 
 
-def tiled(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one size in rows of about as many as there are rows."""
-    columns = int(np.ceil(np.sqrt(len(pictures))))
-    rows = -(-len(pictures) // columns)
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (columns * width, rows * height), BACKGROUND)
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, columns)
-        sheet.paste(picture, (column * width, row * height))
-    return sheet
+def _scores(prompt: Prompt, outputs: Mapping[str, Any]) -> Iterator[float]:
+    """Likeness of each picture that the workflow scores; 0 of one without a clear face."""
+    for node in nodes_of(prompt, "InstantIDScoreIdentity"):
+        for result in json.loads(outputs[node][PANEL][0])["results"]:
+            yield result["cosine"] or 0.0
 
 
 def encoded(picture: Image.Image, kind: str, **options: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The square on which a drawn scene is laid: cards with pictures, arrows and words."""
+"""The square on which a thumbnail is laid: cards with pictures, arrows and words."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .drawn_heads import DARK, WHITE, Colour
+Colour = tuple[int, int, int]
+"""RGB, 0..255."""
 
 SIDE = 512
 """Pixels of a thumbnail."""
 FINE = 2
 """Pixels in which a pixel is drawn, for smooth edges."""
 PAPER: tuple[Colour, Colour] = ((246, 240, 230), (222, 214, 228))
+DARK: Colour = (40, 38, 48)
+WHITE: Colour = (255, 255, 255)
 ACCENT: Colour = (236, 112, 74)
 GOOD: Colour = (74, 160, 98)
 FAINT: Colour = (150, 146, 156)
 CORNER, EDGE, SHADOW = 14, 5, 5
-SCHEMATIC = "schematic drawing"
+ORIGIN = "a run on the small world"
 
 Area = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the thumbnail."""
@@ -36,8 +39,8 @@ class Sheet:
             self._draw.line((0, y, SIDE * FINE, y), fill=colour)
 
     def finished(self) -> Image.Image:
-        """The thumbnail, which says that it is drawn."""
-        self.words(SCHEMATIC, (SIDE - 12, SIDE - 12), 14, FAINT, "rs")
+        """The thumbnail, which says what its pictures come from."""
+        self.words(ORIGIN, (SIDE - 12, SIDE - 12), 14, FAINT, "rs")
         return self._picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
     def card(self, picture: Image.Image, area: Area, edge: Colour = WHITE) -> None:
