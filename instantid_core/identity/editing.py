@@ -46,10 +46,11 @@ def edit(
     mode: `add` goes `amount` times from the mean without to the mean with; `neutralise` goes that
     share of the distance to the midpoint, where neither is expressed. keep_length: each
     reference is scaled to its former norm afterwards. amount: -3..3. hold: a direction on which the
-    place stays; the move goes across it, so far that the place on `direction` is the same as
-    without (conditional manipulation in InterFaceGAN, arXiv 2005.09635, but for that length).
-    Raises SettingError for other amounts and modes, IdentityError for nobody, for directions of
-    another recogniser, and where nothing is left; DirectionError where both lead the same way.
+    place stays but for that scaling; the move goes across it, so far that the place on `direction`
+    is the same as without (conditional manipulation in InterFaceGAN, arXiv 2005.09635, but for that
+    length). Raises SettingError for other amounts and modes, IdentityError for nobody, for
+    directions of another recogniser, and where nothing is left; DirectionError where both
+    directions lie along one line.
     """
     within("amount", amount, LOWEST, HIGHEST)
     one_of("mode", mode, MODES)
@@ -66,8 +67,8 @@ def edit(
     references = (moved * lengths / new if keep_length else moved).float()
     if not torch.isfinite(references).all():
         raise IdentityError(
-            f"The identity or the direction '{direction.name}' holds numbers that no face gives. "
-            "Embed the face again, or learn the direction again."
+            f"The identity or the direction {_named(direction, hold)} holds numbers that no face "
+            "gives. Embed the face again, or learn the direction again."
         )
     edited = replace(identity, references=references)
     what = f"{mode} {amount:g}" + (f", {hold.name} held" if hold else "")
@@ -83,6 +84,10 @@ def _require_recogniser_of(
             raise IdentityError(mismatch_message(named))
 
 
+def _named(direction: Direction, hold: Direction | None) -> str:
+    return " or ".join(f"'{one.name}'" for one in (direction, hold) if one is not None)
+
+
 def _way(direction: Direction, hold: Direction | None) -> torch.Tensor:
     """[512] float64: a step of 1 along `direction`, and of 0 along `hold`."""
     unit = _unit(direction)
@@ -92,7 +97,7 @@ def _way(direction: Direction, hold: Direction | None) -> torch.Tensor:
     if abs(shared) > ALMOST_ONE:
         raise DirectionError(
             f"Expected two directions that differ, but '{direction.name}' and '{hold.name}', which "
-            f"hold keeps, lead the same way: their cosine is {shared:.2f}. Connect another "
+            f"hold keeps, lie along one line: their cosine is {shared:.2f}. Connect another "
             "direction to hold, or none."
         )
     return (unit - shared * _unit(hold)) / (1 - shared**2)

@@ -139,6 +139,25 @@ def test_two_directions_that_lead_the_same_way_are_a_sentence(sign: int) -> None
         editing.edit(identity(), way, hold=skin)
 
 
+@pytest.mark.parametrize("cosine", [0.89, -0.89, 0.91, -0.91])
+def test_nine_tenths_are_the_limit(cosine: float) -> None:
+    units = [torch.eye(512)[n] for n in range(2)]
+    way = replace(direction(), vector=units[0])
+    skin = replace(way, vector=cosine * units[0] + (1 - cosine**2) ** 0.5 * units[1])
+    if abs(cosine) < 0.9:
+        editing.edit(identity(), way, hold=skin)
+        return
+    with pytest.raises(DirectionError, match=f"cosine is {cosine}"):
+        editing.edit(identity(), way, hold=skin)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_a_held_direction_without_numbers_is_named(value: float) -> None:
+    skin = replace(direction(), vector=torch.full((512,), value), name="skin")
+    with pytest.raises(IdentityError, match="direction 'hat' or 'skin' holds numbers"):
+        editing.edit(identity(), direction(), hold=skin)
+
+
 def test_the_person_goes_along() -> None:
     edited = editing.edit(identity(), direction()).identity
     assert edited.person == Person("Anna", b"jpeg", "signed")

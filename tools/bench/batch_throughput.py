@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.batch import example as batch_small
 from tools.batch.instances import thread_limits
 from tools.comfyui import workspace
-from tools.comfyui.environment import REPOSITORY, child_environ
+from tools.comfyui.environment import REPOSITORY, child_environ, cores
 from tools.comfyui.server import HostServer
 
 from .report import Row, Table
@@ -39,10 +39,9 @@ def batch_table(folder: Path) -> Table:
     rows = tuple(
         Row(f"{n} worker" + "s" * (n > 1), rate, "/s", rate / rates[1]) for n, rate in rates.items()
     )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     notes = (
         f"{PICTURES} pictures of {SIDE} x {SIDE} in {STEPS} steps, small models.",
-        f"One CPU thread each, on {cores} core(s): on fewer cores than workers they share them.",
+        f"One CPU thread each, on {cores()} core(s): on fewer cores than workers they share them.",
     )
     return Table("Pictures per second of dev.py batch", rows, notes)
 

@@ -3,7 +3,6 @@
 Standard library only.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
 
-from tools.comfyui.environment import REPOSITORY, child_environ, say
+from tools.comfyui.environment import REPOSITORY, child_environ, cores, say
 
 from .outcomes import Outcome
 
@@ -45,13 +44,6 @@ class Part:
     run: Callable[[Console], Outcome]
     minutes: float = 0
     """About how long it takes; of several at a time, the longest starts first."""
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def fitting_jobs() -> int:

@@ -33,6 +33,13 @@ LARGE_MEGABYTES = 20
 CHILD_DEFAULTS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Environment:
     """A Python that has ComfyUI's packages, and the ComfyUI to run with it."""

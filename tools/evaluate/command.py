@@ -136,7 +136,7 @@ def facts(run: Measurements, seconds: float) -> dict[str, str]:
         f"{setup.sampler} / {setup.scheduler}",
         "default amounts": f"weight {setup.weight:g}, strength {setup.strength:g}",
         "people": f"{len(run.people)}, {unseen} of them with photos that generation does not see",
-        "pictures": f"{clock.pictures} in {clock.generating:.0f} s "
+        "pictures": f"{clock.pictures} in {clock.generating:.0f} s of the servers' time "
         f"({clock.per_picture:.2f} s each), analysed in {clock.analysing:.0f} s",
         "time": f"{seconds / 60:.1f} minutes in all, {time.strftime('%Y-%m-%d %H:%M')}",
         "recogniser": f"sha256 {run.runner.analyzer.recogniser.sha256[:16]}; beside it "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tools.comfyui.environment import cores
 from tools.comfyui.server import HostServer, Launch
 
 MOST = 4
@@ -17,7 +17,7 @@ MOST = 4
 def for_small_models() -> int:
     """Number of servers that small models run on: networks of their size gain nothing from a
     second core."""
-    return min(MOST, os.cpu_count() or 1)
+    return min(MOST, cores())
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def saved_logs(servers: Sequence[HostServer], folder: Path) -> str:
 def _launches(launch: Launch, count: int) -> list[Launch]:
     if count == 1:
         return [launch]
-    threads = max(1, (os.cpu_count() or 1) // count)
+    threads = max(1, cores() // count)
     environ = {**launch.environ, "OMP_NUM_THREADS": str(threads)}
     return [
         replace(launch, log=launch.log.with_stem(f"server_{n + 1}"), environ=environ)
