@@ -108,10 +108,11 @@ def main() -> None:
     )
     add_foundation_arguments(parser)
     arguments = parser.parse_args()
+    settings = loop_settings(arguments, NAME)
     foundation = load_foundation(arguments.folder, arguments.pretrained)
     buckets = {kind: bucket for kind, _, bucket in portraits(arguments, foundation)}
     draw = latent_faces(buckets, settings_of(BatchSettings, arguments))
-    train(LatentRecogniser(), draw, embedding_loss, loop_settings(arguments, NAME))
+    train(LatentRecogniser(), draw, embedding_loss, settings)
 
 
 if __name__ == "__main__":
