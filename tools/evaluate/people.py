@@ -262,17 +262,11 @@ def _pair_tile(
 def references(run: Measurements) -> Section:
     """One reference photo compared with several."""
     several = [one for one in run.people if len(one.photos) > 1]
-    variant = run.variants["both"]
+    run.runner.prepare(job for person in several for job in _with_one_and_all(run, person))
     one, many = [], []
-    texts = [run.setup.texts_of(person.number)[0] for person in several]
-    jobs = [run.job(*each, variant) for each in zip(several, texts, strict=True)]
-    for kind, found in (("photo", one), ("photos", many)):
-        own = [
-            replace(job, people=(getattr(person, kind),))
-            for person, job in zip(several, jobs, strict=True)
-        ]
-        run.runner.prepare(own)
-        for person, text, job in zip(several, texts, own, strict=True):
+    for person in several:
+        text = run.setup.texts_of(person.number)[0]
+        for job, found in zip(_with_one_and_all(run, person), (one, many), strict=True):
             (picture,) = run.runner.generate(job)
             found.append([run.measure(picture, person, points_of(job.pose)[0], text)])
     about = (
@@ -289,6 +283,12 @@ def references(run: Measurements) -> Section:
     ]
     tables = [Table("Likeness", ["", "likeness"], rows)] if several else []
     return Section("references", "Several photos of one person", about, tables)
+
+
+def _with_one_and_all(run: Measurements, person: Person) -> list[Job]:
+    """The same job with a person's first photo, and with all of them."""
+    job = run.job(person, run.setup.texts_of(person.number)[0], run.variants["both"])
+    return [replace(job, people=(photos,)) for photos in (person.photo, person.photos)]
 
 
 def pairs_of(people: Sequence[Person], count: int) -> list[tuple[Person, Person]]:
